@@ -1,0 +1,156 @@
+#include "azimuth/analysis.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "analysis/median.h"
+#include "analysis/stages.h"
+#include "azimuth/tracker.h"
+
+namespace azimuth {
+namespace {
+
+constexpr double kKeptAt = 0.8;  // of `emerging_ratio`, once a provisional direction was known
+
+std::vector<double> to_vector(const Eigen::VectorXd& v) { return {v.begin(), v.end()}; }
+
+// Norms, reference norms and ratios by block.
+template <class Scalar>
+std::vector<BlockObservation> measure_norms(const HiddenStates<Scalar>& states,
+                                            const std::vector<double>& activation_norms) {
+  std::vector<BlockObservation> blocks(states.initial.size());
+  for (std::size_t l = 0; l < blocks.size(); ++l) {
+    BlockObservation& block = blocks[l];
+    block.block = static_cast<std::int32_t>(l);
+    const Eigen::VectorXd norms =
+        states.initial[l].template cast<double>().colwise().norm().transpose();
+    block.norms = to_vector(norms);
+    block.reference_norm = activation_norms.empty()
+                               ? median(to_vector(states.zero_attention_norms[l]))
+                               : activation_norms[l];
+    block.ratio_max = norms.maxCoeff() / block.reference_norm;
+  }
+  return blocks;
+}
+
+// Stages of what a pass gave, or a provisional direction: everything but what names the model.
+template <class Scalar>
+Observation interpret(const HiddenStates<Scalar>& states, const AnalysisOptions& options,
+                      TokenSets* high_norm_sets) {
+  Observation o;
+  o.blocks = measure_norms(states, options.activation_norms);
+  if (high_norm_sets != nullptr) high_norm_sets->clear();
+  if (!states.finite()) return o;
+
+  BlockStates block_states;
+  for (const auto& s : states.initial) block_states.push_back(s.template cast<double>());
+  const TokenSets high = high_norm_tokens(o.blocks, options.thresholds.high_norm_ratio,
+                                          options.previous_high_norm_tokens);
+  Stages stages = find_stages(block_states, o.blocks, high);
+  if (!stages.stages.empty()) {
+    judge_blocks(block_states, high, stages, o.blocks);
+    const auto primary = static_cast<std::size_t>(stages.primary);
+    o.primary_stage = stages.primary;
+    o.stages = std::move(stages.stages);
+    o.direction = o.stages[primary].direction;
+    for (std::int32_t t : stages.tokens[primary]) {
+      o.probe.high_norm_token_ids.push_back(options.token_ids[static_cast<std::size_t>(t)]);
+    }
+    if (high_norm_sets != nullptr) *high_norm_sets = high;
+    return o;
+  }
+  const double threshold = options.thresholds.emerging_ratio * (options.was_emerging ? kKeptAt : 1);
+  const Stages emerging =
+      find_stages(block_states, o.blocks, high_norm_tokens(o.blocks, threshold, {}));
+  if (emerging.primary >= 0) {
+    o.direction = emerging.stages[static_cast<std::size_t>(emerging.primary)].direction;
+    o.provisional = true;
+  }
+  return o;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> default_probe(std::span<const std::int64_t> special,
+                                        std::int64_t vocab_size, std::int64_t size) {
+  std::vector<std::int64_t> ids;
+  const auto add = [&](std::int64_t id) {
+    if (id >= 0 && id < vocab_size && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+  };
+  for (std::int64_t id : special) add(id);
+  constexpr std::int64_t kStandIns = 8;
+  if (ids.empty()) {
+    for (std::int64_t id = 0; id < kStandIns; ++id) add(id);
+  }
+  const std::int64_t spread = size - static_cast<std::int64_t>(ids.size());
+  for (std::int64_t i = 0; i < spread; ++i) {
+    add(static_cast<std::int64_t>((static_cast<double>(i) + 0.5) * static_cast<double>(vocab_size) /
+                                  static_cast<double>(spread)));
+  }
+  return ids;
+}
+
+Observation analyse(const ModelWeights& weights, const AnalysisOptions& options, Workers& workers,
+                    std::vector<std::vector<std::int32_t>>* high_norm_tokens) {
+  const HiddenStates<float> states =
+      single_token_pass<float>(weights, options.token_ids, workers, options.cancelled);
+  Observation o = interpret(states, options, high_norm_tokens);
+  o.model = weights.info();
+  o.probe.token_ids = options.token_ids;
+  for (std::int64_t id : weights.architecture().special_token_ids) {
+    if (std::ranges::find(options.token_ids, id) != options.token_ids.end()) {
+      o.probe.special_token_ids.push_back(id);
+    }
+  }
+  o.probe.reference =
+      options.activation_norms.empty() ? ReferenceNorm::zero_attention : ReferenceNorm::activations;
+  return o;
+}
+
+double noise_floor_degrees(const ModelWeights& weights, const Observation& observation,
+                           const AnalysisOptions& options, Workers& workers) {
+  if (observation.direction.empty()) return kNotApplicable;
+  const PastDirections own = directions_of(observation);
+  AnalysisOptions same = options;
+  same.was_emerging = true;  // the direction is there: rounding must not make it vanish
+  const auto turn = [&](const auto& states) {
+    const PastDirections other = directions_of(interpret(states, same, nullptr));
+    const double angle = same_stage_angle(own, other);
+    return std::isnan(angle) ? 90.0 : angle;  // lost altogether: nothing can be resolved
+  };
+  double floor =
+      turn(single_token_pass<double>(weights, options.token_ids, workers, options.cancelled));
+  // One draw can happen to leave the direction where it is.
+  constexpr std::uint64_t kDraws = 3;
+  for (std::uint64_t seed = 1; seed <= kDraws; ++seed) {
+    floor = std::max(floor, turn(single_token_pass<float>(weights.nudged(seed), options.token_ids,
+                                                          workers, options.cancelled)));
+  }
+  return floor;
+}
+
+Signature signature_of(const Observation& observation, double noise_floor_degrees) {
+  Signature signature;
+  signature.model = observation.model;
+  signature.probe = observation.probe;
+  signature.stages = observation.stages;
+  signature.blocks = observation.blocks;
+  signature.primary_stage = observation.primary_stage;
+  signature.direction = observation.direction;
+  signature.noise_floor_degrees = noise_floor_degrees;
+  signature.created = observation.time;
+  return signature;
+}
+
+Signature signature_of(const ModelWeights& weights, const AnalysisOptions& options,
+                       Workers& workers) {
+  AnalysisOptions same = options;
+  Observation observation = analyse(weights, options, workers, &same.previous_high_norm_tokens);
+  observation.model.weights_digest = weights.digest();
+  observation.time =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return signature_of(observation, noise_floor_degrees(weights, observation, same, workers));
+}
+
+}  // namespace azimuth

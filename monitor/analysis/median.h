@@ -1,0 +1,19 @@
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "azimuth/observation.h"
+
+namespace azimuth {
+
+/// Of an even number the mean of the two middle ones; NaN of none.
+inline double median(std::vector<double> values) {
+  if (values.empty()) return kNotApplicable;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return (*middle + *std::max_element(values.begin(), middle)) / 2;
+}
+
+}  // namespace azimuth

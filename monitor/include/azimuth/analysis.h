@@ -1,0 +1,86 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include "azimuth/model_weights.h"
+#include "azimuth/observation.h"
+#include "azimuth/thresholds.h"
+#include "azimuth/workers.h"
+
+namespace azimuth {
+
+/// Thrown by an analysis that was asked to stop.
+class Cancelled : public std::runtime_error {
+ public:
+  Cancelled() : std::runtime_error("azimuth: the analysis was cancelled") {}
+};
+
+/// Asked between two blocks: true ends the analysis with `Cancelled`.
+using CancelCheck = std::function<bool()>;
+
+/// The probe's token ids: the special ids, then ids spread evenly over the vocabulary, `size` in
+/// all (all special ids, if there are more). Where `special` is empty, ids 0 to 7 stand for them.
+/// Design, 2.1.
+std::vector<std::int64_t> default_probe(std::span<const std::int64_t> special,
+                                        std::int64_t vocab_size, std::int64_t size);
+
+/// What the single-token pass gives (design, 2.1; the paper's section 3 without its data).
+template <class Scalar>
+struct HiddenStates {
+  /// By block from 0: hidden_size × tokens, the true hidden states of initial tokens.
+  std::vector<Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>> initial;
+  /// By block from 0: norm of each token with all attention set to zero, what it does by itself.
+  std::vector<Eigen::VectorXd> zero_attention_norms;
+
+  bool finite() const;
+};
+
+/// Runs tokens through the model as sequences of one token each, with and without attention, in one
+/// sweep of the weights. Products and sums are of type `Scalar` (float or double). Throws
+/// std::out_of_range for an unknown id, Cancelled.
+template <class Scalar>
+HiddenStates<Scalar> single_token_pass(const ModelWeights& weights,
+                                       std::span<const std::int64_t> token_ids, Workers& workers,
+                                       const CancelCheck& cancelled = {});
+
+struct AnalysisOptions {
+  std::vector<std::int64_t> token_ids;
+  Thresholds thresholds = {};
+  /// Hysteresis: by block, the tokens (indices) that were high-norm in the last snapshot stay so
+  /// down to 0.8 × the threshold.
+  std::vector<std::vector<std::int32_t>> previous_high_norm_tokens = {};
+  /// A provisional direction was known in the last snapshot: it is kept down to 0.8 ×
+  /// `emerging_ratio`.
+  bool was_emerging = false;
+  /// By block from 0: median norms of real activations. Empty: the zero-attention pass is taken.
+  std::vector<double> activation_norms = {};
+  CancelCheck cancelled = {};
+};
+
+/// One observation without what needs a history: run, step, angles, state, events and cost stay as
+/// they are by default. `high_norm_tokens`, if not null, receives the sets for the next hysteresis.
+/// Weights that are not finite give norms that are not, and no stage. Throws Cancelled,
+/// std::out_of_range.
+Observation analyse(const ModelWeights& weights, const AnalysisOptions& options, Workers& workers,
+                    std::vector<std::vector<std::int32_t>>* high_norm_tokens = nullptr);
+
+/// What the method cannot resolve of the direction in `observation`, in degrees: the larger of the
+/// turn from float32 to float64 and the turn when every weight is moved by half a unit of its
+/// stored type, the worst of three draws (design, 2.6). NaN without a direction. The hysteresis in `options`
+/// should be that of `observation` itself. Costs about six passes.
+double noise_floor_degrees(const ModelWeights& weights, const Observation& observation,
+                           const AnalysisOptions& options, Workers& workers);
+
+/// The signature that an observation amounts to.
+Signature signature_of(const Observation& observation, double noise_floor_degrees);
+
+/// The signature of a model, digest of the weights and noise floor included.
+Signature signature_of(const ModelWeights& weights, const AnalysisOptions& options,
+                       Workers& workers);
+
+}  // namespace azimuth

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+
+#include "azimuth/linear_map.h"
+#include "azimuth/tensor_view.h"
+
+namespace azimuth {
+
+/// A weight matrix in host memory, of any stored type: unpacked tile by tile as it is multiplied,
+/// never inflated. Does not own the memory. The result does not depend on the number of threads.
+class HostMap final : public LinearMap {
+ public:
+  /// Which part of a stored matrix the map is. A stored matrix is {outputs, inputs}; `transposed`:
+  /// it is {inputs, outputs}, as GPT-2's Conv1D keeps it.
+  struct Part {
+    std::int64_t first_output = 0;
+    std::int64_t outputs = 0;
+    bool transposed = false;
+  };
+
+  HostMap(TensorView view, Part part, Nudge nudge = {});
+
+  std::int64_t rows() const override { return part_.outputs; }
+  std::int64_t columns() const override { return inputs_; }
+  void apply(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
+             Workers& workers) const override;
+  void apply(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
+             Workers& workers) const override;
+  void apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
+                       Workers& workers) const override;
+  std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const override;
+  std::uint64_t word_sum() const override;
+
+ private:
+  TensorView view_;
+  Part part_;
+  Nudge nudge_;
+  std::int64_t inputs_ = 0;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace azimuth {
+
+/// Azimuth's own threads: nothing of the analysis ever enters the process's BLAS or OpenMP pool,
+/// where it would stand in the way of training. They run at low priority. One caller at a time.
+class Workers {
+ public:
+  /// The calling thread works too: `threads - 1` are started. Throws std::invalid_argument below 1.
+  explicit Workers(int threads = 1);
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  int threads() const { return static_cast<int>(threads_.size()) + 1; }
+
+  /// Calls `task(i)` for every i in [0, count), each once, and waits for all. `task` must not
+  /// throw.
+  void for_each(std::int64_t count, const std::function<void(std::int64_t)>& task);
+
+  /// CPU seconds that the started threads have used so far.
+  double cpu_seconds() const;
+
+ private:
+  void work();
+  void run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds);
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  const std::function<void(std::int64_t)>* task_ = nullptr;
+  std::int64_t next_ = 0;
+  std::int64_t count_ = 0;
+  std::int64_t unfinished_ = 0;
+  double cpu_seconds_ = 0;
+  bool stop_ = false;
+  std::vector<std::thread> threads_;
+};
+
+/// Lowers the calling thread's priority, where the system allows it for a single thread.
+void lower_thread_priority();
+
+}  // namespace azimuth

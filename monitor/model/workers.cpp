@@ -1,0 +1,87 @@
+#include "azimuth/workers.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <stdexcept>
+
+namespace azimuth {
+namespace {
+
+double thread_cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+}  // namespace
+
+void lower_thread_priority() {
+  // On Linux, priorities belong to threads, not to the process.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 10);
+}
+
+Workers::Workers(int threads) {
+  if (threads < 1) throw std::invalid_argument("azimuth: at least one analysis thread is needed");
+  for (int i = 1; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Workers::~Workers() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Workers::for_each(std::int64_t count, const std::function<void(std::int64_t)>& task) {
+  if (threads_.empty() || count <= 1) {
+    for (std::int64_t i = 0; i < count; ++i) task(i);
+    return;
+  }
+  std::unique_lock lock(mutex_);
+  task_ = &task;
+  next_ = 0;
+  count_ = count;
+  unfinished_ = count;
+  wake_.notify_all();
+  double callers_own = 0;  // its clock is read by the caller itself
+  run_tasks(lock, callers_own);
+  done_.wait(lock, [this] { return unfinished_ == 0; });
+  task_ = nullptr;
+}
+
+double Workers::cpu_seconds() const {
+  std::lock_guard lock(mutex_);
+  return cpu_seconds_;
+}
+
+void Workers::run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds) {
+  while (next_ < count_) {
+    const std::int64_t i = next_++;
+    const auto* task = task_;
+    lock.unlock();
+    const double before = thread_cpu_seconds();
+    (*task)(i);
+    const double used = thread_cpu_seconds() - before;
+    lock.lock();
+    // Before the task counts as finished, so that the caller sees what all tasks have cost.
+    cpu_seconds += used;
+    if (--unfinished_ == 0) done_.notify_one();
+  }
+}
+
+void Workers::work() {
+  lower_thread_priority();
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stop_ || next_ < count_; });
+    if (stop_) return;
+    run_tasks(lock, cpu_seconds_);
+  }
+}
+
+}  // namespace azimuth

@@ -1,0 +1,462 @@
+#include "monitor_state.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <stdexcept>
+#include <thread>
+
+#include "analysis/median.h"
+#include "guarded.h"
+
+namespace azimuth::detail {
+namespace {
+
+bool is_watching_rank(int rank) {
+  if (rank >= 0) return rank == 0;
+  const char* text = std::getenv("RANK");
+  return text == nullptr || std::atoi(text) == 0;
+}
+
+MonitorOptions checked(MonitorOptions options) {
+  if (options.run.empty()) throw std::invalid_argument("azimuth: the run needs a name");
+  options.thresholds.check();
+  if (options.token_ids.empty() && options.probe_size < 1) {
+    throw std::invalid_argument("azimuth: probe_size must be at least 1");
+  }
+  if (options.analysis_threads < 1) {
+    throw std::invalid_argument("azimuth: analysis_threads must be at least 1");
+  }
+  if (options.queue_capacity < 1) {
+    throw std::invalid_argument("azimuth: queue_capacity must be at least 1");
+  }
+  if (options.shutdown_timeout.count() < 0 || options.retry_interval.count() <= 0) {
+    throw std::invalid_argument("azimuth: timeouts must not be negative");
+  }
+  if (!options.log) options.log = [](LogLevel, std::string_view) {};
+  return options;
+}
+
+}  // namespace
+
+MonitorState::MonitorState(MonitorOptions options)
+    : options_(checked(std::move(options))),
+      clock_(options_.clock ? options_.clock : std::make_shared<const Clock>()),
+      watches_(is_watching_rank(options_.rank)),
+      cores_(std::max(1u, std::thread::hardware_concurrency())),
+      schedule_(options_.snapshot_interval, options_.max_overhead, cores_) {
+  status_.run = options_.run;
+  status_.overhead_budget_ratio = options_.max_overhead;
+  for (const char* outcome : {"analysed", "skipped", "failed"}) status_.snapshots[outcome] = 0;
+  for (std::string_view kind : event_kind::all) status_.events[std::string(kind)] = 0;
+}
+
+void MonitorState::require_not_attached(const char* what) const {
+  std::lock_guard lock(mutex_);
+  if (thread_running_) {
+    throw std::invalid_argument(std::string("azimuth: ") + what + " must come before attach");
+  }
+}
+
+void MonitorState::add(std::shared_ptr<Exporter> exporter) {
+  require_not_attached("add");
+  if (!exporter) throw std::invalid_argument("azimuth: no exporter given");
+  exporters_.push_back(std::make_shared<ExporterWorker>(
+      std::move(exporter), options_.queue_capacity, options_.retry_interval, options_.log));
+}
+
+void MonitorState::set_base(Signature base) {
+  require_not_attached("set_base");
+  base_ = std::make_shared<const Signature>(std::move(base));
+}
+
+void MonitorState::use_first_snapshot_as_base() {
+  require_not_attached("use_first_snapshot_as_base");
+  first_snapshot_is_base_ = true;
+}
+
+void MonitorState::add_reference(std::string name, Signature reference) {
+  require_not_attached("add_reference");
+  if (name.empty() || name == "previous" || name == "base") {
+    throw std::invalid_argument("azimuth: a reference cannot be named '" + name + "'");
+  }
+  references_.emplace_back(std::move(name),
+                           std::make_shared<const Signature>(std::move(reference)));
+}
+
+// ---- the caller's thread: attach, detach, the end
+
+void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
+  if (!watches_) return;
+  require_not_attached("attach");
+  source_ = std::move(source);
+  const std::optional<RunHistory::LastKnown> known = ask_history();
+  if (known) {
+    attempt_ = known->attempt + 1;
+    sequence_ = known->sequence;
+    resumed_after_step_ = known->step;
+    first_step_pending_ = true;
+    if (!base_) base_ = known->base;
+    if (base_) first_snapshot_is_base_ = false;
+  }
+  choose_probe(known);
+  tracker_.emplace(options_.thresholds, references_);
+  if (base_) tracker_->set_base(base_);
+
+  // Before any thread is started: what cannot be captured throws, and leaves nothing behind.
+  if (!known) {
+    take_snapshot({}, /*first=*/true, /*last=*/false);
+  }
+  const auto self = shared_from_this();
+  const std::weak_ptr<MonitorState> weak = self;
+  for (const auto& exporter : exporters_) {
+    exporter->start([weak, run = options_.run] {
+      const auto state = weak.lock();
+      return state ? state->status() : MonitorStatus{.run = run};
+    });
+  }
+  {
+    std::lock_guard lock(mutex_);
+    attached_ = true;
+    thread_running_ = true;
+    started_ = clock_->monotonic_seconds();
+  }
+  schedule_.start(0, started_);
+  std::thread([self] { self->analyse_snapshots(); }).detach();
+}
+
+std::optional<RunHistory::LastKnown> MonitorState::ask_history() {
+  for (const auto& worker : exporters_) {
+    RunHistory* history = worker->exporter().history();
+    if (history == nullptr) continue;
+    history_ = history;
+    std::optional<RunHistory::LastKnown> known;
+    const auto failure = guarded([&] { known = history->last_known(options_.run); });
+    if (failure) worker->count_failure("begins without its history: " + *failure);
+    return known;
+  }
+  return std::nullopt;
+}
+
+void MonitorState::choose_probe(const std::optional<RunHistory::LastKnown>& known) {
+  const std::int64_t vocab_size = source_->vocab_size();
+  const std::vector<std::int64_t>& special = source_->architecture().special_token_ids;
+  if (base_ && !base_->probe.token_ids.empty()) {
+    token_ids_ = base_->probe.token_ids;
+  } else if (known && !known->token_ids.empty()) {
+    token_ids_ = known->token_ids;
+  } else if (!options_.token_ids.empty()) {
+    token_ids_ = options_.token_ids;
+  } else {
+    if (special.empty()) {
+      log(LogLevel::warning,
+          "the architecture names no special token ids; ids 0 to 7 stand for them in the probe");
+    }
+    token_ids_ = default_probe(special, vocab_size, options_.probe_size);
+  }
+  for (std::int64_t id : token_ids_) {
+    if (id < 0 || id >= vocab_size) {
+      throw std::invalid_argument("azimuth: probe token id " + std::to_string(id) +
+                                  " lies outside the vocabulary of " + std::to_string(vocab_size));
+    }
+  }
+}
+
+void MonitorState::detach() noexcept {
+  guarded([&] {
+    {
+      std::lock_guard lock(mutex_);
+      attached_ = false;
+    }
+    source_.reset();
+  });
+}
+
+bool MonitorState::finish(TimePoint deadline) {
+  if (!watches_) return true;
+  bool in_time = true;
+  {
+    std::unique_lock lock(mutex_);
+    if (!thread_running_) return true;
+    const bool attached = attached_;
+    in_time = changed_.wait_until(lock, deadline, [&] { return !busy(); });
+    lock.unlock();
+    if (in_time && attached) {
+      const auto failure =
+          guarded([&] { take_snapshot(last_step_, /*first=*/false, /*last=*/true); });
+      if (failure) count_failed_snapshot(*failure);
+    }
+  }
+  in_time = drain(deadline) && in_time;
+  {
+    std::lock_guard lock(mutex_);
+    status_.run_ended = true;
+  }
+  for (const auto& exporter : exporters_) exporter->end_run(deadline);
+  for (const auto& exporter : exporters_) in_time = exporter->wait_idle(deadline) && in_time;
+  detach();
+  return in_time;
+}
+
+bool MonitorState::drain(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  if (!thread_running_) return true;
+  if (!changed_.wait_until(lock, deadline, [&] { return !pending_ && !analysing_; })) return false;
+  lock.unlock();
+  return std::ranges::all_of(exporters_, [&](const auto& e) { return e->wait_idle(deadline); });
+}
+
+void MonitorState::shut_down(TimePoint deadline) {
+  {
+    std::lock_guard lock(mutex_);
+    attached_ = false;
+    stop_ = true;
+  }
+  wake_.notify_all();
+  for (const auto& exporter : exporters_) exporter->stop(deadline);
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, deadline, [&] { return !thread_running_; });
+}
+
+MonitorStatus MonitorState::status() const {
+  std::unique_lock lock(mutex_);
+  MonitorStatus status = status_;
+  status.training_thread_seconds = spent_.training_thread_seconds;
+  status.analysis_cpu_seconds = spent_.analysis_cpu_seconds;
+  if (thread_running_) {
+    status.overhead_ratio = spent_.ratio(clock_->monotonic_seconds() - started_, cores_);
+  }
+  lock.unlock();
+  for (const auto& exporter : exporters_) status.exporters.push_back(exporter->status());
+  return status;
+}
+
+// ---- the training thread
+
+void MonitorState::step(StepInfo info) noexcept {
+  const auto failure = guarded([&] {
+    const double now = clock_->monotonic_seconds();
+    bool due = false;
+    {
+      std::lock_guard lock(mutex_);
+      if (!attached_) return;
+      status_.training_step = info.step;
+      status_.training_loss = info.loss;
+      const bool automatic = options_.snapshot_interval.kind == SnapshotInterval::Kind::automatic;
+      if (first_step_pending_) {
+        schedule_.start(info.step, now);
+        started_ = now;
+        due = true;
+      } else if (!automatic || !busy()) {
+        due = schedule_.due(info.step, now, spent_, next_cost_);
+      }
+    }
+    last_step_ = info;
+    const bool first = std::exchange(first_step_pending_, false);
+    if (due) take_snapshot(info, first, /*last=*/false);
+    if (first) return;  // outside the budget, like a snapshot at attach
+    const double seconds = clock_->monotonic_seconds() - now;
+    std::lock_guard lock(mutex_);
+    spent_.training_thread_seconds += seconds;
+  });
+  if (failure) count_failed_snapshot(*failure);
+}
+
+void MonitorState::tap(std::int32_t block,
+                       const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept {
+  guarded([&] {
+    {
+      std::lock_guard lock(mutex_);
+      if (!attached_) return;
+    }
+    const Eigen::VectorXd norms = hidden_states.cast<double>().colwise().norm().transpose();
+    if (norms.size() > 0 && norms.allFinite()) {
+      tapped_norms_[block] = median({norms.begin(), norms.end()});
+    }
+  });
+}
+
+std::vector<double> MonitorState::take_activation_norms(std::size_t blocks) {
+  std::vector<double> norms;
+  for (const auto& [block, norm] : tapped_norms_) {
+    if (block == static_cast<std::int32_t>(norms.size())) norms.push_back(norm);
+  }
+  if (norms.size() != blocks + 1) return {};
+  tapped_norms_.clear();
+  return norms;
+}
+
+bool MonitorState::busy() const {
+  return pending_ || analysing_ ||
+         std::ranges::any_of(exporters_, [](const auto& e) { return e->lossless() && e->full(); });
+}
+
+void MonitorState::take_snapshot(StepInfo info, bool first, bool last) {
+  {
+    std::lock_guard lock(mutex_);
+    if (busy()) {
+      ++status_.snapshots["skipped"];
+      return;
+    }
+  }
+  const double before = clock_->monotonic_seconds();
+  // The digest needs all tensors; it is made of the first and the last snapshot.
+  ModelWeights weights = source_->capture(token_ids_, first || last);
+  const double seconds = clock_->monotonic_seconds() - before;
+  std::vector<double> activation_norms = take_activation_norms(weights.blocks().size());
+  const double time = clock_->unix_seconds();
+  std::lock_guard lock(mutex_);
+  pending_.emplace(Snapshot{std::move(weights), info, time, seconds, std::move(activation_norms),
+                            source_->extra_bytes(), first, last});
+  if (!std::isnan(status_.last_snapshot_time)) {
+    status_.snapshot_interval_seconds = time - status_.last_snapshot_time;
+  }
+  status_.last_snapshot_time = time;
+  status_.training_thread.add(seconds);
+  wake_.notify_one();
+}
+
+// ---- the analysis thread
+
+void MonitorState::analyse_snapshots() {
+  lower_thread_priority();
+  Workers workers(options_.analysis_threads);
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stop_ || pending_; });
+    if (stop_) break;
+    std::optional<Snapshot> snapshot = std::exchange(pending_, std::nullopt);
+    analysing_ = true;
+    lock.unlock();
+    std::shared_ptr<const Record> record;
+    const auto failure = guarded([&] { record = analyse_snapshot(*snapshot, workers); });
+    snapshot.reset();  // the buffer is free again before anybody may capture
+    if (record) publish(record);
+    lock.lock();
+    if (failure && !stop_) {
+      lock.unlock();
+      count_failed_snapshot(*failure);
+      lock.lock();
+    }
+    if (record) ++status_.snapshots["analysed"];
+    analysing_ = false;
+    changed_.notify_all();
+  }
+  pending_.reset();
+  thread_running_ = false;
+  changed_.notify_all();
+}
+
+std::shared_ptr<const Record> MonitorState::analyse_snapshot(const Snapshot& snapshot,
+                                                             Workers& workers) {
+  const double wall_before = clock_->monotonic_seconds();
+  const auto cpu_seconds = [&] { return clock_->thread_cpu_seconds() + workers.cpu_seconds(); };
+  const double cpu_before = cpu_seconds();
+  if (resumed_after_step_) go_on_from_history(snapshot.info.step);
+
+  AnalysisOptions options;
+  options.token_ids = token_ids_;
+  options.thresholds = options_.thresholds;
+  options.previous_high_norm_tokens = tracker_->state().high_norm_tokens;
+  const State state = tracker_->state().state;
+  options.was_emerging = state != State::unspecified && state != State::absent;
+  options.activation_norms = snapshot.activation_norms;
+  options.cancelled = [this] {
+    std::lock_guard lock(mutex_);
+    return stop_;
+  };
+  auto record = std::make_shared<Record>();
+  Observation& o = record->observation;
+  std::vector<std::vector<std::int32_t>> high_norm_tokens;
+  o = analyse(snapshot.weights, options, workers, &high_norm_tokens);
+  const double pass_cpu = cpu_seconds() - cpu_before;
+  o.run = options_.run;
+  o.attempt = attempt_;
+  o.sequence = sequence_ + 1;
+  o.step = snapshot.info.step;
+  o.time = snapshot.time;
+  o.loss = snapshot.info.loss;
+  if (snapshot.first || snapshot.last) o.model.weights_digest = snapshot.weights.digest();
+  options.previous_high_norm_tokens = high_norm_tokens;
+  measure_noise_floor(snapshot, o, options, workers);
+  if (resumed_after_step_) {
+    o.events.push_back({std::string(event_kind::run_resumed), o.step,
+                        "attempt " + std::to_string(attempt_) +
+                            " goes on; the last one reached step " +
+                            std::to_string(*resumed_after_step_),
+                        static_cast<double>(*resumed_after_step_)});
+  }
+  tracker_->update(o, std::move(high_norm_tokens));
+  if (snapshot.last) {
+    o.events.push_back(
+        {std::string(event_kind::run_ended), o.step, "the run has ended", kNotApplicable});
+  }
+  account(snapshot, pass_cpu, cpu_seconds() - cpu_before, clock_->monotonic_seconds() - wall_before,
+          o);
+  ++sequence_;
+  resumed_after_step_.reset();
+  record->tracker = tracker_->state();
+  record->base = tracker_->base();
+  return record;
+}
+
+void MonitorState::go_on_from_history(std::int64_t step) {
+  const auto failure = guarded([&] {
+    if (auto state = history_->state_before(options_.run, step)) {
+      tracker_->restore(std::move(*state));
+    }
+  });
+  if (failure) log(LogLevel::warning, "the tracker begins anew: " + *failure);
+}
+
+void MonitorState::measure_noise_floor(const Snapshot& snapshot, const Observation& observation,
+                                       const AnalysisOptions& options, Workers& workers) {
+  if (tracker_->needs_noise_floor(observation)) {
+    tracker_->set_noise_floor(noise_floor_degrees(snapshot.weights, observation, options, workers));
+  }
+  if (first_snapshot_is_base_ && !tracker_->base()) {
+    tracker_->set_base(std::make_shared<const Signature>(
+        signature_of(observation, tracker_->state().noise_floor_degrees)));
+  }
+}
+
+void MonitorState::account(const Snapshot& snapshot, double pass_cpu, double cpu, double wall,
+                           Observation& observation) {
+  std::lock_guard lock(mutex_);
+  if (!snapshot.first) spent_.analysis_cpu_seconds += cpu;
+  next_cost_ = {snapshot.training_thread_seconds, pass_cpu};
+  status_.analysis.add(wall);
+  for (const Event& event : observation.events) ++status_.events[event.kind];
+  status_.nonfinite_weights = std::ranges::any_of(observation.events, [](const Event& event) {
+    return event.kind == event_kind::nonfinite_weights;
+  });
+  Cost& cost = observation.cost;
+  cost.training_thread_seconds = snapshot.training_thread_seconds;
+  cost.analysis_cpu_seconds = cpu;
+  cost.analysis_wall_seconds = wall;
+  cost.overhead_ratio = spent_.ratio(clock_->monotonic_seconds() - started_, cores_);
+  const std::int64_t states = (observation.model.block_count + 1) * observation.model.hidden_size *
+                              static_cast<std::int64_t>(token_ids_.size());
+  cost.peak_extra_bytes =
+      snapshot.extra_bytes +
+      states * static_cast<std::int64_t>(sizeof(float) + sizeof(double));  // of the pass
+}
+
+void MonitorState::publish(const std::shared_ptr<const Record>& record) {
+  for (const auto& exporter : exporters_) exporter->push(record);
+}
+
+void MonitorState::count_failed_snapshot(const std::string& what) {
+  bool first = false;
+  {
+    std::lock_guard lock(mutex_);
+    ++status_.snapshots["failed"];
+    first = !std::exchange(failure_logged_, true);
+  }
+  if (first) log(LogLevel::error, "a snapshot failed: " + what);
+}
+
+void MonitorState::log(LogLevel level, const std::string& message) const noexcept {
+  guarded([&] { options_.log(level, message); });
+}
+
+}  // namespace azimuth::detail

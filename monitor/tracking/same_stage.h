@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace azimuth {
+
+/// Stages of two snapshots are the same one where their directions are at most this far apart.
+inline constexpr double kSameStageDegrees = 30;
+
+struct StageMatch {
+  std::size_t index = 0;
+  double degrees = 0;
+};
+
+/// The stage nearest to `direction`, if there is one within `kSameStageDegrees`.
+std::optional<StageMatch> nearest_stage(std::span<const float> direction,
+                                        const std::vector<std::vector<float>>& stages);
+
+}  // namespace azimuth

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "azimuth/observation.h"
+
+namespace azimuth::testing {
+
+/// An observation of a model with hidden size 4 and two blocks in which every field has a value of
+/// its own, so that a field that is lost or swapped is seen.
+inline Observation sample_observation(std::int64_t sequence = 3) {
+  Observation o;
+  o.run = "sample-run";
+  o.attempt = 2;
+  o.sequence = sequence;
+  o.step = 10 * sequence;
+  o.time = 1'700'000'000.25 + static_cast<double>(sequence);
+  o.loss = 3.5;
+  o.model = {"llama", 4, 12, 2, 100, 12345, "digest", "fingerprint"};
+  o.probe = {{1, 50, 99}, {1}, {50, 99}, ReferenceNorm::activations, {{7, 8}, {11.0, 12.0}}};
+  for (int block = 0; block <= 2; ++block) {
+    BlockObservation b;
+    b.block = block;
+    b.stage = block == 2 ? 0 : -1;
+    b.norms = {1.0 + block, 200.0 + block, 300.0 + block};
+    b.reference_norm = 1.5 + block;
+    b.ratio_max = 100.0 + block;
+    b.high_norm_count = block;
+    if (block == 2) {
+      b.growth = 20;
+      b.gain = 19;
+      b.concentration = 0.99;
+      b.angle_to_primary = 0.5;
+      b.singular = {{30, 3}, 1.5, 2.5, {1e-6, 2e-6}, true, 20};
+      b.ffn = {{9, 2}, {90, 20}, {8, 7}, 0.7};
+      b.rayleigh = -0.75;
+      b.eigen = {-0.9, 0.1, 3.5, 1e-7, true};
+    }
+    o.blocks.push_back(b);
+  }
+  o.stages = {{2, 2, {{2, 20.0}}, {{3, 0.5}}, 102.0, 0.995, 0.25, 0.75, 1.1, {0.6f, 0, 0, 0.8f}}};
+  o.primary_stage = 0;
+  o.direction = o.stages[0].direction;
+  o.provisional = true;
+  o.angles = {{"previous", 0.125, 0.01, 20}, {"base", 1.25, 0.02, 0}};
+  o.state = State::stable;
+  o.state_since_step = 15;
+  o.events = {{"state_changed", 30, "settling to stable", 1.0}};
+  o.cost = {0.01, 0.2, 0.3, 0.004, 4096};
+  return o;
+}
+
+}  // namespace azimuth::testing
