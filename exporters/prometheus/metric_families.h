@@ -1,0 +1,45 @@
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "azimuth/exporter.h"
+
+namespace azimuth {
+
+/// Metric families in the making, of one scrape of one run.
+class MetricFamilies {
+ public:
+  using Labels = std::initializer_list<std::pair<std::string_view, std::string>>;
+
+  explicit MetricFamilies(std::string run) : run_(std::move(run)) {}
+
+  /// Begins a family; the samples added next belong to it.
+  void begin(prometheus::MetricType type, std::string name, std::string help);
+  void begin_gauge(std::string name, std::string help);
+  void begin_counter(std::string name, std::string help);
+
+  /// Adds a sample, with the label `run` beside `labels`. NaN is not added.
+  void add(double value, Labels labels = {});
+  void add(const Histogram& histogram, Labels labels = {});
+
+  /// A family with one sample.
+  void gauge(std::string name, std::string help, double value, Labels labels = {});
+  void counter(std::string name, std::string help, double value, Labels labels = {});
+
+  /// The families that have samples.
+  std::vector<prometheus::MetricFamily> take() &&;
+
+ private:
+  prometheus::ClientMetric& add_metric(Labels labels);
+
+  std::string run_;
+  std::vector<prometheus::MetricFamily> families_;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "run_metrics.h"
+
+namespace azimuth {
+namespace {
+
+double median(std::vector<double> values) {
+  if (values.empty() || std::ranges::any_of(values, [](double v) { return std::isnan(v); })) {
+    return kNotApplicable;
+  }
+  std::ranges::sort(values);
+  const auto middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+const StageObservation* primary_stage(const Observation& o) {
+  const auto index = o.primary_stage;
+  return index >= 0 && static_cast<std::size_t>(index) < o.stages.size() ? &o.stages[index]
+                                                                         : nullptr;
+}
+
+/// Of the primary stage; without a stage, of the model, block 0 apart.
+double peak_ratio(const Observation& o) {
+  if (const auto* stage = primary_stage(o)) return stage->peak_ratio;
+  double peak = kNotApplicable;
+  for (const auto& block : o.blocks) {
+    if (block.block > 0) peak = std::fmax(peak, block.ratio_max);
+  }
+  return peak;
+}
+
+void add_direction(MetricFamilies& families, const Observation& o) {
+  families.begin_gauge(
+      "azimuth_direction_angle_degrees",
+      "Angle between the high-norm direction and a reference, in degrees from 0 to "
+      "90.");
+  for (const auto& angle : o.angles) families.add(angle.degrees, {{"reference", angle.reference}});
+  families.begin_gauge("azimuth_direction_noise_floor_degrees",
+                       "Smallest angle to a reference that the method resolves, in degrees.");
+  for (const auto& angle : o.angles) {
+    families.add(angle.noise_floor_degrees, {{"reference", angle.reference}});
+  }
+  families.begin_gauge("azimuth_direction_state",
+                       "1 for the state that the high-norm direction is in, 0 for the others.");
+  if (o.state != State::unspecified) {
+    for (const State state : kStates) {
+      families.add(state == o.state ? 1 : 0, {{"state", std::string(name_of(state))}});
+    }
+  }
+  families.gauge(
+      "azimuth_direction_norm_ratio",
+      "Largest ratio of a hidden state's norm to the reference norm, in the primary stage "
+      "or, without a stage, in the model.",
+      peak_ratio(o));
+
+  const auto* stage = primary_stage(o);
+  if (stage == nullptr) return;
+  families.gauge("azimuth_direction_concentration",
+                 "Share of the primary stage's hidden states that lies along the high-norm "
+                 "direction, from 0 to 1.",
+                 stage->concentration);
+  families.gauge("azimuth_direction_participation_ratio",
+                 "Number of coordinates over which the high-norm direction is spread.",
+                 stage->participation_ratio);
+  families.begin_gauge("azimuth_explosion_block", "First explosion block of the primary stage.");
+  if (!stage->explosion_blocks.empty()) families.add(stage->explosion_blocks.front().block);
+  families.begin_gauge("azimuth_decay_block", "First decay block of the primary stage.");
+  if (!stage->decay_blocks.empty()) families.add(stage->decay_blocks.front().block);
+}
+
+/// Which probe tokens are high-norm in the primary stage, as indices.
+std::vector<std::size_t> high_norm_tokens(const ProbeInfo& probe) {
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < probe.token_ids.size(); ++i) {
+    if (std::ranges::count(probe.high_norm_token_ids, probe.token_ids[i])) indices.push_back(i);
+  }
+  return indices;
+}
+
+void add_block_norms(MetricFamilies& families, const Observation& o) {
+  families.begin_gauge("azimuth_block_norm",
+                       "Norm of the hidden states after a block, 0 being the embedding output: "
+                       "median over the high-norm tokens, over all initial tokens, and the "
+                       "reference norm.");
+  const auto high_norm = high_norm_tokens(o.probe);
+  for (const auto& block : o.blocks) {
+    const auto label = std::to_string(block.block);
+    std::vector<double> norms;
+    for (const auto token : high_norm) {
+      if (token < block.norms.size()) norms.push_back(block.norms[token]);
+    }
+    families.add(median(norms), {{"block", label}, {"path", "high_norm"}});
+    families.add(median(block.norms), {{"block", label}, {"path", "initial_median"}});
+    families.add(block.reference_norm, {{"block", label}, {"path", "reference"}});
+  }
+}
+
+}  // namespace
+
+void add_observation_metrics(MetricFamilies& families, const Observation& o) {
+  add_direction(families, o);
+  add_block_norms(families, o);
+
+  const auto by_block = [&](std::string name, std::string help, auto value) {
+    families.begin_gauge(std::move(name), std::move(help));
+    for (const auto& block : o.blocks) {
+      families.add(value(block), {{"block", std::to_string(block.block)}});
+    }
+  };
+  by_block("azimuth_block_gain",
+           "What a block adds along the direction of its stage, relative to what it reads; -1 is a "
+           "perfect decay.",
+           [](const BlockObservation& b) { return b.gain; });
+  by_block(
+      "azimuth_block_eigenvalue",
+      "Real part of the eigenvalue of a decay block's linear approximation that belongs to the "
+      "direction of its stage.",
+      [](const BlockObservation& b) { return b.eigen.real; });
+  by_block("azimuth_block_singular_angle_degrees",
+           "Angle between the singular direction of a block and the direction of the hidden states "
+           "after it, in degrees from 0 to 90.",
+           [](const BlockObservation& b) { return b.singular.angle_to_block_direction; });
+}
+
+}  // namespace azimuth

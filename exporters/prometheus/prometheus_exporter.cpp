@@ -1,0 +1,99 @@
+#include "azimuth/prometheus_exporter.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "listen_address.h"
+#include "metric_families.h"
+#include "metrics_server.h"
+#include "process_metrics.h"
+#include "run_metrics.h"
+
+namespace azimuth {
+
+struct PrometheusExporter::Implementation {
+  std::string address;
+  std::chrono::milliseconds linger;
+
+  std::mutex mutex;
+  StatusSource status;
+  std::shared_ptr<const Observation> newest;
+  bool end_was_scraped = false;
+  std::condition_variable end_scraped;
+
+  std::atomic<int> port = 0;
+  std::optional<MetricsServer> server;  // last: stops before what it serves goes
+
+  MetricsServer::Page make_page() {
+    std::unique_lock lock(mutex);
+    const auto observation = newest;
+    const auto status_source = status;
+    lock.unlock();
+
+    const MonitorStatus now = status_source();
+    MetricFamilies families(now.run);
+    if (observation) add_observation_metrics(families, *observation);
+    add_status_metrics(families, now);
+    add_process_metrics(families);
+    MetricsServer::Page page = {prometheus::TextSerializer().Serialize(std::move(families).take())};
+    if (now.run_ended) page.served = [this] { note_end(); };
+    return page;
+  }
+
+  void note_end() {
+    const std::lock_guard lock(mutex);
+    end_was_scraped = true;
+    end_scraped.notify_all();
+  }
+};
+
+std::shared_ptr<PrometheusExporter> PrometheusExporter::listen(std::string address,
+                                                               PrometheusExporterOptions options) {
+  check_listen_address(address);
+  if (options.linger.count() < 0) {
+    throw std::invalid_argument("Prometheus exporter: linger must not be negative");
+  }
+  auto implementation = std::make_unique<Implementation>();
+  implementation->address = std::move(address);
+  implementation->linger = options.linger;
+  return std::shared_ptr<PrometheusExporter>(new PrometheusExporter(std::move(implementation)));
+}
+
+PrometheusExporter::PrometheusExporter(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+PrometheusExporter::~PrometheusExporter() = default;
+
+int PrometheusExporter::port() const { return implementation_->port; }
+
+void PrometheusExporter::open(StatusSource status) {
+  auto& self = *implementation_;
+  {
+    const std::lock_guard lock(self.mutex);
+    self.status = std::move(status);
+  }
+  self.server.emplace(self.address, [&self] { return self.make_page(); });
+  self.port = self.server->port();
+}
+
+void PrometheusExporter::write(const Record& record) {
+  auto observation = std::make_shared<const Observation>(record.observation);
+  const std::lock_guard lock(implementation_->mutex);
+  implementation_->newest = std::move(observation);
+}
+
+void PrometheusExporter::end_run(std::chrono::steady_clock::time_point deadline) {
+  auto& self = *implementation_;
+  const auto limit = std::min(deadline, std::chrono::steady_clock::now() + self.linger);
+  std::unique_lock lock(self.mutex);
+  self.end_scraped.wait_until(lock, limit, [&self] { return self.end_was_scraped; });
+}
+
+}  // namespace azimuth
