@@ -1,0 +1,90 @@
+#include <string>
+
+#include "azimuth/pictures.h"
+#include "panels.h"
+
+namespace azimuth {
+namespace pictures {
+
+std::string with(std::string_view name, std::string_view value) {
+  return std::string(name) + "=\"" + std::string(value) + "\" ";
+}
+
+void draw_axes(Svg& svg, const Box& plot, const Axes& axes, const Scale& x, const Scale& y) {
+  for (const auto& tick : y.ticks()) {
+    const double at = y.at(tick.value);
+    svg.line({plot.left, at}, {plot.right, at}, "stroke=\"#e4e4e4\"");
+    svg.text({plot.left - 8, at + 4}, tick.label, "text-anchor=\"end\"");
+  }
+  for (const auto& tick : x.ticks()) {
+    const double at = x.at(tick.value);
+    svg.line({at, plot.bottom + axes.below}, {at, plot.bottom + axes.below + 5}, "stroke=\"#888\"");
+    svg.text({at, plot.bottom + axes.below + 19}, tick.label, "text-anchor=\"middle\"");
+  }
+  svg.line({plot.left, plot.bottom}, {plot.right, plot.bottom}, "stroke=\"#888\"");
+  svg.line({plot.left, plot.top}, {plot.left, plot.bottom}, "stroke=\"#888\"");
+
+  const double middle = (plot.left + plot.right) / 2;
+  svg.text({plot.left, axes.title_y}, axes.title, "font-size=\"14\" font-weight=\"bold\"");
+  svg.text({middle, plot.bottom + axes.below + 38}, axes.x_title, "text-anchor=\"middle\"");
+  const double x_of_y = plot.left - 54;
+  const double y_of_y = (plot.top + plot.bottom) / 2;
+  svg.text({x_of_y, y_of_y}, axes.y_title,
+           "text-anchor=\"middle\" transform=\"rotate(-90 " + std::to_string(x_of_y) + " " +
+               std::to_string(y_of_y) + ")\"");
+}
+
+}  // namespace pictures
+
+namespace {
+
+constexpr double kWidth = 1200;
+constexpr double kHeight = 520;
+constexpr std::size_t kLongestName = 90;
+
+/// At most so many bytes of it, cut between characters.
+std::string shortened(const std::string& name) {
+  if (name.size() <= kLongestName) return name;
+  auto end = kLongestName;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
+  return name.substr(0, end) + "…";
+}
+
+std::string summary(const Observation& o) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "  ·  ") + part; };
+  if (!o.model.architecture.empty()) add(shortened(o.model.architecture));
+  if (o.model.hidden_size > 0) add("hidden size " + std::to_string(o.model.hidden_size));
+  if (o.model.block_count > 0) add(std::to_string(o.model.block_count) + " blocks");
+  if (o.sequence > 0) add("step " + std::to_string(o.step));  // 0: of a file, not of a run
+  if (o.state != State::unspecified) {
+    add(std::string(name_of(o.state)) + " since step " + std::to_string(o.state_since_step));
+  }
+  if (o.provisional) add("direction provisional");
+  return text;
+}
+
+}  // namespace
+
+std::string draw_run(std::span<const Observation> observations) {
+  using namespace pictures;
+  const std::string run = observations.empty() ? "" : shortened(observations.back().run);
+  const std::string title = run.empty() ? "High-norm direction" : run;
+  Svg svg(kWidth, kHeight, title);
+  svg.text({24, 34}, title, "font-size=\"20\" font-weight=\"bold\" fill=\"#111\"");
+  if (observations.empty()) {
+    svg.text({24, 57}, "no observations", "font-size=\"13\" fill=\"#555\"");
+    return std::move(svg).finish();
+  }
+  svg.text({24, 57}, summary(observations.back()), "font-size=\"13\" fill=\"#555\"");
+  const Box room = {84, 80, kWidth - 24, kHeight - 12};
+  if (has_angles_or_states(observations)) {
+    draw_norms(svg, {room.left, room.top, 590, room.bottom}, observations.back());
+    draw_angles(svg, {690, room.top, room.right, room.bottom}, observations);
+  } else {
+    draw_norms(svg, room, observations.back());
+  }
+  return std::move(svg).finish();
+}
+
+}  // namespace azimuth

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "azimuth/observation.h"
+
+namespace azimuth {
+
+/// A picture of a run, as one SVG of 1200 × 520 that needs nothing else: the norms by block of the
+/// last observation with its stages, explosion and decay blocks, and the angles to the base and to
+/// the previous snapshot, with the state, by step. Where no observation has an angle or a state,
+/// the norms have all the room.
+///
+///     std::ofstream("run.svg") << azimuth::draw_run(observations);
+///
+/// `observations` are of one run, oldest first, and may be none. Numbers that are not finite are
+/// left out. Names may hold anything: they are escaped. Thread-safe; throws nothing but
+/// std::bad_alloc.
+std::string draw_run(std::span<const Observation> observations);
+
+}  // namespace azimuth

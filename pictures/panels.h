@@ -1,0 +1,45 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "azimuth/observation.h"
+#include "scale.h"
+#include "svg.h"
+
+namespace azimuth::pictures {
+
+/// Okabe and Ito's colours, which colour-blind people can tell apart.
+namespace colour {
+inline constexpr std::string_view blue = "#0072b2";
+inline constexpr std::string_view sky = "#56b4e9";
+inline constexpr std::string_view green = "#009e73";
+inline constexpr std::string_view yellow = "#f0e442";
+inline constexpr std::string_view orange = "#e69f00";
+inline constexpr std::string_view vermilion = "#d55e00";
+inline constexpr std::string_view grey = "#bbbbbb";
+inline constexpr std::string_view dark = "#444444";
+}  // namespace colour
+
+/// `name="value"`, followed by a space.
+std::string with(std::string_view name, std::string_view value);
+
+/// Title, frame, grid and ticks of a panel. The labels of the x axis stand `below` the plot.
+struct Axes {
+  std::string_view title;
+  std::string_view x_title;
+  std::string_view y_title;
+  double title_y = 0;
+  double below = 0;
+};
+void draw_axes(Svg& svg, const Box& plot, const Axes& axes, const Scale& x, const Scale& y);
+
+/// Norms by block, in `room`.
+void draw_norms(Svg& svg, const Box& room, const Observation& observation);
+
+bool has_angles_or_states(std::span<const Observation> observations);
+
+/// Angles and states by step, in `room`.
+void draw_angles(Svg& svg, const Box& room, std::span<const Observation> observations);
+
+}  // namespace azimuth::pictures
