@@ -5,7 +5,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "analysis/median.h"
+#include "azimuth/median.h"
+#include "azimuth/utf8.h"
 #include "guarded.h"
 
 namespace azimuth::detail {
@@ -19,6 +20,9 @@ bool is_watching_rank(int rank) {
 
 MonitorOptions checked(MonitorOptions options) {
   if (options.run.empty()) throw std::invalid_argument("azimuth: the run needs a name");
+  if (!is_utf8(options.run)) {  // neither Prometheus nor Protobuf would take it
+    throw std::invalid_argument("azimuth: the name of the run is not UTF-8");
+  }
   options.thresholds.check();
   if (options.token_ids.empty() && options.probe_size < 1) {
     throw std::invalid_argument("azimuth: probe_size must be at least 1");

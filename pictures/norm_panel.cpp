@@ -2,8 +2,10 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "azimuth/median.h"
 #include "panels.h"
 
 namespace azimuth::pictures {
@@ -13,12 +15,9 @@ constexpr double kLabelBand = 34;  // above the plot, for the labels of the mark
 
 bool can_be_drawn(double norm) { return std::isfinite(norm) && norm > 0; }
 
-double median(std::vector<double> values) {
+double median_of_drawable(std::vector<double> values) {
   std::erase_if(values, [](double value) { return !can_be_drawn(value); });
-  if (values.empty()) return kNotApplicable;
-  std::ranges::sort(values);
-  const auto middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return median(std::move(values));
 }
 
 struct BlockNorms {
@@ -39,12 +38,12 @@ BlockNorms norms_of(const BlockObservation& block, const ProbeInfo& probe) {
     }
   }
   BlockNorms norms = {static_cast<double>(block.block)};
-  norms.high_norm = median(high);
+  norms.high_norm = median_of_drawable(high);
   if (!high.empty()) {
     norms.high_norm_low = std::ranges::min(high);
     norms.high_norm_high = std::ranges::max(high);
   }
-  norms.initial = median(block.norms);
+  norms.initial = median_of_drawable(block.norms);
   norms.reference = block.reference_norm;
   return norms;
 }

@@ -3,19 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "azimuth/median.h"
 #include "run_metrics.h"
 
 namespace azimuth {
 namespace {
-
-double median(std::vector<double> values) {
-  if (values.empty() || std::ranges::any_of(values, [](double v) { return std::isnan(v); })) {
-    return kNotApplicable;
-  }
-  std::ranges::sort(values);
-  const auto middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 const StageObservation* primary_stage(const Observation& o) {
   const auto index = o.primary_stage;

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "analysis/median.h"
+#include "azimuth/median.h"
 #include "analysis/stages.h"
 #include "azimuth/tracker.h"
 

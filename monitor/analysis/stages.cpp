@@ -5,7 +5,7 @@
 #include <set>
 
 #include "analysis/leading_direction.h"
-#include "analysis/median.h"
+#include "azimuth/median.h"
 #include "azimuth/angle.h"
 
 namespace azimuth {

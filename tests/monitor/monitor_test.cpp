@@ -230,6 +230,7 @@ TEST(Monitor, UsesTheProbeOfItsBase) {
 
 TEST(Monitor, RejectsMisuse) {
   EXPECT_THROW(Monitor({}), std::invalid_argument) << "a run needs a name";
+  EXPECT_THROW(Monitor(every_step("\xff")), std::invalid_argument) << "in UTF-8";
   const auto with = [](auto change) {
     MonitorOptions options = every_step();
     change(options);

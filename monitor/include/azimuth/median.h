@@ -1,15 +1,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "azimuth/observation.h"
 
 namespace azimuth {
 
-/// Of an even number the mean of the two middle ones; NaN of none.
+/// Of an even number the mean of the two middle ones; NaN of none, or if one of them is.
 inline double median(std::vector<double> values) {
-  if (values.empty()) return kNotApplicable;
+  const auto is_nan = [](double value) { return std::isnan(value); };
+  if (values.empty() || std::ranges::any_of(values, is_nan)) return kNotApplicable;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   if (values.size() % 2 == 1) return *middle;

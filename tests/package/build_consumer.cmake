@@ -1,0 +1,16 @@
+# Builds and runs the consumer project in WORK. WAY says how it gets at Azimuth.
+function(run)
+  execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+set(options -G Ninja -DCMAKE_BUILD_TYPE=Release -DAZIMUTH_SOURCE=${SOURCE} -DAZIMUTH_LIBTORCH=${AZIMUTH_LIBTORCH})
+if(WAY STREQUAL "find_package")
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+  list(APPEND options -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+else()
+  list(APPEND options -DUSE_SUBDIRECTORY=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+endif()
+run(${CMAKE_COMMAND} -S ${SOURCE}/tests/package/consumer -B ${WORK}/build ${options})
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${CMAKE_COMMAND} -E chdir ${WORK} ${WORK}/build/consumer)
