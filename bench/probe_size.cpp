@@ -1,6 +1,6 @@
-// How many probe ids does the direction need? Prints, for growing probes, the angle to the direction
-// with 256 ids, and the CPU seconds of the pass. The library's default is the smallest that keeps
-// the angle within 0.05°.
+// How many probe ids does the direction need? Prints, for growing probes, the angle to the
+// direction with 256 ids, and the CPU seconds of the pass. The library's default is the smallest
+// that keeps the angle within 0.05°.
 
 #include <cstdio>
 #include <exception>

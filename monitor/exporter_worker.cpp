@@ -32,9 +32,10 @@ void ExporterWorker::push(std::shared_ptr<const Record> record) {
     std::lock_guard lock(mutex_);
     if (!exporter_->lossless() && queue_.size() >= capacity_) {
       queue_.pop_front();
-      ++dropped_;
+      ++counters_->dropped;
     }
     queue_.push_back(std::move(record));
+    counters_->queue_length = queue_.size();
   }
   wake_.notify_one();
 }
@@ -63,11 +64,6 @@ bool ExporterWorker::stop(TimePoint deadline) {
   stop_ = true;
   wake_.notify_one();
   return changed_.wait_until(lock, deadline, [this] { return stopped_; });
-}
-
-MonitorStatus::ExporterStatus ExporterWorker::status() const {
-  std::lock_guard lock(mutex_);
-  return {name_, failures_, queue_.size(), dropped_};
 }
 
 void ExporterWorker::run(const Exporter::StatusSource& status) {
@@ -113,6 +109,7 @@ bool ExporterWorker::open(const Exporter::StatusSource& status,
 void ExporterWorker::write_next(std::unique_lock<std::mutex>& lock) {
   const std::shared_ptr<const Record> record = std::move(queue_.front());
   queue_.pop_front();
+  counters_->queue_length = queue_.size();
   busy_ = true;
   lock.unlock();
   const auto failure = guarded([&] { exporter_->write(*record); });
@@ -125,14 +122,15 @@ void ExporterWorker::write_next(std::unique_lock<std::mutex>& lock) {
   note_failure(*failure, lock);
   if (exporter_->lossless()) {
     queue_.push_front(record);
+    counters_->queue_length = queue_.size();
     pause(lock);
   } else {
-    ++dropped_;
+    ++counters_->dropped;
   }
 }
 
 void ExporterWorker::note_failure(const std::string& what, std::unique_lock<std::mutex>& lock) {
-  ++failures_;
+  ++counters_->failures;
   if (std::exchange(failing_, true)) return;
   lock.unlock();  // the callback is the user's, and may ask for the status
   guarded([&] { log_(LogLevel::warning, "exporter " + name_ + ": " + what); });

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "azimuth/monitor.h"
+#include "status_board.h"
 
 namespace azimuth {
 
@@ -40,7 +41,8 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   /// Asks the thread to end; true if it has ended by `deadline`.
   bool stop(TimePoint deadline);
 
-  MonitorStatus::ExporterStatus status() const;
+  const std::string& name() const { return name_; }
+  std::shared_ptr<const ExporterCounters> counters() const { return counters_; }
 
  private:
   void run(const Exporter::StatusSource& status);
@@ -66,8 +68,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   bool failing_ = false;  // logged once, until it works again
   bool end_run_ = false;
   TimePoint end_run_deadline_;
-  std::uint64_t failures_ = 0;
-  std::uint64_t dropped_ = 0;
+  const std::shared_ptr<ExporterCounters> counters_ = std::make_shared<ExporterCounters>();
 };
 
 }  // namespace azimuth

@@ -47,12 +47,8 @@ MonitorState::MonitorState(MonitorOptions options)
       clock_(options_.clock ? options_.clock : std::make_shared<const Clock>()),
       watches_(is_watching_rank(options_.rank)),
       cores_(std::max(1u, std::thread::hardware_concurrency())),
-      schedule_(options_.snapshot_interval, options_.max_overhead, cores_) {
-  status_.run = options_.run;
-  status_.overhead_budget_ratio = options_.max_overhead;
-  for (const char* outcome : {"analysed", "skipped", "failed"}) status_.snapshots[outcome] = 0;
-  for (std::string_view kind : event_kind::all) status_.events[std::string(kind)] = 0;
-}
+      board_(std::make_shared<StatusBoard>(options_, cores_, clock_)),
+      schedule_(options_.snapshot_interval, options_.max_overhead, cores_) {}
 
 void MonitorState::require_not_attached(const char* what) const {
   std::lock_guard lock(mutex_);
@@ -66,6 +62,7 @@ void MonitorState::add(std::shared_ptr<Exporter> exporter) {
   if (!exporter) throw std::invalid_argument("azimuth: no exporter given");
   exporters_.push_back(std::make_shared<ExporterWorker>(
       std::move(exporter), options_.queue_capacity, options_.retry_interval, options_.log));
+  board_->add_exporter(exporters_.back()->name(), exporters_.back()->counters());
 }
 
 void MonitorState::set_base(Signature base) {
@@ -110,22 +107,18 @@ void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
   if (!known) {
     take_snapshot({}, /*first=*/true, /*last=*/false);
   }
-  const auto self = shared_from_this();
-  const std::weak_ptr<MonitorState> weak = self;
   for (const auto& exporter : exporters_) {
-    exporter->start([weak, run = options_.run] {
-      const auto state = weak.lock();
-      return state ? state->status() : MonitorStatus{.run = run};
-    });
+    exporter->start([board = board_] { return board->read(); });
   }
   {
     std::lock_guard lock(mutex_);
     attached_ = true;
     thread_running_ = true;
-    started_ = clock_->monotonic_seconds();
   }
-  schedule_.start(0, started_);
-  std::thread([self] { self->analyse_snapshots(); }).detach();
+  const double now = clock_->monotonic_seconds();
+  board_->start(now);
+  schedule_.start(0, now);
+  std::thread([self = shared_from_this()] { self->analyse_snapshots(); }).detach();
 }
 
 std::optional<RunHistory::LastKnown> MonitorState::ask_history() {
@@ -191,10 +184,7 @@ bool MonitorState::finish(TimePoint deadline) {
     }
   }
   in_time = drain(deadline) && in_time;
-  {
-    std::lock_guard lock(mutex_);
-    status_.run_ended = true;
-  }
+  board_->change([](MonitorStatus& status) { status.run_ended = true; });
   for (const auto& exporter : exporters_) exporter->end_run(deadline);
   for (const auto& exporter : exporters_) in_time = exporter->wait_idle(deadline) && in_time;
   detach();
@@ -221,46 +211,37 @@ void MonitorState::shut_down(TimePoint deadline) {
   changed_.wait_until(lock, deadline, [&] { return !thread_running_; });
 }
 
-MonitorStatus MonitorState::status() const {
-  std::unique_lock lock(mutex_);
-  MonitorStatus status = status_;
-  status.training_thread_seconds = spent_.training_thread_seconds;
-  status.analysis_cpu_seconds = spent_.analysis_cpu_seconds;
-  if (thread_running_) {
-    status.overhead_ratio = spent_.ratio(clock_->monotonic_seconds() - started_, cores_);
-  }
-  lock.unlock();
-  for (const auto& exporter : exporters_) status.exporters.push_back(exporter->status());
-  return status;
-}
-
 // ---- the training thread
 
 void MonitorState::step(StepInfo info) noexcept {
   const auto failure = guarded([&] {
     const double now = clock_->monotonic_seconds();
-    bool due = false;
+    const bool automatic = options_.snapshot_interval.kind == SnapshotInterval::Kind::automatic;
+    bool may_be_due = true;
+    SpentCost next_cost;
     {
       std::lock_guard lock(mutex_);
       if (!attached_) return;
-      status_.training_step = info.step;
-      status_.training_loss = info.loss;
-      const bool automatic = options_.snapshot_interval.kind == SnapshotInterval::Kind::automatic;
-      if (first_step_pending_) {
-        schedule_.start(info.step, now);
-        started_ = now;
-        due = true;
-      } else if (!automatic || !busy()) {
-        due = schedule_.due(info.step, now, spent_, next_cost_);
-      }
+      may_be_due = !automatic || !busy();
+      next_cost = next_cost_;
+    }
+    board_->change([&](MonitorStatus& status) {
+      status.training_step = info.step;
+      status.training_loss = info.loss;
+    });
+    bool due = false;
+    if (first_step_pending_) {
+      schedule_.start(info.step, now);
+      board_->start(now);
+      due = true;
+    } else if (may_be_due) {
+      due = schedule_.due(info.step, now, board_->spent(), next_cost);
     }
     last_step_ = info;
     const bool first = std::exchange(first_step_pending_, false);
     if (due) take_snapshot(info, first, /*last=*/false);
     if (first) return;  // outside the budget, like a snapshot at attach
-    const double seconds = clock_->monotonic_seconds() - now;
-    std::lock_guard lock(mutex_);
-    spent_.training_thread_seconds += seconds;
+    board_->spend({.training_thread_seconds = clock_->monotonic_seconds() - now});
   });
   if (failure) count_failed_snapshot(*failure);
 }
@@ -298,7 +279,7 @@ void MonitorState::take_snapshot(StepInfo info, bool first, bool last) {
   {
     std::lock_guard lock(mutex_);
     if (busy()) {
-      ++status_.snapshots["skipped"];
+      board_->change([](MonitorStatus& status) { ++status.snapshots["skipped"]; });
       return;
     }
   }
@@ -308,14 +289,16 @@ void MonitorState::take_snapshot(StepInfo info, bool first, bool last) {
   const double seconds = clock_->monotonic_seconds() - before;
   std::vector<double> activation_norms = take_activation_norms(weights.blocks().size());
   const double time = clock_->unix_seconds();
+  board_->change([&](MonitorStatus& status) {
+    if (!std::isnan(status.last_snapshot_time)) {
+      status.snapshot_interval_seconds = time - status.last_snapshot_time;
+    }
+    status.last_snapshot_time = time;
+    status.training_thread.add(seconds);
+  });
   std::lock_guard lock(mutex_);
   pending_.emplace(Snapshot{std::move(weights), info, time, seconds, std::move(activation_norms),
                             source_->extra_bytes(), first, last});
-  if (!std::isnan(status_.last_snapshot_time)) {
-    status_.snapshot_interval_seconds = time - status_.last_snapshot_time;
-  }
-  status_.last_snapshot_time = time;
-  status_.training_thread.add(seconds);
   wake_.notify_one();
 }
 
@@ -341,7 +324,7 @@ void MonitorState::analyse_snapshots() {
       count_failed_snapshot(*failure);
       lock.lock();
     }
-    if (record) ++status_.snapshots["analysed"];
+    if (record) board_->change([](MonitorStatus& status) { ++status.snapshots["analysed"]; });
     analysing_ = false;
     changed_.notify_all();
   }
@@ -425,19 +408,23 @@ void MonitorState::measure_noise_floor(const Snapshot& snapshot, const Observati
 
 void MonitorState::account(const Snapshot& snapshot, double pass_cpu, double cpu, double wall,
                            Observation& observation) {
-  std::lock_guard lock(mutex_);
-  if (!snapshot.first) spent_.analysis_cpu_seconds += cpu;
-  next_cost_ = {snapshot.training_thread_seconds, pass_cpu};
-  status_.analysis.add(wall);
-  for (const Event& event : observation.events) ++status_.events[event.kind];
-  status_.nonfinite_weights = std::ranges::any_of(observation.events, [](const Event& event) {
-    return event.kind == event_kind::nonfinite_weights;
+  if (!snapshot.first) board_->spend({.analysis_cpu_seconds = cpu});
+  {
+    std::lock_guard lock(mutex_);
+    next_cost_ = {snapshot.training_thread_seconds, pass_cpu};
+  }
+  board_->change([&](MonitorStatus& status) {
+    status.analysis.add(wall);
+    for (const Event& event : observation.events) ++status.events[event.kind];
+    status.nonfinite_weights = std::ranges::any_of(observation.events, [](const Event& event) {
+      return event.kind == event_kind::nonfinite_weights;
+    });
   });
   Cost& cost = observation.cost;
   cost.training_thread_seconds = snapshot.training_thread_seconds;
   cost.analysis_cpu_seconds = cpu;
   cost.analysis_wall_seconds = wall;
-  cost.overhead_ratio = spent_.ratio(clock_->monotonic_seconds() - started_, cores_);
+  cost.overhead_ratio = board_->overhead_ratio();
   const std::int64_t states = (observation.model.block_count + 1) * observation.model.hidden_size *
                               static_cast<std::int64_t>(token_ids_.size());
   cost.peak_extra_bytes =
@@ -451,11 +438,7 @@ void MonitorState::publish(const std::shared_ptr<const Record>& record) {
 
 void MonitorState::count_failed_snapshot(const std::string& what) {
   bool first = false;
-  {
-    std::lock_guard lock(mutex_);
-    ++status_.snapshots["failed"];
-    first = !std::exchange(failure_logged_, true);
-  }
+  board_->change([&](MonitorStatus& status) { first = ++status.snapshots["failed"] == 1; });
   if (first) log(LogLevel::error, "a snapshot failed: " + what);
 }
 

@@ -14,6 +14,7 @@
 #include "azimuth/tracker.h"
 #include "exporter_worker.h"
 #include "snapshot_schedule.h"
+#include "status_board.h"
 
 namespace azimuth::detail {
 
@@ -44,7 +45,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   bool drain(TimePoint deadline);
   /// Ends all threads; whatever has not ended by `deadline` is left behind.
   void shut_down(TimePoint deadline);
-  MonitorStatus status() const;
+  MonitorStatus status() const { return board_->read(); }
   std::chrono::milliseconds shutdown_timeout() const { return options_.shutdown_timeout; }
 
  private:
@@ -81,6 +82,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   const std::shared_ptr<const Clock> clock_;
   const bool watches_;
   const double cores_;
+  const std::shared_ptr<StatusBoard> board_;
 
   // Set before the threads start, constant afterwards.
   std::vector<std::shared_ptr<ExporterWorker>> exporters_;
@@ -111,11 +113,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   bool attached_ = false;
   bool stop_ = false;
   bool thread_running_ = false;
-  bool failure_logged_ = false;
-  double started_ = 0;
-  SpentCost spent_;
   SpentCost next_cost_;  // what one more snapshot is expected to cost
-  MonitorStatus status_;
 };
 
 }  // namespace azimuth::detail

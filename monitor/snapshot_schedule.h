@@ -3,19 +3,9 @@
 #include <cstdint>
 
 #include "azimuth/monitor.h"
+#include "status_board.h"
 
 namespace azimuth {
-
-/// What a run has cost so far, the snapshot at attach apart (design, 4.2).
-struct SpentCost {
-  double training_thread_seconds = 0;
-  double analysis_cpu_seconds = 0;
-
-  /// Share of the machine in `wall` seconds on `cores` cores.
-  double ratio(double wall, double cores) const {
-    return wall > 0 ? training_thread_seconds / wall + analysis_cpu_seconds / (wall * cores) : 0;
-  }
-};
 
 /// Decides at which steps snapshots are taken. Not thread-safe.
 class SnapshotSchedule {

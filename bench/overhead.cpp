@@ -1,0 +1,188 @@
+// What the monitor costs training: the same fine-tuning of a real model in one process, in segments
+// with the monitor on or off in random order, paired; the difference in time per step with a 95%
+// bootstrap interval, beside the overhead ratio that the monitor itself exports.
+//
+// The monitor's clock stands still in segments without it, so that it spends its budget only on the
+// time that it watches. Waiting for an analysis that is still running at the end of a segment
+// counts as time with the monitor: the figure is, if anything, too high.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include "azimuth/libtorch.h"
+#include "azimuth/monitor.h"
+#include "load_decoder.h"
+#include "token_ids.h"
+#include "trainer.h"
+
+namespace {
+
+using azimuth::examples::Trainer;
+
+class PausableClock : public azimuth::Clock {
+ public:
+  double monotonic_seconds() const override {
+    return (paused_at_ > 0 ? paused_at_.load() : Clock::monotonic_seconds()) - paused_;
+  }
+  void pause() { paused_at_ = Clock::monotonic_seconds(); }
+  void resume() {
+    paused_ = paused_ + Clock::monotonic_seconds() - paused_at_;
+    paused_at_ = 0;
+  }
+
+ private:
+  std::atomic<double> paused_ = 0;
+  std::atomic<double> paused_at_ = 0;
+};
+
+struct Options {
+  std::filesystem::path model;
+  std::filesystem::path ids;
+  std::int64_t pairs = 20;
+  std::int64_t segment_steps = 30;
+  std::int64_t tokens = 128;
+  double budget = azimuth::MonitorOptions{}.max_overhead;
+  unsigned seed = 1;
+};
+
+struct Pair {
+  double with = 0;  // seconds a step
+  double without = 0;
+};
+
+// Runs the segments and returns their times.
+std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Monitor& monitor,
+                          PausableClock& clock) {
+  azimuth::Attachment attached = monitor.attach(trainer.module(), trainer.architecture());
+  monitor.drain(std::chrono::minutes(5));  // the snapshot at attach stands apart
+  clock.pause();
+  std::mt19937 random(options.seed);
+  std::vector<bool> on;
+  for (std::int64_t i = 0; i < options.pairs; ++i) {
+    on.push_back(random() % 2 == 0);
+    on.push_back(!on.back());
+  }
+  std::vector<Pair> pairs(static_cast<std::size_t>(options.pairs));
+  const azimuth::Clock wall;
+  double begin = 0;
+  std::size_t segment = 0;
+  const auto start_segment = [&] {
+    if (segment < on.size() && on[segment]) clock.resume();
+    begin = wall.monotonic_seconds();
+  };
+  trainer.on_step_end([&](const azimuth::StepInfo& info) {
+    if (info.step <= options.segment_steps) {  // one segment to warm up
+      if (info.step == options.segment_steps) start_segment();
+      return;
+    }
+    if (on[segment]) attached.step(info);
+    if (info.step % options.segment_steps != 0) return;
+    if (on[segment]) monitor.drain(std::chrono::minutes(5));
+    const double seconds =
+        (wall.monotonic_seconds() - begin) / static_cast<double>(options.segment_steps);
+    if (on[segment]) clock.pause();
+    Pair& pair = pairs[segment / 2];
+    (on[segment] ? pair.with : pair.without) = seconds;
+    if (segment % 2 == 1) {
+      std::fprintf(stderr, "pair %zu of %lld: %.3f s a step with, %.3f s without\n",
+                   segment / 2 + 1, static_cast<long long>(options.pairs), pair.with, pair.without);
+    }
+    ++segment;
+    start_segment();
+  });
+  trainer.run();
+  return pairs;
+}
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+struct Interval {
+  double mean = 0, low = 0, high = 0;
+};
+
+Interval bootstrap(const std::vector<double>& differences) {
+  std::mt19937 random(1);
+  std::uniform_int_distribution<std::size_t> pick(0, differences.size() - 1);
+  std::vector<double> means(10'000);
+  for (double& m : means) {
+    std::vector<double> sample(differences.size());
+    for (double& d : sample) d = differences[pick(random)];
+    m = mean(sample);
+  }
+  std::ranges::sort(means);
+  return {mean(differences), means[means.size() / 40], means[means.size() - means.size() / 40 - 1]};
+}
+
+int report(const Options& options, const std::vector<Pair>& pairs,
+           const azimuth::MonitorStatus& status) {
+  std::vector<double> differences;
+  std::vector<double> without;
+  for (const Pair& pair : pairs) {
+    differences.push_back(pair.with / pair.without - 1);
+    without.push_back(pair.without);
+  }
+  const Interval ab = bootstrap(differences);
+  std::printf(
+      "%lld pairs of segments of %lld steps of %lld tokens, %.3f s a step without monitor\n",
+      static_cast<long long>(options.pairs), static_cast<long long>(options.segment_steps),
+      static_cast<long long>(options.tokens), mean(without));
+  std::printf(
+      "snapshots analysed: %llu (one at attach), training thread %.4f s, analysis %.2f CPU s\n",
+      static_cast<unsigned long long>(status.snapshots.at("analysed")),
+      status.training_thread_seconds, status.analysis_cpu_seconds);
+  std::printf("training slowed by %.2f%%, 95%% interval %.2f%% to %.2f%%\n", 100 * ab.mean,
+              100 * ab.low, 100 * ab.high);
+  std::printf("exported overhead_ratio %.2f%%, budget %.2f%%\n", 100 * status.overhead_ratio,
+              100 * options.budget);
+  const double half_width = (ab.high - ab.low) / 2;
+  const char* verdict = ab.high <= options.budget                                 ? "yes"
+                        : ab.low <= options.budget && half_width > options.budget ? "not resolved"
+                                                                                  : "no";
+  std::printf("upper end of the interval within the budget: %s\n", verdict);
+  std::printf("difference at most overhead_ratio plus half the interval: %s\n",
+              ab.mean <= status.overhead_ratio + half_width ? "yes" : "no");
+  // What holds on any machine: the monitor keeps to its own account.
+  const bool kept = status.overhead_ratio <= 1.5 * options.budget;
+  if (!kept) std::fprintf(stderr, "bench-overhead: the budget was not kept\n");
+  return kept ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Measures what the monitor costs a fine-tuning of a real model.", "bench-overhead");
+  app.add_option("--model", options.model, "LLaMA model, a GGUF file")->required();
+  app.add_option("--ids", options.ids, "Token ids, unsigned 16-bit little-endian")->required();
+  app.add_option("--pairs", options.pairs, "Pairs of segments")->capture_default_str();
+  app.add_option("--segment-steps", options.segment_steps, "Steps a segment")
+      ->capture_default_str();
+  app.add_option("--tokens", options.tokens, "Tokens a step")->capture_default_str();
+  app.add_option("--budget", options.budget, "The monitor's max_overhead")->capture_default_str();
+  app.footer(
+      "Example:\n  bench-overhead --model \"$(scripts/fetch_model)\" --ids "
+      "examples/data/opticks.ids");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    auto model = azimuth::examples::load_decoder(options.model);
+    const auto ids = azimuth::examples::read_token_ids(options.ids, model.decoder->config().vocab);
+    Trainer trainer(std::move(model), ids,
+                    {.steps = (2 * options.pairs + 1) * options.segment_steps,
+                     .tokens_per_step = options.tokens});
+    const auto clock = std::make_shared<PausableClock>();
+    azimuth::Monitor monitor({.run = "overhead", .max_overhead = options.budget, .clock = clock});
+    const std::vector<Pair> pairs = measure(options, trainer, monitor, *clock);
+    return report(options, pairs, monitor.status());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench-overhead: %s\n", error.what());
+    return 3;
+  }
+}

@@ -1,0 +1,78 @@
+#include "screen.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+namespace azimuth::console {
+namespace {
+
+constexpr const char* kEraseLine = "\r\x1b[K";
+constexpr std::int64_t kBarWidth = 30;
+
+const char* colour_of(Tone tone) {
+  switch (tone) {
+    case Tone::good:
+      return "\x1b[32m";
+    case Tone::notice:
+      return "\x1b[33m";
+    case Tone::bad:
+      return "\x1b[31m";
+    case Tone::plain:
+      return "";
+  }
+  return "";
+}
+
+}  // namespace
+
+void Screen::print(const std::vector<Line>& lines, std::int64_t step) {
+  const std::lock_guard lock(mutex_);
+  step_ = std::max(step_, step);
+  std::string text = drawn_bar_.empty() ? "" : kEraseLine;
+  if (!header_printed_) text += header_line() + "\n";
+  for (const Line& line : lines) {
+    const bool coloured = options_.colours && line.tone != Tone::plain;
+    text += coloured ? colour_of(line.tone) + line.text + "\x1b[0m\n" : line.text + "\n";
+  }
+  const std::string bar = this->bar();
+  if (!put(text + bar)) {
+    throw std::runtime_error(std::string("console: cannot print: ") + std::strerror(errno));
+  }
+  header_printed_ = true;
+  drawn_bar_ = bar;
+}
+
+void Screen::advance(std::int64_t step) {
+  const std::lock_guard lock(mutex_);
+  step_ = std::max(step_, step);
+  const std::string bar = this->bar();
+  if (bar != drawn_bar_ && put(kEraseLine + bar)) drawn_bar_ = bar;
+}
+
+void Screen::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  if (!drawn_bar_.empty()) put(kEraseLine);
+  drawn_bar_.clear();
+}
+
+std::string Screen::bar() const {
+  if (!has_bar() || closed_) return {};
+  const std::int64_t step = std::clamp<std::int64_t>(step_, 0, options_.total_steps);
+  const double part = static_cast<double>(step) / static_cast<double>(options_.total_steps);
+  const auto full = static_cast<std::int64_t>(part * kBarWidth);
+  std::string bar = "[";
+  for (std::int64_t i = 0; i < kBarWidth; ++i) bar += i < full ? "█" : "░";
+  return bar + "] " + std::to_string(static_cast<int>(100 * part)) + "%  step " +
+         std::to_string(step) + " of " + std::to_string(options_.total_steps);
+}
+
+bool Screen::put(const std::string& text) {
+  std::clearerr(options_.out);
+  return std::fwrite(text.data(), 1, text.size(), options_.out) == text.size() &&
+         std::fflush(options_.out) == 0;
+}
+
+}  // namespace azimuth::console

@@ -1,0 +1,141 @@
+#include "snapshot_line.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <set>
+#include <string_view>
+
+namespace azimuth::console {
+namespace {
+
+constexpr std::string_view kDash = "-";
+
+struct Column {
+  std::string_view title;
+  std::size_t width;
+  bool right;  ///< aligned
+};
+
+constexpr Column kColumns[] = {
+    {"step", 8, true},        {"loss", 9, true},          {"state", 11, false},
+    {"ratio", 8, true},       {"to previous", 16, false}, {"to base", 16, false},
+    {"explosion", 12, false}, {"decay", 12, false},       {"cost", 7, true},
+};
+
+/// Columns of a terminal that UTF-8 text takes: bytes that do not continue a character.
+std::size_t display_width(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::string row(const std::vector<std::string>& cells) {
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const Column& column = kColumns[i];
+    const std::string padding(column.width - std::min(column.width, display_width(cells[i])), ' ');
+    if (i > 0) line += "  ";
+    line += column.right ? padding + cells[i] : cells[i] + padding;
+  }
+  return line;
+}
+
+std::string number(const char* format, double value) {
+  if (std::isnan(value)) return std::string(kDash);
+  char text[64];
+  std::snprintf(text, sizeof(text), format, value);
+  return text;
+}
+
+/// Three decimals, or an order of magnitude where these would all be 0.
+std::string degrees(double value) {
+  return number(value > 0 && value < 0.0005 ? "%.0e" : "%.3f", value);
+}
+
+std::string angle(const Observation& observation, std::string_view reference) {
+  for (const AngleObservation& angle : observation.angles) {
+    if (angle.reference != reference || std::isnan(angle.degrees)) continue;
+    std::string text = degrees(angle.degrees) + "°";
+    if (!std::isnan(angle.noise_floor_degrees)) {
+      text += " (±" + degrees(angle.noise_floor_degrees) + ")";
+    }
+    return text;
+  }
+  return std::string(kDash);
+}
+
+double norm_ratio(const Observation& observation) {
+  const auto primary = static_cast<std::size_t>(observation.primary_stage);
+  if (observation.primary_stage >= 0 && primary < observation.stages.size()) {
+    return observation.stages[primary].peak_ratio;
+  }
+  double largest = kNotApplicable;
+  for (const BlockObservation& block : observation.blocks) {
+    // The embedding never counts as high-norm.
+    if (block.block > 0) largest = std::fmax(largest, block.ratio_max);
+  }
+  return largest;
+}
+
+/// "3,12", shortened to the column's width.
+std::string blocks(const Observation& observation,
+                   std::vector<BlockFactor> StageObservation::*list) {
+  constexpr std::size_t width = 12;
+  std::set<std::int32_t> sorted;
+  for (const StageObservation& stage : observation.stages) {
+    for (const BlockFactor& block : stage.*list) sorted.insert(block.block);
+  }
+  std::string text;
+  for (const std::int32_t block : sorted) {
+    std::string next = text.empty() ? "" : ",";
+    next += std::to_string(block);
+    const std::size_t room = block == *sorted.rbegin() ? width : width - 2;
+    if (text.size() + next.size() > room) return text + ",…";
+    text += next;
+  }
+  return text.empty() ? std::string(kDash) : text;
+}
+
+Tone tone_of(State state) {
+  switch (state) {
+    case State::stable:
+      return Tone::good;
+    case State::drifting:
+      return Tone::notice;
+    case State::changed:
+      return Tone::bad;
+    default:
+      return Tone::plain;
+  }
+}
+
+std::string event_line(const Event& event) {
+  std::string kind = event.kind;
+  std::replace(kind.begin(), kind.end(), '_', ' ');
+  return "  ! " + kind + (event.message.empty() ? "" : ": " + event.message);
+}
+
+}  // namespace
+
+std::string header_line() {
+  std::vector<std::string> titles;
+  for (const Column& column : kColumns) titles.emplace_back(column.title);
+  return row(titles);
+}
+
+std::vector<Line> lines_of(const Observation& o) {
+  std::vector<Line> lines;
+  const bool large_loss = std::fabs(o.loss) >= 1000;
+  lines.push_back(
+      {row({std::to_string(o.step), number(large_loss ? "%.3g" : "%.4f", o.loss),
+            std::string(name_of(o.state)), number("%.1f", norm_ratio(o)), angle(o, "previous"),
+            angle(o, "base"), blocks(o, &StageObservation::explosion_blocks),
+            blocks(o, &StageObservation::decay_blocks),
+            number("%.2f%%", 100 * o.cost.overhead_ratio)}),
+       tone_of(o.state)});
+  for (const Event& event : o.events) lines.push_back({event_line(event), Tone::notice});
+  return lines;
+}
+
+}  // namespace azimuth::console

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace azimuth {
+
+/// One connection to an SQLite file. Every error is a std::runtime_error "FILE: what: why".
+class Database {
+ public:
+  enum class Access { read, write };
+
+  /// For writing, the file is made if it is missing.
+  Database(std::string path, Access access);
+
+  void execute(const char* sql, std::string_view what);
+  std::int64_t pragma(const std::string& name);
+  [[noreturn]] void fail(std::string_view what, std::string_view why) const;
+  /// With SQLite's reason for the failure of the last call.
+  [[noreturn]] void fail(std::string_view what) const;
+
+  sqlite3* get() const { return handle_.get(); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+  };
+
+  std::string path_;
+  std::unique_ptr<sqlite3, Close> handle_;
+};
+
+/// One statement with its parameters, counted from 1, and the columns of its row, from 0. Texts and
+/// blobs must outlive the last `step`.
+class Statement {
+ public:
+  Statement(Database& database, std::string_view what, const char* sql);
+
+  Statement& text(int parameter, std::string_view value);
+  Statement& blob(int parameter, std::string_view value);
+  Statement& integer(int parameter, std::int64_t value);
+  Statement& real(int parameter, double value);
+
+  /// False: no more rows.
+  bool step();
+
+  bool is_null(int column) const;
+  std::int64_t integer(int column) const;
+  double real(int column) const;
+  std::string text(int column) const;
+  /// Valid until the next `step`.
+  std::string_view blob(int column) const;
+
+ private:
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+
+  void check(int code) const;
+
+  Database& database_;
+  std::string_view what_;
+  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+};
+
+/// Rolls back unless committed.
+class Transaction {
+ public:
+  explicit Transaction(Database& database);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  void commit();
+
+ private:
+  Database& database_;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,52 @@
+#include "azimuth/history_reader.h"
+
+#include "schema.h"
+#include "stored_message.h"
+
+namespace azimuth {
+
+HistoryReader::HistoryReader(const std::filesystem::path& path)
+    : database_(open_for_reading(std::filesystem::absolute(path).string())) {}
+
+HistoryReader::~HistoryReader() = default;
+
+std::vector<HistoryReader::Run> HistoryReader::runs() {
+  // Beside an aggregate, SQLite takes no other column from a certain row: hence the subquery.
+  Statement rows(*database_, "cannot read", R"sql(
+    SELECT run, count(*), max(attempt), min(time), max(time), ended_at,
+           (SELECT step FROM observations AS newest WHERE newest.run = runs.run
+            ORDER BY attempt DESC, sequence DESC LIMIT 1)
+    FROM runs JOIN observations USING (run) GROUP BY run ORDER BY min(time), run)sql");
+  std::vector<Run> runs;
+  while (rows.step()) {
+    Run run;
+    run.run = rows.text(0);
+    run.observations = rows.integer(1);
+    run.attempts = rows.integer(2);
+    run.first_time = rows.real(3);
+    run.last_time = rows.real(4);
+    if (!rows.is_null(5)) run.ended_at = rows.real(5);
+    run.last_step = rows.integer(6);
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+void HistoryReader::for_each(std::string_view run,
+                             const std::function<void(const Observation&)>& use) {
+  Statement rows(*database_, "cannot read",
+                 "SELECT observation FROM observations WHERE run = ? ORDER BY attempt, sequence");
+  rows.text(1, run);
+  while (rows.step()) use(from_stored<v1::Observation>(*database_, rows.blob(0)));
+}
+
+std::optional<Observation> HistoryReader::at_step(std::string_view run, std::int64_t step) {
+  Statement rows(*database_, "cannot read", R"sql(
+    SELECT observation FROM observations WHERE run = ? AND step = ?
+    ORDER BY attempt DESC, sequence DESC LIMIT 1)sql");
+  rows.text(1, run).integer(2, step);
+  if (!rows.step()) return std::nullopt;
+  return from_stored<v1::Observation>(*database_, rows.blob(0));
+}
+
+}  // namespace azimuth

@@ -1,0 +1,156 @@
+#include "azimuth/history_store.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "schema.h"
+#include "stored_message.h"
+
+namespace azimuth {
+namespace {
+
+double unix_seconds_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// Absolute, since the file is opened later, when the working directory may be another one.
+std::string checked(const std::filesystem::path& path) {
+  if (path.empty()) throw std::invalid_argument("azimuth: history store: the path is empty");
+  return std::filesystem::absolute(path).string();
+}
+
+void store_run(Database& database, const Record& record) {
+  const std::string& run = record.observation.run;
+  Statement(database, "cannot write",
+            "INSERT INTO runs (run) VALUES (?) ON CONFLICT DO UPDATE SET ended_at = NULL")
+      .text(1, run)
+      .step();
+  if (record.base == nullptr) return;
+  Statement missing(database, "cannot read", "SELECT 1 FROM runs WHERE run = ? AND base IS NULL");
+  if (!missing.text(1, run).step()) return;
+  const std::string base = to_proto(*record.base).SerializeAsString();
+  Statement(database, "cannot write", "UPDATE runs SET base = ? WHERE run = ?")
+      .blob(1, base)
+      .text(2, run)
+      .step();
+}
+
+void store_observation(Database& database, const Observation& o, const TrackerState& state) {
+  const std::string observation = to_proto(o).SerializeAsString();
+  const std::string tracker = to_proto(state).SerializeAsString();
+  Statement(database, "cannot write", R"sql(
+    INSERT INTO observations (run, attempt, sequence, step, time, state, observation, tracker)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING)sql")
+      .text(1, o.run)
+      .integer(2, o.attempt)
+      .integer(3, o.sequence)
+      .integer(4, o.step)
+      .real(5, o.time)
+      .text(6, name_of(o.state))
+      .blob(7, observation)
+      .blob(8, tracker)
+      .step();
+}
+
+}  // namespace
+
+std::shared_ptr<HistoryStore> HistoryStore::open(const std::filesystem::path& path) {
+  return std::make_shared<HistoryStore>(path);
+}
+
+HistoryStore::HistoryStore(const std::filesystem::path& path) : path_(checked(path)) {}
+
+HistoryStore::~HistoryStore() = default;
+
+void HistoryStore::open(StatusSource status) {
+  const std::lock_guard lock(mutex_);
+  run_ = status().run;
+  database();
+}
+
+void HistoryStore::write(const Record& record) {
+  const std::lock_guard lock(mutex_);
+  try {
+    write_in_transaction(database(), record);
+  } catch (...) {
+    // What a failed connection still believes about the file may be wrong: the next attempt opens
+    // a new one.
+    database_.reset();
+    throw;
+  }
+}
+
+void HistoryStore::write_in_transaction(Database& database, const Record& record) {
+  Transaction transaction(database);
+  const std::int64_t shift = attempt_shift(database, record.observation);
+  store_run(database, record);
+  if (shift == 0) {
+    store_observation(database, record.observation, record.tracker);
+  } else {
+    Observation shifted = record.observation;
+    shifted.attempt += shift;
+    store_observation(database, shifted, record.tracker);
+  }
+  transaction.commit();
+}
+
+std::int64_t HistoryStore::attempt_shift(Database& database, const Observation& observation) {
+  const auto known = attempt_shifts_.find(observation.run);
+  if (known != attempt_shifts_.end()) return known->second;
+  Statement largest(database, "cannot read", "SELECT max(attempt) FROM observations WHERE run = ?");
+  largest.text(1, observation.run).step();
+  const bool any = !largest.is_null(0);
+  const std::int64_t shift =
+      any ? std::max<std::int64_t>(0, largest.integer(0) + 1 - observation.attempt) : 0;
+  // Kept whatever becomes of the transaction: if its commit happened, the next attempt finds rows
+  // of its own.
+  attempt_shifts_.emplace(observation.run, shift);
+  return shift;
+}
+
+void HistoryStore::end_run(std::chrono::steady_clock::time_point) {
+  const std::lock_guard lock(mutex_);
+  Statement(database(), "cannot write", "UPDATE runs SET ended_at = ? WHERE run = ?")
+      .real(1, unix_seconds_now())
+      .text(2, run_)
+      .step();
+}
+
+std::optional<RunHistory::LastKnown> HistoryStore::last_known(std::string_view run) {
+  const std::lock_guard lock(mutex_);
+  Database& database = this->database();
+  Statement newest(database, "cannot read", R"sql(
+    SELECT attempt, (SELECT max(sequence) FROM observations WHERE run = ?1), step, observation, base
+    FROM observations JOIN runs USING (run) WHERE run = ?1
+    ORDER BY attempt DESC, sequence DESC LIMIT 1)sql");
+  if (!newest.text(1, run).step()) return std::nullopt;
+  LastKnown known;
+  known.attempt = newest.integer(0);
+  known.sequence = newest.integer(1);
+  known.step = newest.integer(2);
+  known.token_ids = from_stored<v1::Observation>(database, newest.blob(3)).probe.token_ids;
+  if (!newest.is_null(4)) {
+    known.base = std::make_shared<Signature>(from_stored<v1::Signature>(database, newest.blob(4)));
+  }
+  return known;
+}
+
+std::optional<TrackerState> HistoryStore::state_before(std::string_view run, std::int64_t step) {
+  const std::lock_guard lock(mutex_);
+  Database& database = this->database();
+  // The plus keeps SQLite from the index by step, with which it would sort all trackers before it
+  // takes the first: backwards along the primary key, the first that fits is near.
+  Statement newest(database, "cannot read", R"sql(
+    SELECT tracker FROM observations WHERE run = ? AND +step < ?
+    ORDER BY attempt DESC, sequence DESC LIMIT 1)sql");
+  newest.text(1, run).integer(2, step);
+  if (!newest.step()) return std::nullopt;
+  return from_stored<v1::TrackerState>(database, newest.blob(0));
+}
+
+Database& HistoryStore::database() {
+  if (database_ == nullptr) database_ = open_for_writing(path_);
+  return *database_;
+}
+
+}  // namespace azimuth

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "azimuth/observation.h"
+
+namespace azimuth {
+
+class Database;
+
+/// Reads what a HistoryStore wrote, also while it is being written. Changes nothing in the file.
+///
+///     azimuth::HistoryReader history("pretrain-7.azimuth");
+///     history.for_each("pretrain-7", [](const azimuth::Observation& o) { plot(o.step, o.loss); });
+///
+/// Use it from one thread at a time. Every call throws std::runtime_error, "FILE: what: why", where
+/// the file is missing, is no history, was made by a newer version or is damaged.
+class HistoryReader {
+ public:
+  struct Run {
+    std::string run;
+    std::int64_t observations = 0;
+    std::int64_t attempts = 0;           ///< the largest attempt: 1 for a run that never restarted
+    std::int64_t last_step = 0;          ///< of the newest observation
+    double first_time = kNotApplicable;  ///< seconds since 1970-01-01 UTC, of the observations
+    double last_time = kNotApplicable;
+    double ended_at = kNotApplicable;  ///< not applicable: runs still, or was killed
+  };
+
+  explicit HistoryReader(const std::filesystem::path& path);
+  ~HistoryReader();
+
+  /// In the order in which they began.
+  std::vector<Run> runs();
+
+  /// Gives the observations of a run in order of attempt and sequence, all as they were when the
+  /// call began; none for a run that is not there. What `use` throws ends the call.
+  void for_each(std::string_view run, const std::function<void(const Observation&)>& use);
+
+  /// The newest observation of a step: of several attempts that of the last.
+  std::optional<Observation> at_step(std::string_view run, std::int64_t step);
+
+ private:
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace azimuth

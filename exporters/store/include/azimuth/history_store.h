@@ -1,0 +1,64 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "azimuth/exporter.h"
+
+namespace azimuth {
+
+class Database;
+
+/// Keeps every observation of a run in one SQLite file, with what the run needs to go on after a
+/// crash. `write` returns once the record is committed to the disk: it then survives kill -9 and a
+/// loss of power. Several runs, of several processes, may share a file.
+///
+///     monitor.add(azimuth::HistoryStore::open("pretrain-7.azimuth"));
+///
+/// Read it with HistoryReader, also while it is written. The file must lie on a disk of this
+/// machine, since the write-ahead log needs shared memory; `-wal` and `-shm` files appear beside it
+/// while it is open and belong to it.
+///
+/// Thread-safe. Everything but construction throws std::runtime_error, "FILE: what: why", where the
+/// file cannot be opened, is no history, was made by a newer version or does not take the record.
+class HistoryStore : public Exporter, public RunHistory {
+ public:
+  /// Touches no file yet. Throws std::invalid_argument if `path` is empty.
+  static std::shared_ptr<HistoryStore> open(const std::filesystem::path& path);
+  explicit HistoryStore(const std::filesystem::path& path);
+  ~HistoryStore() override;
+
+  std::string_view name() const override { return "store"; }
+  void open(StatusSource status) override;
+  /// One transaction. The same record again changes nothing, so that a failure whose commit may
+  /// have happened can be repeated.
+  ///
+  /// Where the file already holds this attempt from another process (the run went on without
+  /// having read its history), the records of this process are kept beside it, as the next
+  /// attempts.
+  void write(const Record& record) override;
+  /// Notes when the run ended. A record that comes later takes the note away.
+  void end_run(std::chrono::steady_clock::time_point deadline) override;
+  bool lossless() const override { return true; }
+  RunHistory* history() override { return this; }
+
+  std::optional<LastKnown> last_known(std::string_view run) override;
+  std::optional<TrackerState> state_before(std::string_view run, std::int64_t step) override;
+
+ private:
+  Database& database();
+  void write_in_transaction(Database& database, const Record& record);
+  std::int64_t attempt_shift(Database& database, const Observation& observation);
+
+  const std::string path_;
+  std::mutex mutex_;
+  std::unique_ptr<Database> database_;  ///< null until first needed, and after a failure
+  std::string run_;                     ///< that `end_run` ends
+  /// By run: what is added to the attempts that this process writes.
+  std::map<std::string, std::int64_t, std::less<>> attempt_shifts_;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "database.h"
+
+namespace azimuth {
+
+/// Opens a history for writing; makes it if the file is missing or empty. Throws
+/// std::runtime_error if the file is something else or was made by a newer version.
+std::unique_ptr<Database> open_for_writing(const std::string& path);
+
+/// Opens a history for reading. Throws as above, and if the file is missing.
+std::unique_ptr<Database> open_for_reading(const std::string& path);
+
+}  // namespace azimuth
