@@ -11,11 +11,14 @@
 # AzimuthLibTorch_FOUND, AzimuthLibTorch_VERSION, AzimuthLibTorch_ROOT (what AZIMUTH_LIBTORCH would have to be to find
 # the same again).
 
-set(AZIMUTH_LIBTORCH "$ENV{AZIMUTH_LIBTORCH}" CACHE PATH "Folder of LibTorch: an installed PyPI wheel, an unpacked archive, or /usr")
+if(NOT DEFINED AZIMUTH_LIBTORCH)
+  set(AZIMUTH_LIBTORCH "$ENV{AZIMUTH_LIBTORCH}" CACHE PATH
+    "Folder of LibTorch: an installed PyPI wheel, an unpacked archive, or /usr")
+endif()
 
-# Does the package config in `config_dir` configure, compile and link? Asked in a project of its own, since some configs
-# end in a fatal error.
-function(_azimuth_torch_config_works config_dir result)
+# Does the package config in `config_dir` of the LibTorch in `root` configure, compile and link? Asked in a project of its
+# own, since some configs end in a fatal error.
+function(_azimuth_torch_config_works config_dir root result)
   string(SHA1 key "${config_dir}")
   string(SUBSTRING ${key} 0 8 key)
   set(works AZIMUTH_TORCH_CONFIG_WORKS_${key})
@@ -25,6 +28,7 @@ function(_azimuth_torch_config_works config_dir result)
 cmake_minimum_required(VERSION 3.25)
 project(torch_config LANGUAGES CXX)
 set(CMAKE_CXX_STANDARD 20)
+list(PREPEND CMAKE_PREFIX_PATH \"${root}\")
 find_package(Torch REQUIRED CONFIG PATHS \"${config_dir}\" NO_DEFAULT_PATH)
 add_executable(torch_config main.cpp)
 target_link_libraries(torch_config \${TORCH_LIBRARIES})
@@ -33,8 +37,22 @@ target_link_libraries(torch_config \${TORCH_LIBRARIES})
 #include <ATen/Parallel.h>
 int main() { return at::get_num_threads() > 0 ? 0 : 1; }
 ")
-    try_compile(${works} PROJECT torch_config SOURCE_DIR "${folder}" BINARY_DIR "${folder}/build"
-      CMAKE_FLAGS "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" "-DCMAKE_PREFIX_PATH=${CMAKE_PREFIX_PATH}")
+    message(STATUS "Trying the package config in ${config_dir}")
+    execute_process(
+      COMMAND "${CMAKE_COMMAND}" -S "${folder}" -B "${folder}/build" -G "${CMAKE_GENERATOR}"
+        "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" "-DCMAKE_PREFIX_PATH=${CMAKE_PREFIX_PATH}"
+      RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+    if(status EQUAL 0)
+      execute_process(COMMAND "${CMAKE_COMMAND}" --build "${folder}/build"
+        RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+    endif()
+    if(status EQUAL 0)
+      set(${works} TRUE CACHE INTERNAL "")
+      message(STATUS "Trying the package config in ${config_dir} - works")
+    else()
+      set(${works} FALSE CACHE INTERNAL "")
+      message(STATUS "Trying the package config in ${config_dir} - does not work, taking the folder as it is")
+    endif()
   endif()
   set(${result} ${${works}} PARENT_SCOPE)
 endfunction()
@@ -53,6 +71,7 @@ endfunction()
 # Makes the target from a folder alone.
 function(_azimuth_torch_target folder)
   foreach(library IN ITEMS torch_cpu c10)
+    unset(${library})
     find_library(${library} ${library} PATHS "${folder}/lib" "${folder}/lib/${CMAKE_LIBRARY_ARCHITECTURE}"
       NO_DEFAULT_PATH NO_CACHE)
     if(NOT ${library})
@@ -106,7 +125,7 @@ if(NOT TARGET AzimuthLibTorch::torch)
     cmake_path(CONVERT "$ENV{CMAKE_PREFIX_PATH}" TO_CMAKE_PATH_LIST _azimuth_environment)
     list(APPEND _azimuth_prefixes ${_azimuth_environment})
   endif()
-  set(_azimuth_config "")
+  unset(_azimuth_config)
   if(Torch_DIR)
     set(_azimuth_config "${Torch_DIR}")
   elseif(_azimuth_prefixes)
@@ -120,11 +139,15 @@ if(NOT TARGET AzimuthLibTorch::torch)
   elseif(_azimuth_config)
     # .../share/cmake/Torch, .../lib/cmake/Torch or .../lib/ARCHITECTURE/cmake/Torch
     string(REGEX REPLACE "/(share|lib|lib/[^/]+)/cmake/Torch/?$" "" AzimuthLibTorch_ROOT "${_azimuth_config}")
-    _azimuth_torch_config_works("${_azimuth_config}" _azimuth_found_by_config)
+    _azimuth_torch_config_works("${_azimuth_config}" "${AzimuthLibTorch_ROOT}" _azimuth_found_by_config)
     if(_azimuth_found_by_config)
+      # The config looks for its second half, Caffe2, in all prefixes: it must not take that of another LibTorch.
+      set(_azimuth_prefix_path "${CMAKE_PREFIX_PATH}")
+      list(PREPEND CMAKE_PREFIX_PATH "${AzimuthLibTorch_ROOT}")
       set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
       find_package(Torch REQUIRED CONFIG PATHS "${_azimuth_config}" NO_DEFAULT_PATH)
       unset(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL)
+      set(CMAKE_PREFIX_PATH "${_azimuth_prefix_path}")
     endif()
   elseif(AZIMUTH_LIBTORCH)
     set(AzimuthLibTorch_ROOT "${AZIMUTH_LIBTORCH}")
@@ -140,7 +163,6 @@ if(NOT TARGET AzimuthLibTorch::torch)
       target_link_libraries(AzimuthLibTorch::torch INTERFACE torch)
     endif()
     set(AzimuthLibTorch_VERSION "${Torch_VERSION}")
-    set(_azimuth_folder "its package config")
   else()
     _azimuth_torch_folder("${AzimuthLibTorch_ROOT}" _azimuth_folder)
     if(_azimuth_folder)

@@ -1,5 +1,7 @@
 #include "azimuth/monitor.h"
 
+#include <openssl/crypto.h>
+
 #include <cstdlib>
 #include <mutex>
 #include <utility>
@@ -28,6 +30,9 @@ class LiveMonitors {
 
  private:
   LiveMonitors() {
+    // Nor may libcrypto, which the digests need, be torn down under it: either nobody does that at
+    // exit, or, where the program has used it before, only after the monitors have stopped.
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
     std::atexit([] { instance().stop(); });
   }
 

@@ -1,0 +1,114 @@
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+
+#include "azimuth/console_exporter.h"
+#include "azimuth/grpc_exporter.h"
+#include "azimuth/history_store.h"
+#include "azimuth/libtorch.h"
+#include "azimuth/monitor.h"
+#include "azimuth/prometheus_exporter.h"
+#include "load_decoder.h"
+#include "report.h"
+#include "run_name.h"
+#include "token_ids.h"
+#include "trainer.h"
+
+namespace {
+
+namespace examples = azimuth::examples;
+using std::chrono::steady_clock;
+
+struct Options {
+  std::filesystem::path model;
+  std::filesystem::path ids;
+  std::filesystem::path out = "demo";
+  std::string run = "finetune";
+  std::int64_t every = 8;
+  examples::TrainingOptions training;
+};
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--model", options.model, "LLaMA model to fine-tune, a GGUF file")->required();
+  app.add_option("--ids", options.ids, "Text: token ids, unsigned 16-bit little-endian")
+      ->required();
+  app.add_option("--out", options.out, "Folder for run.azimuth and run.svg")->capture_default_str();
+  app.add_option("--steps", options.training.steps, "Optimizer steps")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--every", options.every, "Steps from one snapshot to the next")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--run", options.run, "Name of the run")->capture_default_str();
+  app.footer(
+      "Example:\n  azimuth-finetune --model \"$(scripts/fetch_model)\" --ids "
+      "examples/data/opticks.ids --steps 40");
+}
+
+void finetune(const Options& options) {
+  const auto start = steady_clock::now();
+  std::filesystem::create_directories(options.out);
+  const auto store = options.out / "run.azimuth";
+  const auto picture = options.out / "run.svg";
+  const auto [run, reason] = examples::choose_run_name(store, options.run);
+  if (!reason.empty()) std::printf("%s\n", reason.c_str());
+
+  auto model = examples::load_decoder(options.model);
+  const auto ids = examples::read_token_ids(options.ids, model.decoder->config().vocab);
+  examples::Trainer trainer(std::move(model), ids, options.training);
+  std::printf(
+      "Fine-tuning %s: %lld steps of %lld tokens, a snapshot every %lld steps.\n"
+      "Metrics: http://127.0.0.1:9464/metrics. Stream: grpcurl -plaintext 127.0.0.1:50051 "
+      "azimuth.v1.MonitorService/Watch\n",
+      options.model.filename().c_str(), static_cast<long long>(options.training.steps),
+      static_cast<long long>(options.training.tokens_per_step),
+      static_cast<long long>(options.every));
+  std::fflush(stdout);
+
+  azimuth::Monitor monitor(
+      {.run = run, .snapshot_interval = azimuth::SnapshotInterval::every_steps(options.every)});
+  monitor.add(azimuth::ConsoleExporter::create({.total_steps = options.training.steps}));
+  monitor.add(azimuth::PrometheusExporter::listen("127.0.0.1:9464"));
+  monitor.add(azimuth::GrpcExporter::listen("127.0.0.1:50051"));
+  monitor.add(azimuth::HistoryStore::open(store));
+  monitor.use_first_snapshot_as_base();
+  monitor.attach(trainer);
+  // The first analysis estimates the noise floor as well. A training that matters would not wait
+  // for it; this one does, so that no snapshot is skipped meanwhile and two runs give the same.
+  monitor.drain(std::chrono::minutes(1));
+  trainer.run();
+  if (!monitor.finish(std::chrono::seconds(30))) {
+    std::printf("Not everything was written within 30 s; what follows may lack the end.\n");
+  }
+
+  const auto observations = examples::observations_of(store, run);
+  std::printf("\n%s", examples::summary(observations, monitor.status()).c_str());
+  std::printf(
+      "That is the price of a snapshot every %lld steps; by default the library spaces its "
+      "snapshots "
+      "to cost at most 1%%.\n",
+      static_cast<long long>(options.every));
+  examples::write_picture(observations, picture);
+  std::printf("Store: %s. Picture: %s. All in all: %.0f s.\n", store.c_str(), picture.c_str(),
+              std::chrono::duration<double>(steady_clock::now() - start).count());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Fine-tunes a real language model while Azimuth watches its high-norm direction.",
+               "azimuth-finetune");
+  add_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    finetune(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "azimuth-finetune: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

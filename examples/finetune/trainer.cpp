@@ -1,0 +1,44 @@
+#include "trainer.h"
+
+#include <torch/nn/functional/loss.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace azimuth::examples {
+
+Trainer::Trainer(LoadedDecoder model, torch::Tensor ids, TrainingOptions options)
+    : model_(std::move(model)),
+      ids_(std::move(ids)),
+      options_(options),
+      optimizer_(model_.decoder->parameters(), torch::optim::AdamWOptions(options.learning_rate)) {
+  if (ids_.size(0) <= options_.tokens_per_step) {
+    throw std::invalid_argument("the text is too short for one step");
+  }
+}
+
+void Trainer::on_step_end(std::function<void(const StepInfo&)> callback) {
+  callbacks_.push_back(std::move(callback));
+}
+
+void Trainer::run() {
+  for (std::int64_t number = 1; number <= options_.steps; ++number) {
+    const double loss = step(number);
+    for (const auto& callback : callbacks_) callback({.step = number, .loss = loss});
+  }
+}
+
+double Trainer::step(std::int64_t number) {
+  const std::int64_t tokens = options_.tokens_per_step;
+  const std::int64_t windows = (ids_.size(0) - 1) / tokens;
+  const std::int64_t begin = (number - 1) % windows * tokens;
+  const torch::Tensor logits = model_.decoder(ids_.slice(0, begin, begin + tokens).unsqueeze(0));
+  const torch::Tensor loss = torch::nn::functional::cross_entropy(
+      logits.squeeze(0), ids_.slice(0, begin + 1, begin + tokens + 1));
+  optimizer_.zero_grad();
+  loss.backward();
+  optimizer_.step();
+  return loss.item<double>();
+}
+
+}  // namespace azimuth::examples

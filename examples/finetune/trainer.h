@@ -1,0 +1,45 @@
+#pragma once
+
+#include <torch/optim/adamw.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "azimuth/monitor.h"
+#include "load_decoder.h"
+
+namespace azimuth::examples {
+
+struct TrainingOptions {
+  std::int64_t steps = 192;
+  std::int64_t tokens_per_step = 128;
+  double learning_rate = 1e-4;
+};
+
+/// Fine-tunes all weights of a decoder on one text with AdamW: each step takes the next tokens, and
+/// after the last ones the text begins again. Nothing is random. What Azimuth needs of it are the
+/// three functions of the concept azimuth::Trainer.
+class Trainer {
+ public:
+  /// `ids` is a vector of int64. Throws std::invalid_argument if it is too short for one step.
+  Trainer(LoadedDecoder model, torch::Tensor ids, TrainingOptions options);
+
+  std::shared_ptr<torch::nn::Module> module() const { return model_.decoder.ptr(); }
+  Architecture architecture() const { return model_.architecture; }
+  void on_step_end(std::function<void(const StepInfo&)> callback);
+
+  void run();
+
+ private:
+  double step(std::int64_t number);
+
+  LoadedDecoder model_;
+  torch::Tensor ids_;
+  TrainingOptions options_;
+  torch::optim::AdamW optimizer_;
+  std::vector<std::function<void(const StepInfo&)>> callbacks_;
+};
+
+}  // namespace azimuth::examples

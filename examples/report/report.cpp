@@ -1,0 +1,115 @@
+#include "report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+#include "azimuth/history_reader.h"
+#include "azimuth/pictures.h"
+
+namespace azimuth::examples {
+
+namespace {
+
+[[gnu::format(printf, 1, 2)]] std::string text(const char* format, ...) {
+  char buffer[512];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(buffer, sizeof buffer, format, arguments);
+  va_end(arguments);
+  return buffer;
+}
+
+std::string largest_coordinates(std::span<const float> direction) {
+  std::vector<std::size_t> order(direction.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto count = static_cast<std::ptrdiff_t>(std::min<std::size_t>(3, order.size()));
+  std::partial_sort(order.begin(), order.begin() + count, order.end(),
+                    [&](std::size_t a, std::size_t b) {
+                      return std::abs(direction[a]) > std::abs(direction[b]);
+                    });
+  std::string list;
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    list += text("%s%zu (%.2f)", i == 0 ? "" : ", ", order[i], direction[order[i]]);
+  }
+  return list;
+}
+
+std::string direction_in_words(const Observation& newest) {
+  if (newest.direction.empty()) return "There is no high-norm direction.\n";
+  double peak = 0;
+  for (const auto& block : newest.blocks) {
+    if (block.block > 0) peak = std::fmax(peak, block.ratio_max);
+  }
+  std::string words = text("The %sdirection lies along coordinates %s of %zu.\n",
+                           newest.provisional ? "provisional " : "",
+                           largest_coordinates(newest.direction).c_str(), newest.direction.size());
+  words += text(
+      "Hidden states along it are up to %.3g times as long as those of ordinary tokens.\n", peak);
+  if (newest.primary_stage >= 0) {
+    const auto& stage = newest.stages[static_cast<std::size_t>(newest.primary_stage)];
+    words += text("They are from block %d to block %d.\n", stage.first_block, stage.last_block);
+  }
+  return words;
+}
+
+std::string angles_in_words(const Observation& newest) {
+  std::string words;
+  for (const auto& angle : newest.angles) {
+    if (angle.reference == "previous" || std::isnan(angle.degrees)) continue;
+    words += text("It has turned %.3f° from %s", angle.degrees,
+                  angle.reference == "base" ? "its base" : angle.reference.c_str());
+    if (!std::isnan(angle.noise_floor_degrees)) {
+      words += text(" (what the method cannot resolve: %.2g°)", angle.noise_floor_degrees);
+    }
+    words += ".\n";
+  }
+  return words;
+}
+
+}  // namespace
+
+std::vector<Observation> observations_of(const std::filesystem::path& store, std::string_view run) {
+  std::map<std::int64_t, Observation> by_step;
+  HistoryReader(store).for_each(run, [&](const Observation& o) {
+    Observation& kept = by_step.try_emplace(o.step, o).first->second;
+    if (o.attempt > kept.attempt) kept = o;
+  });
+  std::vector<Observation> observations;
+  for (auto& [step, observation] : by_step) observations.push_back(std::move(observation));
+  return observations;
+}
+
+std::string summary(std::span<const Observation> observations, const MonitorStatus& status) {
+  if (observations.empty()) return "Nothing has been observed.\n";
+  const Observation& newest = observations.back();
+  const Observation& first = observations.front();
+  std::string words = text("Run %s, step %lld, %zu observations.\n", newest.run.c_str(),
+                           static_cast<long long>(newest.step), observations.size());
+  words += direction_in_words(newest);
+  words += text("It has been %s ", std::string(name_of(newest.state)).c_str());
+  words += newest.state_since_step <= first.step
+               ? "since the beginning.\n"
+               : text("since step %lld.\n", static_cast<long long>(newest.state_since_step));
+  words += angles_in_words(newest);
+  words += text(
+      "Watching has cost %.2f%% of the machine's time: %.2f s of the training thread and %.1f CPU "
+      "seconds of analysis.\n",
+      100 * newest.cost.overhead_ratio, status.training_thread_seconds,
+      status.analysis_cpu_seconds);
+  return words;
+}
+
+void write_picture(std::span<const Observation> observations, const std::filesystem::path& file) {
+  std::ofstream out(file, std::ios::binary);
+  out << draw_run(observations);
+  if (!out.flush()) throw std::runtime_error(file.string() + ": picture: cannot be written");
+}
+
+}  // namespace azimuth::examples

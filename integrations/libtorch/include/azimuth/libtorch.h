@@ -1,0 +1,102 @@
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "azimuth/architecture.h"
+#include "azimuth/model_weights.h"
+#include "azimuth/monitor.h"
+#include "azimuth/trainer.h"
+
+namespace azimuth {
+
+/// What may be given to `Monitor::attach` of a program that trains with LibTorch:
+///
+///     monitor.attach(trainer);                                   // see azimuth/trainer.h
+///
+///     azimuth::Attachment watched = monitor.attach(module, Architecture::llama({.heads = 9}));
+///     for (...) {                                                // a plain loop
+///       ...
+///       optimizer.step();
+///       watched.step({.step = n, .loss = loss.item<double>()});
+///     }
+///
+///     monitor.attach([&] { return named_tensors; }, architecture);   // anything else that has
+///                                                                // weights: torch::jit::Module
+///
+/// Parameters are recognised by their names, with the tables for the architecture; names of another
+/// making are mapped by `extra`, a pattern for each role (see RoleNames).
+///
+/// The weights must be dense tensors of float32, float16 or bfloat16, on any device and with any
+/// strides. They are looked up by name at every snapshot, so that a parameter may be replaced. One
+/// that has disappeared, or has another shape or type than at `attach`, makes the snapshot fail,
+/// which is logged once and counted; training goes on. A snapshot copies what the analysis reads,
+/// on the calling thread with the threads that LibTorch itself would use there, into one buffer as
+/// large as the largest snapshot up to then (the first one: the model; then what the pass reads).
+///
+/// The monitor shares ownership of the module, or keeps the callable, until it is detached or gone.
+///
+/// Throws std::invalid_argument, on the calling thread: roles that no parameter plays (the message
+/// names them and the parameters that were found), a parameter of another type. On ranks other than
+/// the one that watches nothing is looked at, and the attachment is empty.
+using NamedParameters = std::vector<std::pair<std::string, torch::Tensor>>;
+using ParameterSource = std::function<NamedParameters()>;
+
+namespace detail {
+Attachment attach_parameters(Monitor& monitor, ParameterSource parameters,
+                             Architecture architecture, RoleNames extra);
+
+// A module holder has a call operator, of which one cannot even ask whether it takes no arguments.
+template <class T>
+concept GivesParameters = !torch::detail::is_module_holder<std::decay_t<T>>::value &&
+                          std::is_invocable_r_v<NamedParameters, std::decay_t<T>&>;
+}  // namespace detail
+
+/// `parameters()` is called at `attach` and at every snapshot, on the training thread. What it
+/// throws at `attach` reaches the caller; later it makes the snapshot fail.
+template <detail::GivesParameters Callable>
+Attachment attach_to(Monitor& monitor, Callable&& parameters, Architecture architecture,
+                     RoleNames extra = {}) {
+  return detail::attach_parameters(monitor, ParameterSource(std::forward<Callable>(parameters)),
+                                   std::move(architecture), std::move(extra));
+}
+
+/// Throws std::invalid_argument also for a null module.
+Attachment attach_to(Monitor& monitor, std::shared_ptr<torch::nn::Module> module,
+                     Architecture architecture, RoleNames extra = {});
+
+template <class Contained>
+Attachment attach_to(Monitor& monitor, const torch::nn::ModuleHolder<Contained>& module,
+                     Architecture architecture, RoleNames extra = {}) {
+  return attach_to(monitor,
+                   std::shared_ptr<torch::nn::Module>(module.is_empty() ? nullptr : module.ptr()),
+                   std::move(architecture), std::move(extra));
+}
+
+/// Watches the module that the trainer has now, and registers one callback. The trainer may be
+/// destroyed before the monitor or after it.
+template <Trainer T>
+Attachment attach_to(Monitor& monitor, T& trainer, RoleNames extra = {}) {
+  if (!monitor.watches()) return {};
+  Attachment attachment = attach_to(monitor, std::shared_ptr<torch::nn::Module>(trainer.module()),
+                                    Architecture(trainer.architecture()), std::move(extra));
+  trainer.on_step_end([attachment](const StepInfo& info) mutable { attachment.step(info); });
+  return attachment;
+}
+
+/// Gives real hidden states after `block` (0: the embedding output) to the next observation, see
+/// Attachment::tap. `hidden_states` is {tokens, hidden_size} or {batch, tokens, hidden_size}, of
+/// any floating type; tensors of other shapes are ignored. Copies them to host memory as float32,
+/// so it waits for an accelerator where they lie on one: tap a few batches, not every one. Never
+/// throws.
+void tap(Attachment& attachment, std::int32_t block, const torch::Tensor& hidden_states) noexcept;
+
+}  // namespace azimuth

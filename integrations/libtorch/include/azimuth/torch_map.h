@@ -1,0 +1,49 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "azimuth/host_map.h"
+#include "azimuth/linear_map.h"
+#include "azimuth/tensor_view.h"
+
+namespace azimuth {
+
+/// A weight matrix in an ATen tensor, multiplied where it lies: on an accelerator only the vectors
+/// go there and back. Products of bfloat16 and float16 weights are summed in float32 (as far as the
+/// process has not allowed its library lower precision, such as TF32). Weights in host memory are
+/// the business of HostMap, since ATen's CPU products run in the thread pool that training uses.
+///
+/// Shares ownership of the tensor, which nobody may write to any more. Methods throw c10::Error
+/// where the device fails. Exercised with CPU tensors only.
+///
+///     TorchMap map(weight.clone(), {.first_output = 0, .outputs = weight.size(0)});
+class TorchMap final : public LinearMap {
+ public:
+  /// `stored` is {outputs, inputs}, or {inputs, outputs} if `part.transposed`, of float32, float16
+  /// or bfloat16. Throws std::invalid_argument if it is not, or if `part` lies outside it.
+  TorchMap(torch::Tensor stored, HostMap::Part part, Nudge nudge = {});
+
+  std::int64_t rows() const override { return part_.outputs; }
+  std::int64_t columns() const override;
+  void apply(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
+             Workers& workers) const override;
+  void apply(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
+             Workers& workers) const override;
+  void apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
+                       Workers& workers) const override;
+  /// Moves the weights by the same halves of a unit as HostMap does, as they are multiplied.
+  std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const override;
+  std::uint64_t word_sum() const override;
+
+ private:
+  torch::Tensor weights(torch::ScalarType type) const;
+
+  torch::Tensor stored_;
+  HostMap::Part part_;
+  Nudge nudge_;
+};
+
+}  // namespace azimuth

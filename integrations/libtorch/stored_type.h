@@ -1,0 +1,24 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <optional>
+
+#include "azimuth/tensor_view.h"
+
+namespace azimuth {
+
+inline std::optional<StoredType> stored_type_of(torch::ScalarType type) {
+  switch (type) {
+    case torch::kFloat32:
+      return StoredType::f32;
+    case torch::kFloat16:
+      return StoredType::f16;
+    case torch::kBFloat16:
+      return StoredType::bf16;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace azimuth

@@ -1,0 +1,156 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/utils.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "azimuth/history_store.h"
+#include "azimuth/trainer.h"
+#include "run_name.h"
+#include "token_ids.h"
+#include "trainer.h"
+
+namespace azimuth::examples {
+namespace {
+
+static_assert(azimuth::Trainer<examples::Trainer>);
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+constexpr DecoderConfig kTiny = {
+    .hidden = 16, .ffn = 24, .blocks = 2, .heads = 4, .kv_heads = 2, .vocab = 32};
+
+/// A folder of its own for each test, removed at its end.
+class Files : public ::testing::Test {
+ protected:
+  Files() {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  ~Files() override { std::filesystem::remove_all(folder_); }
+
+  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
+    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+    return folder_ / name;
+  }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() /
+      ("azimuth-" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+};
+
+std::vector<double> losses_of_ten_steps() {
+  torch::manual_seed(3);
+  const LoadedDecoder model = {Decoder(kTiny), Architecture::llama({.heads = 4, .kv_heads = 2})};
+  const auto ids = torch::arange(40, torch::kInt64).remainder(32);
+  examples::Trainer trainer(model, ids,
+                            {.steps = 10, .tokens_per_step = 16, .learning_rate = 1e-2});
+  std::vector<double> losses;
+  trainer.on_step_end([&](const StepInfo& info) {
+    losses.push_back(info.loss);
+    EXPECT_EQ(info.step, static_cast<std::int64_t>(losses.size()));
+  });
+  trainer.run();
+  return losses;
+}
+
+TEST(Trainer, LearnsAndRepeatsItselfExactly) {
+  const auto losses = losses_of_ten_steps();
+  ASSERT_EQ(losses.size(), 10u);
+  EXPECT_LT(losses.back(), 0.8 * losses.front());
+  EXPECT_EQ(losses, losses_of_ten_steps());
+}
+
+TEST(Trainer, RefusesATextThatIsTooShort) {
+  const LoadedDecoder model = {Decoder(kTiny), Architecture::llama({.heads = 4})};
+  EXPECT_THROW(examples::Trainer(model, torch::zeros(16, torch::kInt64), {.tokens_per_step = 16}),
+               std::invalid_argument);
+}
+
+TEST(Decoder, ParametersHaveTheNamesOfHuggingFace) {
+  DecoderConfig config = kTiny;
+  config.tied_head = false;
+  const auto names = Decoder(config)->named_parameters().keys();
+  EXPECT_EQ(names.size(), 3 + 2 * 9u);
+  for (const char* name :
+       {"model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.weight",
+        "model.layers.1.post_attention_layernorm.weight", "model.layers.1.mlp.down_proj.weight",
+        "model.norm.weight", "lm_head.weight"}) {
+    EXPECT_THAT(names, Contains(name));
+  }
+}
+
+TEST(Decoder, LaterTokensDoNotReachEarlierOnes) {
+  const torch::NoGradGuard no_grad;
+  Decoder decoder(kTiny);
+  const auto ids = torch::arange(8, torch::kInt64).unsqueeze(0);
+  auto changed = ids.clone();
+  changed.index_put_({0, 7}, 20);
+  EXPECT_TRUE(torch::equal(decoder(ids).slice(1, 0, 7), decoder(changed).slice(1, 0, 7)));
+}
+
+using TokenIds = Files;
+
+TEST_F(TokenIds, AreLittleEndian) {
+  const auto ids = read_token_ids(write("ids", std::string("\x02\x01\x07\x00", 4)), 1000);
+  EXPECT_TRUE(torch::equal(ids, torch::tensor({258, 7}, torch::kInt64)));
+}
+
+TEST_F(TokenIds, RefuseFilesThatCannotBeRight) {
+  EXPECT_THROW(read_token_ids(folder_ / "none", 1000), std::runtime_error);
+  EXPECT_THROW(read_token_ids(write("empty", ""), 1000), std::runtime_error);
+  EXPECT_THROW(read_token_ids(write("odd", "abc"), 1 << 16), std::runtime_error);
+  EXPECT_THROW(read_token_ids(write("large", std::string("\x02\x01", 2)), 258), std::runtime_error);
+}
+
+class RunNames : public Files {
+ protected:
+  void observe(const std::string& run, bool ends) {
+    const auto history = HistoryStore::open(store_);
+    history->open([run] { return MonitorStatus{.run = run}; });
+    Record record;
+    record.observation.run = run;
+    record.observation.sequence = 1;
+    record.observation.step = 24;
+    history->write(record);
+    if (ends) history->end_run(std::chrono::steady_clock::now());
+  }
+
+  const std::filesystem::path store_ = folder_ / "run.azimuth";
+};
+
+TEST_F(RunNames, AreTheUsersInANewStore) {
+  EXPECT_EQ(choose_run_name(store_, "tune").run, "tune");
+  observe("other", true);
+  EXPECT_EQ(choose_run_name(store_, "tune").run, "tune");
+  EXPECT_EQ(choose_run_name(store_, "tune").reason, "");
+}
+
+TEST_F(RunNames, AreCountedOnAfterRunsThatEnded) {
+  observe("tune", true);
+  EXPECT_EQ(choose_run_name(store_, "tune").run, "tune-2");
+  EXPECT_THAT(choose_run_name(store_, "tune").reason, HasSubstr("tune is complete"));
+  observe("tune-2", true);
+  EXPECT_EQ(choose_run_name(store_, "tune").run, "tune-3");
+}
+
+TEST_F(RunNames, AreKeptByARunThatWasCutOff) {
+  observe("tune", true);
+  observe("tune-2", false);
+  const auto choice = choose_run_name(store_, "tune");
+  EXPECT_EQ(choice.run, "tune-2");
+  EXPECT_THAT(choice.reason, HasSubstr("step 24"));
+  EXPECT_THAT(choice.reason, HasSubstr("attempt 2"));
+}
+
+TEST_F(RunNames, NeedAStoreThatCanBeRead) {
+  write("run.azimuth", "this is no database, but long enough to look like a file that was meant");
+  EXPECT_THROW(choose_run_name(store_, "tune"), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace azimuth::examples

@@ -1,0 +1,190 @@
+#include "azimuth/grpc_exporter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "azimuth/proto_conversion.h"
+#include "exporters/grpc/watcher.h"
+
+namespace azimuth {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::kPatience;
+using testing::sample_record;
+using testing::sample_status;
+using testing::serving;
+using testing::Watcher;
+
+std::chrono::steady_clock::time_point soon() {
+  return std::chrono::steady_clock::now() + kPatience;
+}
+
+TEST(GrpcExporter, StreamsTheNewestAndThenEachAsItIsMade) {
+  const auto exporter = serving();
+  exporter->write(sample_record(1));
+  exporter->write(sample_record(2));
+  Watcher watcher(*exporter);
+  EXPECT_EQ(watcher.next_sequence(), 2);
+  for (int sequence = 3; sequence <= 6; ++sequence) {
+    exporter->write(sample_record(sequence));
+    EXPECT_EQ(watcher.next_sequence(), sequence);
+  }
+}
+
+TEST(GrpcExporter, StreamsFromTheFirstIfThereIsNoneYet) {
+  const auto exporter = serving();
+  Watcher early(*exporter);
+  exporter->write(sample_record(1));
+  EXPECT_EQ(early.next_sequence(), 1);
+}
+
+TEST(GrpcExporter, SendsTheWholeObservation) {
+  const auto exporter = serving();
+  const Record record = sample_record(7);
+  exporter->write(record);
+  Watcher watcher(*exporter);
+  const auto observation = watcher.next();
+  ASSERT_TRUE(observation.has_value());
+  EXPECT_EQ(to_json(*observation), to_json(record.observation));
+}
+
+TEST(GrpcExporter, ResumesAfterASequence) {
+  const auto exporter = serving({.history = 4});
+  for (int sequence = 1; sequence <= 10; ++sequence) exporter->write(sample_record(sequence));
+
+  Watcher held(*exporter, 8);
+  EXPECT_EQ(held.next_sequence(), 9);
+  EXPECT_EQ(held.next_sequence(), 10);
+
+  Watcher overtaken(*exporter, 3);
+  EXPECT_EQ(overtaken.next_sequence(), 7);
+
+  exporter->write(sample_record(11));
+  EXPECT_EQ(held.next_sequence(), 11);
+  for (int sequence = 8; sequence <= 11; ++sequence) EXPECT_EQ(overtaken.next_sequence(), sequence);
+}
+
+TEST(GrpcExporter, SequencesMayHaveGaps) {
+  const auto exporter = serving();
+  exporter->write(sample_record(5));
+  exporter->write(sample_record(9));
+  Watcher watcher(*exporter, 6);
+  EXPECT_EQ(watcher.next_sequence(), 9);
+  EXPECT_THROW(exporter->write(sample_record(9)), std::invalid_argument);
+  exporter->write(sample_record(12));
+  EXPECT_EQ(watcher.next_sequence(), 12);
+}
+
+TEST(GrpcExporter, ServesItsOwnRunAlone) {
+  const auto exporter = serving();
+  exporter->write(sample_record(1));
+  Watcher own(*exporter, 0, "sample-run");
+  EXPECT_EQ(own.next_sequence(), 1);
+
+  Watcher other(*exporter, 0, "another-run");
+  EXPECT_EQ(other.next_sequence(), -1);
+  const grpc::Status status = other.status();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("sample-run"));
+
+  Watcher negative(*exporter, -1);
+  EXPECT_EQ(negative.next_sequence(), -1);
+  EXPECT_EQ(negative.status().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST(GrpcExporter, EndOfTheRunEndsStreamsAfterTheLastObservation) {
+  const auto exporter = serving();
+  for (int sequence = 1; sequence <= 100; ++sequence) exporter->write(sample_record(sequence));
+  Watcher behind(*exporter, 90);
+  Watcher newest(*exporter);
+  EXPECT_EQ(behind.next_sequence(), 91);
+  EXPECT_EQ(newest.next_sequence(), 100);
+
+  exporter->end_run(soon());
+  EXPECT_THAT(behind.rest(), ElementsAre(92, 93, 94, 95, 96, 97, 98, 99, 100));
+  EXPECT_TRUE(behind.status().ok());
+  EXPECT_THAT(newest.rest(), ElementsAre());
+  EXPECT_TRUE(newest.status().ok());
+
+  Watcher late(*exporter);
+  EXPECT_THAT(late.rest(), ElementsAre(100));
+  EXPECT_TRUE(late.status().ok());
+}
+
+TEST(GrpcExporter, EndOfTheRunWithoutSubscribersIsImmediate) {
+  const auto exporter = serving();
+  exporter->write(sample_record(1));
+  exporter->end_run(std::chrono::steady_clock::time_point::max());
+}
+
+TEST(GrpcExporter, ABusyPortIsSeenAndOpensOnceItIsFree) {
+  auto first = serving();
+  const std::string address = "127.0.0.1:" + std::to_string(first->port());
+  const auto second = GrpcExporter::listen(address);
+  EXPECT_EQ(second->port(), 0);
+  try {
+    second->open(sample_status);
+    FAIL() << "two servers on one port";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr(address + ": listen: Address already in use"));
+  }
+  EXPECT_EQ(second->port(), 0);
+
+  const int port = first->port();
+  first.reset();
+  second->open(sample_status);
+  EXPECT_EQ(second->port(), port);
+  second->write(sample_record(1));
+  Watcher watcher(*second);
+  EXPECT_EQ(watcher.next_sequence(), 1);
+}
+
+TEST(GrpcExporter, MalformedAddressesAreRefused) {
+  for (const char* address : {"",
+                              ":",
+                              "127.0.0.1",
+                              "127.0.0.1:",
+                              ":50051",
+                              "127.0.0.1:http",
+                              "127.0.0.1:-1",
+                              "127.0.0.1:65536",
+                              "127.0.0.1:123456",
+                              "127.0.0.1:50051 ",
+                              "300.0.0.1:50051",
+                              "1:50051",
+                              "::1:50051",
+                              "[::1]",
+                              "[::1]50051",
+                              "[]:50051",
+                              "[localhost]:50051",
+                              "unix:/tmp/socket",
+                              "dns:///localhost:50051",
+                              "http://localhost:50051",
+                              "a b:50051",
+                              "[::1:50051",
+                              "::1]:50051"})
+    EXPECT_THROW(GrpcExporter::listen(address), std::invalid_argument) << address;
+  EXPECT_THROW(GrpcExporter::listen("127.0.0.1:0", {.history = 0}), std::invalid_argument);
+}
+
+TEST(GrpcExporter, AddressesAreTakenAsTheyAreWritten) {
+  for (const char* address : {"127.0.0.1:50051", "localhost:50051", "0.0.0.0:0", "[::1]:50051",
+                              "[::]:65535", "training-7.example.org:1"})
+    EXPECT_NO_THROW(GrpcExporter::listen(address)) << address;
+}
+
+TEST(GrpcExporter, AHostThatIsNotHereCannotBeOpened) {
+  // Set aside for documentation, so no machine has it.
+  const auto exporter = GrpcExporter::listen("192.0.2.1:50051");
+  EXPECT_THROW(exporter->open(sample_status), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace azimuth

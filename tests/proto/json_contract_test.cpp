@@ -1,0 +1,132 @@
+#include <gmock/gmock.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "azimuth/proto_conversion.h"
+#include "proto/sample_signature.h"
+#include "support/sample_observation.h"
+
+namespace azimuth {
+namespace {
+
+using google::protobuf::Struct;
+using google::protobuf::Value;
+using ::testing::HasSubstr;
+using testing::sample_observation;
+using testing::sample_signature;
+using ::testing::UnorderedElementsAre;
+
+Value parse(const std::string& json) {
+  Struct object;
+  const auto status = google::protobuf::util::JsonStringToMessage(json, &object);
+  EXPECT_TRUE(status.ok()) << status.message();
+  Value value;
+  *value.mutable_struct_value() = object;
+  return value;
+}
+
+std::set<std::string> names(const Value& value) {
+  std::set<std::string> result;
+  for (const auto& [name, field] : value.struct_value().fields()) result.insert(name);
+  return result;
+}
+
+const Value& field(const Value& value, const std::string& name) {
+  return value.struct_value().fields().at(name);
+}
+
+const Value& first(const Value& list) { return list.list_value().values(0); }
+
+// What others read: these names are a promise.
+const auto kModel =
+    UnorderedElementsAre("architecture", "hidden_size", "ffn_size", "block_count", "vocab_size",
+                         "parameter_count", "weights_digest", "weights_fingerprint");
+const auto kProbe = UnorderedElementsAre("token_ids", "special_token_ids", "high_norm_token_ids",
+                                         "reference", "vocabulary");
+const auto kBlock = UnorderedElementsAre(
+    "block", "stage", "norms", "reference_norm", "ratio_max", "high_norm_count", "growth", "gain",
+    "concentration", "angle_to_primary", "singular", "ffn", "rayleigh", "eigen");
+const auto kSingular = UnorderedElementsAre("sigma", "angle_to_block_direction", "angle_to_primary",
+                                            "residual", "converged", "step");
+const auto kFfn =
+    UnorderedElementsAre("sigma", "output_norm_plus", "output_norm_minus", "coefficient");
+const auto kEigen = UnorderedElementsAre("real", "imaginary", "angle", "residual", "converged");
+const auto kStage = UnorderedElementsAre(
+    "first_block", "last_block", "explosion_blocks", "decay_blocks", "peak_ratio", "concentration",
+    "token_spread_median", "token_spread_max", "participation_ratio", "direction");
+
+void expect_blocks_and_stages(const Value& value) {
+  EXPECT_THAT(names(field(value, "model")), kModel);
+  EXPECT_THAT(names(field(value, "probe")), kProbe);
+  EXPECT_THAT(names(field(field(value, "probe"), "vocabulary")),
+              UnorderedElementsAre("exploding_token_ids", "ratio"));
+  const Value& block = first(field(value, "blocks"));
+  EXPECT_THAT(names(block), kBlock);
+  EXPECT_THAT(names(field(block, "singular")), kSingular);
+  EXPECT_THAT(names(field(block, "ffn")), kFfn);
+  EXPECT_THAT(names(field(block, "eigen")), kEigen);
+  const Value& stage = first(field(value, "stages"));
+  EXPECT_THAT(names(stage), kStage);
+  EXPECT_THAT(names(first(field(stage, "explosion_blocks"))),
+              UnorderedElementsAre("block", "factor"));
+  EXPECT_THAT(names(first(field(stage, "decay_blocks"))), UnorderedElementsAre("block", "factor"));
+}
+
+TEST(JsonContract, ObservationHasEveryField) {
+  const Value value = parse(to_json(sample_observation()));
+  EXPECT_THAT(
+      names(value),
+      UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time", "loss",
+                           "model", "probe", "blocks", "stages", "primary_stage", "direction",
+                           "provisional", "angles", "state", "state_since_step", "events", "cost"));
+  expect_blocks_and_stages(value);
+  EXPECT_THAT(names(first(field(value, "angles"))),
+              UnorderedElementsAre("reference", "degrees", "noise_floor_degrees", "step"));
+  EXPECT_THAT(names(first(field(value, "events"))),
+              UnorderedElementsAre("kind", "step", "message", "value"));
+  EXPECT_THAT(names(field(value, "cost")),
+              UnorderedElementsAre("training_thread_seconds", "analysis_cpu_seconds",
+                                   "analysis_wall_seconds", "overhead_ratio", "peak_extra_bytes"));
+}
+
+TEST(JsonContract, SignatureHasEveryField) {
+  const Value value = parse(to_json(sample_signature()));
+  EXPECT_THAT(names(value), UnorderedElementsAre("schema_version", "model", "probe", "stages",
+                                                 "blocks", "primary_stage", "direction",
+                                                 "noise_floor_degrees", "created", "digest"));
+  expect_blocks_and_stages(value);
+}
+
+TEST(JsonContract, AnEmptyObservationHasEveryFieldToo) {
+  EXPECT_EQ(names(parse(to_json(Observation()))), names(parse(to_json(sample_observation()))));
+}
+
+TEST(JsonContract, ValuesAreWrittenAsProtobufWritesThem) {
+  const std::string json = to_json(sample_observation());
+  EXPECT_THAT(json, HasSubstr(R"("schema_version":1)"));
+  EXPECT_THAT(json, HasSubstr(R"("sequence":"3")"));
+  EXPECT_THAT(json, HasSubstr(R"("step":"30")"));
+  EXPECT_THAT(json, HasSubstr(R"("attempt":"2")"));
+  EXPECT_THAT(json, HasSubstr(R"("token_ids":["1","50","99"])"));
+  EXPECT_THAT(json, HasSubstr(R"("hidden_size":4,)"));
+  EXPECT_THAT(json, HasSubstr(R"("parameter_count":"12345")"));
+  EXPECT_THAT(json, HasSubstr(R"("reference":"activations")"));
+  EXPECT_THAT(json, HasSubstr(R"("time":"2023-11-14T22:13:23.250Z")"));
+  EXPECT_THAT(json, HasSubstr(R"("state":"STATE_STABLE")"));
+  EXPECT_THAT(json, HasSubstr(R"("kind":"state_changed")"));
+  EXPECT_THAT(json, HasSubstr(R"("growth":"NaN")"));
+  EXPECT_THAT(json, HasSubstr(R"("sigma":["NaN","NaN"])"));
+  EXPECT_THAT(json, HasSubstr(R"("direction":[0.6,0,0,0.8])"));
+  EXPECT_THAT(json, HasSubstr(R"("loss":3.5)"));
+  EXPECT_EQ(json.find('\n'), std::string::npos);
+
+  EXPECT_THAT(to_json(Observation()), HasSubstr(R"("reference":"zero_attention")"));
+  EXPECT_THAT(to_json(Observation()), HasSubstr(R"("state":"STATE_UNSPECIFIED")"));
+}
+
+}  // namespace
+}  // namespace azimuth
