@@ -1,0 +1,208 @@
+// Faults never reach training: each is put in through an interface.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+
+#include "azimuth/monitor.h"
+#include "support/watched.h"
+
+namespace azimuth {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::every_step;
+using testing::Gate;
+using testing::Log;
+using testing::RecordingExporter;
+using testing::TinyLlama;
+using testing::Watched;
+
+TEST(MonitorFault, CountsAnExporterThatThrows) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  auto broken = std::make_shared<RecordingExporter>();
+  broken->label = "broken";
+  broken->on_write = [](const Record&) { throw std::runtime_error("no space"); };
+  s.monitor.add(broken);
+  s.attach();
+  for (int step = 1; step <= 4; ++step) s.step(step);
+  const auto status = s.monitor.status();
+  EXPECT_EQ(s.exporter->observations().size(), 5u) << "the other one gets everything";
+  EXPECT_EQ(status.exporters[1].name, "broken");
+  EXPECT_EQ(status.exporters[1].failures, 5u);
+  EXPECT_EQ(status.exporters[1].dropped, 5u);
+  EXPECT_EQ(log.count("no space"), 1) << "logged once";
+}
+
+TEST(MonitorFault, OpensABusyExporterLater) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  std::atomic<int> tries = 0;
+  s.exporter->on_open = [&] {
+    if (++tries < 4) throw std::runtime_error("port in use");
+  };
+  s.attach();
+  s.step(1);
+  EXPECT_EQ(s.exporter->observations().size(), 2u);
+  EXPECT_EQ(tries, 4);
+  EXPECT_EQ(s.monitor.status().exporters[0].failures, 3u);
+  EXPECT_EQ(log.count("port in use"), 1);
+}
+
+TEST(MonitorFault, IsNotDelayedByAnExporterThatHangs) {
+  const auto gate = std::make_shared<Gate>();
+  const auto hanging = std::make_shared<RecordingExporter>();
+  hanging->on_write = [gate](const Record&) { gate->pass(); };
+  {
+    MonitorOptions options = every_step();
+    options.queue_capacity = 3;
+    options.shutdown_timeout = 20ms;
+    Watched s(options);
+    s.monitor.add(hanging);
+    s.attach();
+    ASSERT_TRUE(gate->wait_for_somebody());
+    s.steps_with_busy_exporters(8);
+    EXPECT_EQ(s.monitor.status().exporters[1].dropped, 5u) << "the oldest of its queue";
+    EXPECT_EQ(s.monitor.status().exporters[1].queue_length, 3u);
+    EXPECT_FALSE(s.monitor.finish(20ms));
+  }
+  EXPECT_TRUE(hanging->observations().empty()) << "the monitor has gone without it";
+  gate->open();
+}
+
+TEST(MonitorFault, SkipsSnapshotsWhileALosslessQueueIsFull) {
+  MonitorOptions options = every_step();
+  options.queue_capacity = 2;
+  Watched s(options);
+  const auto gate = std::make_shared<Gate>();
+  const auto store = std::make_shared<RecordingExporter>();
+  store->is_lossless = true;
+  store->on_write = [gate](const Record&) { gate->pass(); };
+  s.monitor.add(store);
+  s.attach();
+  ASSERT_TRUE(gate->wait_for_somebody());
+  s.steps_with_busy_exporters(6);
+  EXPECT_EQ(s.monitor.status().snapshots.at("skipped"), 4u) << "one is written, two wait";
+  gate->open();
+  ASSERT_TRUE(s.monitor.drain(30s));
+  EXPECT_EQ(store->observations().size(), 3u);
+  s.step(2000);
+  EXPECT_EQ(store->observations().size(), 4u);
+  EXPECT_EQ(s.monitor.status().exporters[1].dropped, 0u);
+}
+
+TEST(MonitorFault, GivesALosslessExporterTheSameRecordAgain) {
+  Watched s;
+  const auto store = std::make_shared<RecordingExporter>();
+  store->is_lossless = true;
+  std::atomic<int> failures = 3;
+  store->on_write = [&](const Record&) {
+    if (failures-- > 0) throw std::runtime_error("disk full");
+  };
+  s.monitor.add(store);
+  s.attach();
+  s.step(1);
+  const auto o = store->observations();
+  ASSERT_EQ(o.size(), 2u);
+  EXPECT_EQ(o[0].sequence, 1);
+  EXPECT_EQ(o[1].sequence, 2);
+}
+
+TEST(MonitorFault, CountsASnapshotThatFails) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  s.attach();
+  ASSERT_TRUE(s.monitor.drain(30s));
+  s.source->before_capture = [] { throw std::runtime_error("parameter w has disappeared"); };
+  s.step(1);
+  s.step(2);
+  s.source->before_capture = nullptr;
+  s.step(3);
+  EXPECT_EQ(s.monitor.status().snapshots.at("failed"), 2u);
+  EXPECT_EQ(s.exporter->observations().size(), 2u);
+  EXPECT_EQ(log.count("parameter w has disappeared"), 1);
+}
+
+TEST(MonitorFault, SaysWhenWeightsAreNotFinite) {
+  for (float bad : {NAN, INFINITY}) {
+    Watched s;
+    s.monitor.use_first_snapshot_as_base();
+    s.attach();
+    ASSERT_TRUE(s.monitor.drain(30s));
+    const TinyLlama healthy = *s.model;
+    s.model->tensor(TinyLlama::in_block(3, "mlp.down_proj.weight"))(2, 3) = bad;
+    s.step(1);
+    auto o = s.exporter->observations().back();
+    ASSERT_FALSE(o.events.empty());
+    EXPECT_EQ(o.events[0].kind, event_kind::nonfinite_weights);
+    EXPECT_EQ(o.state, State::stable) << "the state is kept";
+    EXPECT_TRUE(s.monitor.status().nonfinite_weights);
+    *s.model = healthy;
+    s.step(2);
+    o = s.exporter->observations().back();
+    EXPECT_TRUE(o.events.empty());
+    EXPECT_FALSE(s.monitor.status().nonfinite_weights);
+    EXPECT_EQ(s.monitor.status().events.at("nonfinite_weights"), 1u);
+  }
+}
+
+// An analysis is held where it asks for the time: the clock is the monitor's own interface.
+class HeldClock : public Clock {
+ public:
+  double thread_cpu_seconds() const override {
+    if (hold) gate.pass();
+    return Clock::thread_cpu_seconds();
+  }
+  std::atomic<bool> hold = false;
+  mutable Gate gate;
+};
+
+TEST(MonitorFault, SkipsWhileAnAnalysisRunsAndSurvivesDetach) {
+  const auto clock = std::make_shared<HeldClock>();
+  MonitorOptions options = every_step();
+  options.clock = clock;
+  Watched s(options);
+  s.attach();
+  ASSERT_TRUE(s.monitor.drain(30s));
+  clock->hold = true;
+  s.attachment.step({.step = 1});
+  ASSERT_TRUE(clock->gate.wait_for_somebody());
+  s.attachment.step({.step = 2});
+  EXPECT_EQ(s.monitor.status().snapshots.at("skipped"), 1u);
+  s.attachment.detach();
+  s.attachment.step({.step = 3});
+  clock->gate.open();
+  EXPECT_TRUE(s.monitor.drain(30s));
+  EXPECT_EQ(s.exporter->observations().size(), 2u);
+}
+
+TEST(MonitorFault, CanBeDestroyedDuringAnAnalysisAndBeforeTheTrainer) {
+  const auto clock = std::make_shared<HeldClock>();
+  auto options = every_step();
+  options.clock = clock;
+  options.shutdown_timeout = 20ms;
+  Attachment attachment;
+  {
+    Watched s(options);
+    s.attach();
+    ASSERT_TRUE(s.monitor.drain(30s));
+    attachment = s.attachment;
+    clock->hold = true;
+    attachment.step({.step = 1});
+    ASSERT_TRUE(clock->gate.wait_for_somebody());
+  }
+  attachment.step({.step = 2});
+  attachment.detach();
+  clock->gate.open();
+}
+
+}  // namespace
+}  // namespace azimuth
