@@ -59,6 +59,17 @@ bool ExporterWorker::wait_idle(TimePoint deadline) {
   return changed_.wait_until(lock, deadline, [this] { return idle() || stopped_; }) && idle();
 }
 
+bool ExporterWorker::wait_ended(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  const auto ended = [this] { return idle() || (failing_ && !opened_ && !exporter_->lossless()); };
+  return changed_.wait_until(lock, deadline, [&] { return ended() || stopped_; }) && ended();
+}
+
+bool ExporterWorker::wait_for_room(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(lock, deadline, [this] { return queue_.size() < capacity_; });
+}
+
 bool ExporterWorker::stop(TimePoint deadline) {
   std::unique_lock lock(mutex_);
   stop_ = true;
@@ -79,8 +90,12 @@ void ExporterWorker::run(const Exporter::StatusSource& status) {
         lock.unlock();
         const auto failure = guarded([&] { exporter_->end_run(deadline); });
         lock.lock();
-        end_run_ = false;
         if (failure) note_failure(*failure, lock);
+        if (failure && exporter_->lossless()) {
+          pause(lock);  // the end is a record too
+        } else {
+          end_run_ = false;
+        }
       }
       changed_.notify_all();
     }
@@ -98,9 +113,11 @@ bool ExporterWorker::open(const Exporter::StatusSource& status,
     lock.lock();
     if (!failure) {
       failing_ = false;
+      opened_ = true;
       return true;
     }
     note_failure(*failure, lock);
+    changed_.notify_all();
     pause(lock);
   }
   return false;

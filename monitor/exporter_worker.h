@@ -38,6 +38,10 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   /// Waits until the queue is empty, the exporter idle and an `end_run` done; false if it took
   /// longer.
   bool wait_idle(TimePoint deadline);
+  /// The same, but an exporter that could never be opened, and may lose records, is not waited for.
+  bool wait_ended(TimePoint deadline);
+  /// Waits until the queue has room.
+  bool wait_for_room(TimePoint deadline);
   /// Asks the thread to end; true if it has ended by `deadline`.
   bool stop(TimePoint deadline);
 
@@ -62,6 +66,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   std::condition_variable wake_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<const Record>> queue_;
+  bool opened_ = false;
   bool busy_ = false;
   bool stop_ = false;
   bool stopped_ = true;

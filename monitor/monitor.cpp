@@ -68,7 +68,7 @@ Monitor::~Monitor() {
   guarded([&] {
     const auto deadline = after(state_->shutdown_timeout());
     state_->detach();
-    state_->drain(deadline);
+    state_->settle(deadline);
     state_->shut_down(deadline);
   });
 }

@@ -96,6 +96,7 @@ void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
     sequence_ = known->sequence;
     resumed_after_step_ = known->step;
     first_step_pending_ = true;
+    last_step_.step = known->step;
     if (!base_) base_ = known->base;
     if (base_) first_snapshot_is_base_ = false;
   }
@@ -169,34 +170,50 @@ void MonitorState::detach() noexcept {
 }
 
 bool MonitorState::finish(TimePoint deadline) {
-  if (!watches_) return true;
-  bool in_time = true;
+  bool attached = false;
   {
-    std::unique_lock lock(mutex_);
+    std::lock_guard lock(mutex_);
     if (!thread_running_) return true;
-    const bool attached = attached_;
-    in_time = changed_.wait_until(lock, deadline, [&] { return !busy(); });
-    lock.unlock();
-    if (in_time && attached) {
-      const auto failure =
-          guarded([&] { take_snapshot(last_step_, /*first=*/false, /*last=*/true); });
-      if (failure) count_failed_snapshot(*failure);
-    }
+    attached = attached_;
   }
-  in_time = drain(deadline) && in_time;
-  board_->change([](MonitorStatus& status) { status.run_ended = true; });
-  for (const auto& exporter : exporters_) exporter->end_run(deadline);
-  for (const auto& exporter : exporters_) in_time = exporter->wait_idle(deadline) && in_time;
+  bool in_time = wait_for_analysis(deadline);
+  for (const auto& exporter : exporters_) {
+    if (exporter->lossless()) in_time = exporter->wait_for_room(deadline) && in_time;
+  }
+  bool last_taken = false;
+  if (in_time && attached) {
+    end_deadline_ = deadline;
+    const auto failure =
+        guarded([&] { last_taken = take_snapshot(last_step_, /*first=*/false, /*last=*/true); });
+    if (failure) count_failed_snapshot(*failure);
+  }
+  // Where there is a last record, the end of the run follows it from the analysis thread.
+  if (!last_taken) end_run(deadline);
+  in_time = settle(deadline) && in_time;
   detach();
   return in_time;
 }
 
-bool MonitorState::drain(TimePoint deadline) {
+void MonitorState::end_run(TimePoint deadline) {
+  board_->change([](MonitorStatus& status) { status.run_ended = true; });
+  for (const auto& exporter : exporters_) exporter->end_run(deadline);
+}
+
+bool MonitorState::wait_for_analysis(TimePoint deadline) {
   std::unique_lock lock(mutex_);
-  if (!thread_running_) return true;
-  if (!changed_.wait_until(lock, deadline, [&] { return !pending_ && !analysing_; })) return false;
-  lock.unlock();
-  return std::ranges::all_of(exporters_, [&](const auto& e) { return e->wait_idle(deadline); });
+  const auto idle = [&] { return !thread_running_ || (!pending_ && !analysing_); };
+  return changed_.wait_until(lock, deadline, idle);
+}
+
+bool MonitorState::drain(TimePoint deadline) {
+  return wait_for_analysis(deadline) &&
+         std::ranges::all_of(exporters_, [&](const auto& e) { return e->wait_idle(deadline); });
+}
+
+bool MonitorState::settle(TimePoint deadline) {
+  bool settled = wait_for_analysis(deadline);
+  for (const auto& exporter : exporters_) settled = exporter->wait_ended(deadline) && settled;
+  return settled;
 }
 
 void MonitorState::shut_down(TimePoint deadline) {
@@ -214,8 +231,9 @@ void MonitorState::shut_down(TimePoint deadline) {
 // ---- the training thread
 
 void MonitorState::step(StepInfo info) noexcept {
+  double now = 0;
   const auto failure = guarded([&] {
-    const double now = clock_->monotonic_seconds();
+    now = clock_->monotonic_seconds();
     const bool automatic = options_.snapshot_interval.kind == SnapshotInterval::Kind::automatic;
     bool may_be_due = true;
     SpentCost next_cost;
@@ -243,7 +261,11 @@ void MonitorState::step(StepInfo info) noexcept {
     if (first) return;  // outside the budget, like a snapshot at attach
     board_->spend({.training_thread_seconds = clock_->monotonic_seconds() - now});
   });
-  if (failure) count_failed_snapshot(*failure);
+  if (!failure) return;
+  guarded([&] {
+    board_->spend({.training_thread_seconds = clock_->monotonic_seconds() - now});
+    count_failed_snapshot(*failure);
+  });
 }
 
 void MonitorState::tap(std::int32_t block,
@@ -275,12 +297,12 @@ bool MonitorState::busy() const {
          std::ranges::any_of(exporters_, [](const auto& e) { return e->lossless() && e->full(); });
 }
 
-void MonitorState::take_snapshot(StepInfo info, bool first, bool last) {
+bool MonitorState::take_snapshot(StepInfo info, bool first, bool last) {
   {
     std::lock_guard lock(mutex_);
     if (busy()) {
       board_->change([](MonitorStatus& status) { ++status.snapshots["skipped"]; });
-      return;
+      return false;
     }
   }
   const double before = clock_->monotonic_seconds();
@@ -300,6 +322,7 @@ void MonitorState::take_snapshot(StepInfo info, bool first, bool last) {
   pending_.emplace(Snapshot{std::move(weights), info, time, seconds, std::move(activation_norms),
                             source_->extra_bytes(), first, last});
   wake_.notify_one();
+  return true;
 }
 
 // ---- the analysis thread
@@ -314,10 +337,18 @@ void MonitorState::analyse_snapshots() {
     std::optional<Snapshot> snapshot = std::exchange(pending_, std::nullopt);
     analysing_ = true;
     lock.unlock();
+    const double cpu_before = clock_->thread_cpu_seconds();
+    const bool last = snapshot->last;
     std::shared_ptr<const Record> record;
-    const auto failure = guarded([&] { record = analyse_snapshot(*snapshot, workers); });
+    const auto failure = guarded([&] {
+      record = analyse_snapshot(*snapshot, workers);
+      publish(record);
+    });
     snapshot.reset();  // the buffer is free again before anybody may capture
-    if (record) publish(record);
+    if (last) end_run(end_deadline_);
+    if (failure) {
+      board_->spend({.analysis_cpu_seconds = clock_->thread_cpu_seconds() - cpu_before});
+    }
     lock.lock();
     if (failure && !stop_) {
       lock.unlock();

@@ -43,6 +43,8 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
 
   bool finish(TimePoint deadline);
   bool drain(TimePoint deadline);
+  /// Like `drain`, without waiting for exporters that could never be opened.
+  bool settle(TimePoint deadline);
   /// Ends all threads; whatever has not ended by `deadline` is left behind.
   void shut_down(TimePoint deadline);
   MonitorStatus status() const { return board_->read(); }
@@ -64,7 +66,9 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   void choose_probe(const std::optional<RunHistory::LastKnown>& known);
   std::optional<RunHistory::LastKnown> ask_history();
   bool busy() const;  // with mutex_ held
-  void take_snapshot(StepInfo info, bool first, bool last);
+  bool take_snapshot(StepInfo info, bool first, bool last);
+  bool wait_for_analysis(TimePoint deadline);
+  void end_run(TimePoint deadline);
   std::vector<double> take_activation_norms(std::size_t blocks);
 
   void analyse_snapshots();
@@ -96,6 +100,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   std::unique_ptr<SnapshotSource> source_;
   SnapshotSchedule schedule_;
   StepInfo last_step_;
+  TimePoint end_deadline_;           // of `finish`, set before the last snapshot
   bool first_step_pending_ = false;  // a run that goes on: its first step tells where it is
   std::map<std::int32_t, double> tapped_norms_;
 

@@ -15,8 +15,9 @@ SnapshotInterval SnapshotInterval::every(std::chrono::duration<double> seconds) 
 
 SnapshotSchedule::SnapshotSchedule(SnapshotInterval interval, double max_overhead, double cores)
     : interval_(interval), max_overhead_(max_overhead), cores_(cores) {
+  const bool steps = interval.kind == SnapshotInterval::Kind::steps;
   if (interval.kind != SnapshotInterval::Kind::automatic &&
-      !(interval.value > 0 && std::isfinite(interval.value))) {
+      !(interval.value > 0 && interval.value < 1e15 && (!steps || interval.value >= 1))) {
     throw std::invalid_argument("azimuth: snapshot_interval must be positive");
   }
   if (!(max_overhead > 0 && max_overhead <= 1)) {

@@ -32,10 +32,15 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("--model", options.model, "LLaMA model to fine-tune, a GGUF file")->required();
+  app.add_option("--model", options.model, "LLaMA model to fine-tune, a GGUF file")
+      ->required()
+      ->take_last();
   app.add_option("--ids", options.ids, "Text: token ids, unsigned 16-bit little-endian")
-      ->required();
-  app.add_option("--out", options.out, "Folder for run.azimuth and run.svg")->capture_default_str();
+      ->required()
+      ->take_last();
+  app.add_option("--out", options.out, "Folder for run.azimuth and run.svg")
+      ->take_last()
+      ->capture_default_str();
   app.add_option("--steps", options.training.steps, "Optimizer steps")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -77,10 +77,13 @@ std::string angles_in_words(const Observation& newest) {
 
 std::vector<Observation> observations_of(const std::filesystem::path& store, std::string_view run) {
   std::map<std::int64_t, Observation> by_step;
+  std::int64_t last_step = 0;
   HistoryReader(store).for_each(run, [&](const Observation& o) {
     Observation& kept = by_step.try_emplace(o.step, o).first->second;
     if (o.attempt > kept.attempt) kept = o;
+    last_step = o.step;
   });
+  by_step.erase(by_step.upper_bound(last_step), by_step.end());
   std::vector<Observation> observations;
   for (auto& [step, observation] : by_step) observations.push_back(std::move(observation));
   return observations;

@@ -11,8 +11,9 @@
 
 namespace azimuth::examples {
 
-/// The observations of a run in a history store, one a step. Of a step that was repeated, since the
-/// run was killed and went on, the last attempt's. Throws std::runtime_error.
+/// The observations of a run in a history store, one a step. Where the run was killed and went on,
+/// the steps that were repeated are the last attempt's, and later ones of earlier attempts are left
+/// out. Throws std::runtime_error.
 std::vector<Observation> observations_of(const std::filesystem::path& store, std::string_view run);
 
 /// The newest observation and what watching has cost, in words.

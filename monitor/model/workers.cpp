@@ -6,6 +6,8 @@
 
 #include <ctime>
 #include <stdexcept>
+#include <system_error>
+#include <utility>
 
 namespace azimuth {
 namespace {
@@ -25,7 +27,11 @@ void lower_thread_priority() {
 
 Workers::Workers(int threads) {
   if (threads < 1) throw std::invalid_argument("azimuth: at least one analysis thread is needed");
-  for (int i = 1; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (int i = 1; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // No more threads are to be had: those that there are do the work.
+  }
 }
 
 Workers::~Workers() {
@@ -52,6 +58,7 @@ void Workers::for_each(std::int64_t count, const std::function<void(std::int64_t
   run_tasks(lock, callers_own);
   done_.wait(lock, [this] { return unfinished_ == 0; });
   task_ = nullptr;
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 double Workers::cpu_seconds() const {
@@ -65,9 +72,15 @@ void Workers::run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds)
     const auto* task = task_;
     lock.unlock();
     const double before = thread_cpu_seconds();
-    (*task)(i);
+    std::exception_ptr failure;
+    try {
+      (*task)(i);
+    } catch (...) {
+      failure = std::current_exception();
+    }
     const double used = thread_cpu_seconds() - before;
     lock.lock();
+    if (failure) failure_ = failure;
     // Before the task counts as finished, so that the caller sees what all tasks have cost.
     cpu_seconds += used;
     if (--unfinished_ == 0) done_.notify_one();

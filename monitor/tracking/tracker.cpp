@@ -224,6 +224,8 @@ void Tracker::advance(Observation& observation, const PastDirections& now) {
     const State to = next(from, measured);
     if (to == from) break;
     state_.state = to;
+    // Seen for at least one observation, even where the window already rests again.
+    if (to == State::drifting || to == State::changed) break;
     if (to == State::stable && !base_) {
       if (had_settled(from)) {
         observation.events.push_back({std::string(event_kind::restabilised), step,

@@ -9,6 +9,7 @@
 
 #include "azimuth/history_store.h"
 #include "azimuth/trainer.h"
+#include "report.h"
 #include "run_name.h"
 #include "token_ids.h"
 #include "trainer.h"
@@ -19,7 +20,9 @@ namespace {
 static_assert(azimuth::Trainer<examples::Trainer>);
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 constexpr DecoderConfig kTiny = {
     .hidden = 16, .ffn = 24, .blocks = 2, .heads = 4, .kv_heads = 2, .vocab = 32};
@@ -150,6 +153,25 @@ TEST_F(RunNames, AreKeptByARunThatWasCutOff) {
 TEST_F(RunNames, NeedAStoreThatCanBeRead) {
   write("run.azimuth", "this is no database, but long enough to look like a file that was meant");
   EXPECT_THROW(choose_run_name(store_, "tune"), std::runtime_error);
+}
+
+TEST_F(Files, ObservationsOfARunThatWentOnAreThoseOfTheLastAttempt) {
+  const auto store = folder_ / "run.azimuth";
+  const auto history = HistoryStore::open(store);
+  history->open([] { return MonitorStatus{.run = "tune"}; });
+  std::int64_t sequence = 0;
+  for (const auto& [attempt, step] :
+       {std::pair{1, 0}, {1, 8}, {1, 16}, {1, 24}, {2, 8}, {2, 16}, {2, 16}}) {
+    Record record;
+    record.observation.run = "tune";
+    record.observation.attempt = attempt;
+    record.observation.sequence = ++sequence;
+    record.observation.step = step;
+    history->write(record);
+  }
+  std::vector<std::pair<std::int64_t, std::int64_t>> steps;
+  for (const auto& o : observations_of(store, "tune")) steps.emplace_back(o.step, o.sequence);
+  EXPECT_THAT(steps, ElementsAre(Pair(0, 1), Pair(8, 5), Pair(16, 6)));
 }
 
 }  // namespace

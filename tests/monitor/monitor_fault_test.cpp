@@ -55,6 +55,33 @@ TEST(MonitorFault, OpensABusyExporterLater) {
   EXPECT_EQ(log.count("port in use"), 1);
 }
 
+TEST(MonitorFault, FinishDoesNotWaitForAPortThatStaysBusy) {
+  Watched s;
+  const auto busy = std::make_shared<RecordingExporter>();
+  busy->on_open = [] { throw std::runtime_error("port in use"); };
+  s.monitor.add(busy);
+  s.attach();
+  EXPECT_TRUE(s.monitor.finish(1h));
+  EXPECT_EQ(s.exporter->observations().size(), 2u);
+}
+
+TEST(MonitorFault, WritesTheEndOfARunAgainUntilItIsKept) {
+  Watched s;
+  const auto store = std::make_shared<RecordingExporter>();
+  store->is_lossless = true;
+  std::atomic<int> failures = 2;
+  std::atomic<bool> ended = false;
+  store->on_end_run = [&] {
+    EXPECT_EQ(store->observations().size(), 2u) << "after the last record";
+    if (failures-- > 0) throw std::runtime_error("disk full");
+    ended = true;
+  };
+  s.monitor.add(store);
+  s.attach();
+  EXPECT_TRUE(s.monitor.finish(30s));
+  EXPECT_TRUE(ended);
+}
+
 TEST(MonitorFault, IsNotDelayedByAnExporterThatHangs) {
   const auto gate = std::make_shared<Gate>();
   const auto hanging = std::make_shared<RecordingExporter>();

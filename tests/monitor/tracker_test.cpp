@@ -132,6 +132,16 @@ TEST(Tracker, DriftsFromItsAnchorAndRestabilisesElsewhere) {
   EXPECT_EQ(run.after(high(run.step += 10, 7)), State::stable) << "1.8° from the new anchor";
 }
 
+TEST(Tracker, ShowsASlowDriftForAtLeastOneObservation) {
+  TrackedRun run;
+  run.rest(0);
+  bool drifted = false;
+  for (double degrees = 0.4; degrees < 7; degrees += 0.4) {
+    drifted = run.after(high(run.step += 10, degrees)) == State::drifting || drifted;
+  }
+  EXPECT_TRUE(drifted);
+}
+
 TEST(Tracker, SaysHowFarTheAnchorMoved) {
   TrackedRun run;
   run.rest(0);

@@ -21,6 +21,17 @@ TEST(Workers, DoEachTaskOnce) {
   }
 }
 
+TEST(Workers, PassOnWhatATaskThrows) {
+  for (int threads : {1, 3}) {
+    Workers workers(threads);
+    const auto fail = [](std::int64_t i) {
+      if (i == 7) throw std::runtime_error("no memory");
+    };
+    EXPECT_THROW(workers.for_each(20, fail), std::runtime_error);
+    EXPECT_NO_THROW(workers.for_each(20, [](std::int64_t) {}));
+  }
+}
+
 TEST(Workers, NeedAtLeastOneThread) { EXPECT_THROW(Workers(0), std::invalid_argument); }
 
 TEST(Workers, CountTheCpuTimeOfStartedThreads) {

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -13,7 +14,8 @@ namespace azimuth {
 /// where it would stand in the way of training. They run at low priority. One caller at a time.
 class Workers {
  public:
-  /// The calling thread works too: `threads - 1` are started. Throws std::invalid_argument below 1.
+  /// The calling thread works too: `threads - 1` are started, or as many as the system allows.
+  /// Throws std::invalid_argument below 1.
   explicit Workers(int threads = 1);
   ~Workers();
   Workers(const Workers&) = delete;
@@ -21,8 +23,8 @@ class Workers {
 
   int threads() const { return static_cast<int>(threads_.size()) + 1; }
 
-  /// Calls `task(i)` for every i in [0, count), each once, and waits for all. `task` must not
-  /// throw.
+  /// Calls `task(i)` for every i in [0, count), each once, and waits for all. What a
+  /// task throws is thrown here, after all have ended.
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& task);
 
   /// CPU seconds that the started threads have used so far.
@@ -40,6 +42,7 @@ class Workers {
   std::int64_t count_ = 0;
   std::int64_t unfinished_ = 0;
   double cpu_seconds_ = 0;
+  std::exception_ptr failure_;
   bool stop_ = false;
   std::vector<std::thread> threads_;
 };
