@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cmath>
 
-#include "azimuth/median.h"
 #include "analysis/stages.h"
+#include "azimuth/median.h"
 #include "azimuth/tracker.h"
 
 namespace azimuth {
@@ -111,9 +111,15 @@ Observation analyse(const ModelWeights& weights, const AnalysisOptions& options,
 double noise_floor_degrees(const ModelWeights& weights, const Observation& observation,
                            const AnalysisOptions& options, Workers& workers) {
   if (observation.direction.empty()) return kNotApplicable;
-  const PastDirections own = directions_of(observation);
+  PastDirections own = directions_of(observation);
   AnalysisOptions same = options;
-  same.was_emerging = true;  // the direction is there: rounding must not make it vanish
+  if (observation.provisional) {
+    // Rounding must not make it vanish at the threshold: both sides are taken below it.
+    same.was_emerging = true;
+    own = directions_of(
+        interpret(single_token_pass<float>(weights, options.token_ids, workers, options.cancelled),
+                  same, nullptr));
+  }
   const auto turn = [&](const auto& states) {
     const PastDirections other = directions_of(interpret(states, same, nullptr));
     const double angle = same_stage_angle(own, other);

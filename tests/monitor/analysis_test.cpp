@@ -205,6 +205,18 @@ TEST(NoiseFloor, LiesAboveRoundingAndBelowAPlantedTurn) {
   }
 }
 
+TEST(NoiseFloor, OfAProvisionalDirectionIsThatOfRounding) {
+  TinyLlama model(10);
+  Workers workers;
+  AnalysisOptions options = probe_of();
+  // A threshold just above the last block, which would count if one side were taken lower.
+  options.thresholds.emerging_ratio =
+      1.05 * analyse(model.weights(), options, workers).blocks.back().ratio_max;
+  const Observation o = analyse(model.weights(), options, workers);
+  ASSERT_TRUE(o.provisional);
+  EXPECT_LT(noise_floor_degrees(model.weights(), o, options, workers), 0.01);
+}
+
 // ---- the probe
 
 TEST(DefaultProbe, HoldsTheSpecialIdsThenEvenlySpreadOnes) {
