@@ -1,8 +1,7 @@
 #include <gmock/gmock.h>
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
@@ -13,33 +12,17 @@
 namespace azimuth {
 namespace {
 
-using google::protobuf::Struct;
-using google::protobuf::Value;
+using nlohmann::json;
 using ::testing::HasSubstr;
 using testing::sample_observation;
 using testing::sample_signature;
 using ::testing::UnorderedElementsAre;
 
-Value parse(const std::string& json) {
-  Struct object;
-  const auto status = google::protobuf::util::JsonStringToMessage(json, &object);
-  EXPECT_TRUE(status.ok()) << status.message();
-  Value value;
-  *value.mutable_struct_value() = object;
-  return value;
-}
-
-std::set<std::string> names(const Value& value) {
+std::set<std::string> names(const json& object) {
   std::set<std::string> result;
-  for (const auto& [name, field] : value.struct_value().fields()) result.insert(name);
+  for (const auto& [name, field] : object.items()) result.insert(name);
   return result;
 }
-
-const Value& field(const Value& value, const std::string& name) {
-  return value.struct_value().fields().at(name);
-}
-
-const Value& first(const Value& list) { return list.list_value().values(0); }
 
 // What others read: these names are a promise.
 const auto kModel =
@@ -59,42 +42,41 @@ const auto kStage = UnorderedElementsAre(
     "first_block", "last_block", "explosion_blocks", "decay_blocks", "peak_ratio", "concentration",
     "token_spread_median", "token_spread_max", "participation_ratio", "direction");
 
-void expect_blocks_and_stages(const Value& value) {
-  EXPECT_THAT(names(field(value, "model")), kModel);
-  EXPECT_THAT(names(field(value, "probe")), kProbe);
-  EXPECT_THAT(names(field(field(value, "probe"), "vocabulary")),
+void expect_blocks_and_stages(const json& value) {
+  EXPECT_THAT(names(value.at("model")), kModel);
+  EXPECT_THAT(names(value.at("probe")), kProbe);
+  EXPECT_THAT(names(value.at("probe").at("vocabulary")),
               UnorderedElementsAre("exploding_token_ids", "ratio"));
-  const Value& block = first(field(value, "blocks"));
+  const json& block = value.at("blocks").at(0);
   EXPECT_THAT(names(block), kBlock);
-  EXPECT_THAT(names(field(block, "singular")), kSingular);
-  EXPECT_THAT(names(field(block, "ffn")), kFfn);
-  EXPECT_THAT(names(field(block, "eigen")), kEigen);
-  const Value& stage = first(field(value, "stages"));
+  EXPECT_THAT(names(block.at("singular")), kSingular);
+  EXPECT_THAT(names(block.at("ffn")), kFfn);
+  EXPECT_THAT(names(block.at("eigen")), kEigen);
+  const json& stage = value.at("stages").at(0);
   EXPECT_THAT(names(stage), kStage);
-  EXPECT_THAT(names(first(field(stage, "explosion_blocks"))),
-              UnorderedElementsAre("block", "factor"));
-  EXPECT_THAT(names(first(field(stage, "decay_blocks"))), UnorderedElementsAre("block", "factor"));
+  EXPECT_THAT(names(stage.at("explosion_blocks").at(0)), UnorderedElementsAre("block", "factor"));
+  EXPECT_THAT(names(stage.at("decay_blocks").at(0)), UnorderedElementsAre("block", "factor"));
 }
 
 TEST(JsonContract, ObservationHasEveryField) {
-  const Value value = parse(to_json(sample_observation()));
+  const json value = json::parse(to_json(sample_observation()));
   EXPECT_THAT(
       names(value),
       UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time", "loss",
                            "model", "probe", "blocks", "stages", "primary_stage", "direction",
                            "provisional", "angles", "state", "state_since_step", "events", "cost"));
   expect_blocks_and_stages(value);
-  EXPECT_THAT(names(first(field(value, "angles"))),
+  EXPECT_THAT(names(value.at("angles").at(0)),
               UnorderedElementsAre("reference", "degrees", "noise_floor_degrees", "step"));
-  EXPECT_THAT(names(first(field(value, "events"))),
+  EXPECT_THAT(names(value.at("events").at(0)),
               UnorderedElementsAre("kind", "step", "message", "value"));
-  EXPECT_THAT(names(field(value, "cost")),
+  EXPECT_THAT(names(value.at("cost")),
               UnorderedElementsAre("training_thread_seconds", "analysis_cpu_seconds",
                                    "analysis_wall_seconds", "overhead_ratio", "peak_extra_bytes"));
 }
 
 TEST(JsonContract, SignatureHasEveryField) {
-  const Value value = parse(to_json(sample_signature()));
+  const json value = json::parse(to_json(sample_signature()));
   EXPECT_THAT(names(value), UnorderedElementsAre("schema_version", "model", "probe", "stages",
                                                  "blocks", "primary_stage", "direction",
                                                  "noise_floor_degrees", "created", "digest"));
@@ -102,7 +84,8 @@ TEST(JsonContract, SignatureHasEveryField) {
 }
 
 TEST(JsonContract, AnEmptyObservationHasEveryFieldToo) {
-  EXPECT_EQ(names(parse(to_json(Observation()))), names(parse(to_json(sample_observation()))));
+  EXPECT_EQ(names(json::parse(to_json(Observation()))),
+            names(json::parse(to_json(sample_observation()))));
 }
 
 TEST(JsonContract, ValuesAreWrittenAsProtobufWritesThem) {
