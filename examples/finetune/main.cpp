@@ -11,6 +11,7 @@
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
 #include "azimuth/prometheus_exporter.h"
+#include "keep_memory.h"
 #include "load_decoder.h"
 #include "report.h"
 #include "run_name.h"
@@ -55,6 +56,7 @@ void add_options(CLI::App& app, Options& options) {
 
 void finetune(const Options& options) {
   const auto start = steady_clock::now();
+  examples::keep_freed_memory();
   std::filesystem::create_directories(options.out);
   const auto store = options.out / "run.azimuth";
   const auto picture = options.out / "run.svg";

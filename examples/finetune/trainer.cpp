@@ -22,7 +22,7 @@ void Trainer::on_step_end(std::function<void(const StepInfo&)> callback) {
 }
 
 void Trainer::run() {
-  for (std::int64_t number = 1; number <= options_.steps; ++number) {
+  for (std::int64_t number = 1; number <= options_.steps && !stopped_; ++number) {
     const double loss = step(number);
     for (const auto& callback : callbacks_) callback({.step = number, .loss = loss});
   }

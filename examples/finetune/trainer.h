@@ -31,6 +31,8 @@ class Trainer {
   void on_step_end(std::function<void(const StepInfo&)> callback);
 
   void run();
+  /// Ends `run` after the step at hand.
+  void stop() { stopped_ = true; }
 
  private:
   double step(std::int64_t number);
@@ -40,6 +42,7 @@ class Trainer {
   TrainingOptions options_;
   torch::optim::AdamW optimizer_;
   std::vector<std::function<void(const StepInfo&)>> callbacks_;
+  bool stopped_ = false;
 };
 
 }  // namespace azimuth::examples

@@ -47,7 +47,8 @@ class Workers {
   std::vector<std::thread> threads_;
 };
 
-/// Lowers the calling thread's priority, where the system allows it for a single thread.
+/// Leaves the calling thread only the time that no other thread wants (SCHED_IDLE), for good; where
+/// the system does not allow that, the lowest priority.
 void lower_thread_priority();
 
 }  // namespace azimuth
