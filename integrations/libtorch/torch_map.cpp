@@ -113,6 +113,12 @@ void TorchMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X,
   multiply(weights(torch::kFloat32).t(), X, Y);
 }
 
+void TorchMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
+                               Eigen::Ref<Eigen::MatrixXd> Y, Workers&) const {
+  const torch::NoGradGuard no_grad;
+  multiply(weights(torch::kFloat64).t(), X, Y);
+}
+
 std::shared_ptr<const LinearMap> TorchMap::nudged(std::uint64_t seed) const {
   return std::make_shared<TorchMap>(stored_, part_, Nudge{true, seed});
 }

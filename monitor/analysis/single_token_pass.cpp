@@ -1,29 +1,19 @@
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <numbers>
-#include <type_traits>
+#include <numeric>
+#include <vector>
 
 #include "azimuth/analysis.h"
+#include "model/normalise.h"
 
 namespace azimuth {
 namespace {
 
 template <class Scalar>
 using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
-
-template <class Scalar>
-Matrix<Scalar> normalise(const Architecture& architecture, const Norm& norm,
-                         const Matrix<Scalar>& X) {
-  Matrix<Scalar> Y = X;
-  if (architecture.norm == NormKind::layer) Y.rowwise() -= X.colwise().mean().eval();
-  const auto epsilon = static_cast<Scalar>(architecture.norm_epsilon);
-  for (Eigen::Index i = 0; i < Y.cols(); ++i) {
-    const Scalar mean_square = Y.col(i).squaredNorm() / static_cast<Scalar>(Y.rows());
-    Y.col(i) /= std::sqrt(mean_square + epsilon);
-  }
-  Y.array().colwise() *= norm.weight.template cast<Scalar>().array();
-  if (norm.bias.size() > 0) Y.colwise() += norm.bias.template cast<Scalar>();
-  return Y;
-}
 
 template <class Scalar>
 Matrix<Scalar> multiply(const LinearMap& map, const Eigen::VectorXf& bias, const Matrix<Scalar>& X,
@@ -63,8 +53,12 @@ void activate(Activation activation, Matrix<Scalar>& X) {
 template <class Scalar>
 Matrix<Scalar> attention(const ModelWeights& weights, const BlockWeights& block,
                          const Matrix<Scalar>& X, Workers& workers) {
-  const Matrix<Scalar> V = multiply(*block.value, block.value_bias, X, workers);
   const Architecture& a = weights.architecture();
+  Matrix<Scalar> V = multiply(*block.value, block.value_bias, X, workers);
+  if (a.qkv_clip > 0) {
+    const auto clip = static_cast<Scalar>(a.qkv_clip);
+    V = V.cwiseMax(-clip).cwiseMin(clip);
+  }
   if (a.heads == a.kv_heads) return multiply(*block.output, block.output_bias, V, workers);
   const std::int64_t size = weights.head_size();
   const std::int64_t repeats = a.heads / a.kv_heads;
@@ -76,17 +70,66 @@ Matrix<Scalar> attention(const ModelWeights& weights, const BlockWeights& block,
 }
 
 template <class Scalar>
-Matrix<Scalar> ffn(const Architecture& architecture, const BlockWeights& block,
+Matrix<Scalar> ffn(const Architecture& architecture, const FfnWeights& weights,
                    const Matrix<Scalar>& X, Workers& workers) {
-  Matrix<Scalar> inner = multiply(*block.up, block.up_bias, X, workers);
+  Matrix<Scalar> inner = multiply(*weights.up, weights.up_bias, X, workers);
   if (architecture.gated_ffn) {
-    Matrix<Scalar> gate = multiply(*block.gate, {}, X, workers);
+    Matrix<Scalar> gate = multiply(*weights.gate, weights.gate_bias, X, workers);
     activate(architecture.activation, gate);
     inner.array() *= gate.array();
   } else {
     activate(architecture.activation, inner);
   }
-  return multiply(*block.down, block.down_bias, inner, workers);
+  return multiply(*weights.down, weights.down_bias, inner, workers);
+}
+
+// The share that each expert has of each token: experts × tokens. The best few by their logits,
+// weighted by softmax among themselves.
+template <class Scalar>
+Matrix<Scalar> route(const Architecture& architecture, const LinearMap& router,
+                     const Matrix<Scalar>& X, Workers& workers) {
+  const Matrix<Scalar> logits = multiply(router, {}, X, workers);
+  Matrix<Scalar> shares = Matrix<Scalar>::Zero(logits.rows(), logits.cols());
+  std::vector<Eigen::Index> order(static_cast<std::size_t>(logits.rows()));
+  for (Eigen::Index token = 0; token < logits.cols(); ++token) {
+    if (!logits.col(token).allFinite()) {
+      shares.col(token).setConstant(std::numeric_limits<Scalar>::quiet_NaN());
+      continue;
+    }
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::stable_sort(order, std::greater(), [&](auto e) { return logits(e, token); });
+    const Scalar best = logits(order.front(), token);
+    Scalar sum = 0;
+    for (std::int64_t i = 0; i < architecture.experts_per_token; ++i) {
+      const Eigen::Index expert = order[static_cast<std::size_t>(i)];
+      sum += shares(expert, token) = std::exp(logits(expert, token) - best);
+    }
+    shares.col(token) /= sum;
+  }
+  return shares;
+}
+
+// The FFN of a block; of a mixture, each expert sees only the tokens that are sent to it.
+template <class Scalar>
+Matrix<Scalar> ffn(const Architecture& architecture, const BlockWeights& block,
+                   const Matrix<Scalar>& X, Workers& workers) {
+  if (!block.router) return ffn(architecture, block.ffn.front(), X, workers);
+  const Matrix<Scalar> shares = route(architecture, *block.router, X, workers);
+  Matrix<Scalar> Y = Matrix<Scalar>::Zero(X.rows(), X.cols());
+  for (std::size_t expert = 0; expert < block.ffn.size(); ++expert) {
+    const auto row = static_cast<Eigen::Index>(expert);
+    std::vector<Eigen::Index> tokens;
+    for (Eigen::Index t = 0; t < X.cols(); ++t) {
+      if (shares(row, t) != Scalar{0}) tokens.push_back(t);
+    }
+    if (tokens.empty()) continue;
+    const Matrix<Scalar> out =
+        ffn<Scalar>(architecture, block.ffn[expert], X(Eigen::all, tokens), workers);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      Y.col(tokens[i]) += shares(row, tokens[i]) * out.col(static_cast<Eigen::Index>(i));
+    }
+  }
+  return Y;
 }
 
 }  // namespace
@@ -125,10 +168,16 @@ HiddenStates<Scalar> single_token_pass(const ModelWeights& weights,
   for (const BlockWeights& block : weights.blocks()) {
     if (cancelled && cancelled()) throw Cancelled();
     const Matrix<Scalar> initial = X.leftCols(k);
-    X.leftCols(k) += attention<Scalar>(
-        weights, block, normalise<Scalar>(architecture, block.attention_norm, initial), workers);
-    X += ffn<Scalar>(architecture, block, normalise<Scalar>(architecture, block.ffn_norm, X),
-                     workers);
+    const Matrix<Scalar> attended = normalise<Scalar>(
+        architecture, block.attention_output_norm,
+        attention<Scalar>(weights, block,
+                          normalise<Scalar>(architecture, block.attention_norm, initial), workers));
+    if (!architecture.parallel) X.leftCols(k) += attended;
+    X +=
+        normalise<Scalar>(architecture, block.ffn_output_norm,
+                          ffn<Scalar>(architecture, block,
+                                      normalise<Scalar>(architecture, block.ffn_norm, X), workers));
+    if (architecture.parallel) X.leftCols(k) += attended;
     record();
   }
   return states;

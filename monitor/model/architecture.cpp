@@ -3,21 +3,26 @@
 #include <stdexcept>
 
 namespace azimuth {
-namespace {
 
-void check(const Architecture& architecture) {
-  if (architecture.heads < 1 || architecture.kv_heads < 1 ||
-      architecture.heads % architecture.kv_heads != 0) {
-    throw std::invalid_argument("azimuth: architecture " + architecture.name +
-                                ": heads must be a positive multiple of kv_heads");
+void Architecture::check() const {
+  const auto reject = [&](const char* why) {
+    throw std::invalid_argument("azimuth: architecture " + name + ": " + why);
+  };
+  if (heads < 1 || kv_heads < 1 || heads % kv_heads != 0) {
+    reject("heads must be a positive multiple of kv_heads");
   }
-  if (!(architecture.norm_epsilon >= 0)) {
-    throw std::invalid_argument("azimuth: architecture " + architecture.name +
-                                ": norm_epsilon must not be negative");
+  if (head_size < 0) reject("head_size must not be negative");
+  if (!(norm_epsilon >= 0)) reject("norm_epsilon must not be negative");
+  if (!(qkv_clip >= 0)) reject("qkv_clip must not be negative");
+  if (experts < 0 || experts_per_token < 0 || experts_per_token > experts ||
+      (experts > 0 && experts_per_token == 0)) {
+    reject("experts_per_token must lie between 1 and experts");
+  }
+  if (shared_norm && !parallel) reject("only parallel blocks can share a norm");
+  if (parallel && norm_placement != NormPlacement::before) {
+    reject("parallel blocks have their norms before attention and FFN");
   }
 }
-
-}  // namespace
 
 Architecture Architecture::llama(Llama options) {
   Architecture a;
@@ -26,7 +31,7 @@ Architecture Architecture::llama(Llama options) {
   a.kv_heads = options.kv_heads == 0 ? options.heads : options.kv_heads;
   a.norm_epsilon = options.norm_epsilon;
   a.special_token_ids = std::move(options.special_token_ids);
-  check(a);
+  a.check();
   return a;
 }
 
@@ -41,7 +46,7 @@ Architecture Architecture::gpt2(Gpt2 options) {
   a.gated_ffn = false;
   a.learned_positions = true;
   a.special_token_ids = std::move(options.special_token_ids);
-  check(a);
+  a.check();
   return a;
 }
 

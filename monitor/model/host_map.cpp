@@ -32,24 +32,24 @@ Tile tile_of(const TensorView& view, Nudge nudge, std::int64_t first, std::int64
   return {buffer.data(), columns};
 }
 
-void multiply(const Tile& w, std::int64_t rows, std::int64_t columns,
-              const Eigen::Ref<const Eigen::MatrixXf>& X, float* y, std::int64_t ldy) {
+void multiply_tile(const Tile& w, std::int64_t rows, std::int64_t columns,
+                   const Eigen::Ref<const Eigen::MatrixXf>& X, float* y, std::int64_t ldy) {
   kernels().multiply_f32(w.data, w.stride, rows, columns, X.data(), X.outerStride(), X.cols(), y,
                          ldy);
 }
-void multiply(const Tile& w, std::int64_t rows, std::int64_t columns,
-              const Eigen::Ref<const Eigen::MatrixXd>& X, double* y, std::int64_t ldy) {
+void multiply_tile(const Tile& w, std::int64_t rows, std::int64_t columns,
+                   const Eigen::Ref<const Eigen::MatrixXd>& X, double* y, std::int64_t ldy) {
   kernels().multiply_f64(w.data, w.stride, rows, columns, X.data(), X.outerStride(), X.cols(), y,
                          ldy);
 }
-void multiply_transposed(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
-                         const float* x, std::int64_t ldx, std::int64_t k, float* y,
-                         std::int64_t ldy) {
+void multiply_tile_transposed(const float* w, std::int64_t ldw, std::int64_t rows,
+                              std::int64_t columns, const float* x, std::int64_t ldx,
+                              std::int64_t k, float* y, std::int64_t ldy) {
   kernels().multiply_transposed_f32(w, ldw, rows, columns, x, ldx, k, y, ldy);
 }
-void multiply_transposed(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
-                         const double* x, std::int64_t ldx, std::int64_t k, double* y,
-                         std::int64_t ldy) {
+void multiply_tile_transposed(const float* w, std::int64_t ldw, std::int64_t rows,
+                              std::int64_t columns, const double* x, std::int64_t ldx,
+                              std::int64_t k, double* y, std::int64_t ldy) {
   kernels().multiply_transposed_f64(w, ldw, rows, columns, x, ldx, k, y, ldy);
 }
 
@@ -60,8 +60,8 @@ void apply_rows(const TensorView& view, Nudge nudge, std::int64_t first, std::in
   workers.for_each((rows + kTileRows - 1) / kTileRows, [&](std::int64_t tile) {
     const std::int64_t begin = tile * kTileRows;
     const std::int64_t count = std::min(kTileRows, rows - begin);
-    multiply(tile_of(view, nudge, first + begin, count), count, view.columns(), X, Y.data() + begin,
-             Y.outerStride());
+    multiply_tile(tile_of(view, nudge, first + begin, count), count, view.columns(), X,
+                  Y.data() + begin, Y.outerStride());
   });
 }
 
@@ -83,8 +83,8 @@ void apply_columns(const TensorView& view, Nudge nudge, std::int64_t first_row, 
       const Tile w = tile_of(view, nudge, first_row + begin, count);
       Matrix& sum = sums[static_cast<std::size_t>(i)];
       sum.setZero(Y.rows(), Y.cols());
-      multiply_transposed(w.data + first, w.stride, count, Y.rows(), X.data() + begin,
-                          X.outerStride(), X.cols(), sum.data(), sum.outerStride());
+      multiply_tile_transposed(w.data + first, w.stride, count, Y.rows(), X.data() + begin,
+                               X.outerStride(), X.cols(), sum.data(), sum.outerStride());
     });
     for (std::int64_t i = 0; i < size; ++i) Y += sums[static_cast<std::size_t>(i)];
   }
@@ -98,29 +98,21 @@ HostMap::HostMap(TensorView view, Part part, Nudge nudge)
       nudge_(nudge),
       inputs_(part.transposed ? view_.rows() : view_.columns()) {}
 
-void HostMap::apply(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
-                    Workers& workers) const {
+template <class Matrix>
+void HostMap::multiply(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
+                       Workers& workers) const {
   if (part_.transposed) {
-    apply_columns<Eigen::MatrixXf>(view_, nudge_, 0, inputs_, part_.first_output, X, Y, workers);
+    apply_columns<Matrix>(view_, nudge_, 0, inputs_, part_.first_output, X, Y, workers);
   } else {
-    apply_rows<Eigen::MatrixXf>(view_, nudge_, part_.first_output, part_.outputs, X, Y, workers);
+    apply_rows<Matrix>(view_, nudge_, part_.first_output, part_.outputs, X, Y, workers);
   }
 }
 
-void HostMap::apply(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
-                    Workers& workers) const {
-  if (part_.transposed) {
-    apply_columns<Eigen::MatrixXd>(view_, nudge_, 0, inputs_, part_.first_output, X, Y, workers);
-  } else {
-    apply_rows<Eigen::MatrixXd>(view_, nudge_, part_.first_output, part_.outputs, X, Y, workers);
-  }
-}
-
-void HostMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X,
-                              Eigen::Ref<Eigen::MatrixXf> Y, Workers& workers) const {
+template <class Matrix>
+void HostMap::multiply_transposed(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
+                                  Workers& workers) const {
   if (!part_.transposed) {
-    apply_columns<Eigen::MatrixXf>(view_, nudge_, part_.first_output, part_.outputs, 0, X, Y,
-                                   workers);
+    apply_columns<Matrix>(view_, nudge_, part_.first_output, part_.outputs, 0, X, Y, workers);
     return;
   }
   workers.for_each((inputs_ + kTileRows - 1) / kTileRows, [&](std::int64_t tile) {
@@ -128,8 +120,28 @@ void HostMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X,
     const std::int64_t count = std::min(kTileRows, inputs_ - begin);
     Tile w = tile_of(view_, nudge_, begin, count);
     w.data += part_.first_output;
-    multiply(w, count, part_.outputs, X, Y.data() + begin, Y.outerStride());
+    multiply_tile(w, count, part_.outputs, X, Y.data() + begin, Y.outerStride());
   });
+}
+
+void HostMap::apply(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
+                    Workers& workers) const {
+  multiply<Eigen::MatrixXf>(X, Y, workers);
+}
+
+void HostMap::apply(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
+                    Workers& workers) const {
+  multiply<Eigen::MatrixXd>(X, Y, workers);
+}
+
+void HostMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X,
+                              Eigen::Ref<Eigen::MatrixXf> Y, Workers& workers) const {
+  multiply_transposed<Eigen::MatrixXf>(X, Y, workers);
+}
+
+void HostMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
+                              Eigen::Ref<Eigen::MatrixXd> Y, Workers& workers) const {
+  multiply_transposed<Eigen::MatrixXd>(X, Y, workers);
 }
 
 std::shared_ptr<const LinearMap> HostMap::nudged(std::uint64_t seed) const {

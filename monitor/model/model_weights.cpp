@@ -1,12 +1,15 @@
 #include "azimuth/model_weights.h"
 
 #include <algorithm>
-#include <array>
+#include <map>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include "azimuth/host_map.h"
+#include "model/normalise.h"
 #include "model/sha256.h"
+#include "model/stacked_map.h"
 
 namespace azimuth {
 namespace {
@@ -35,58 +38,80 @@ Nudge nudge_for(Nudge nudge, std::size_t tensor) {
   return {nudge.active, nudge.seed * 0x9e3779b97f4a7c15ull + tensor};
 }
 
+}  // namespace
+
 // The tensors of one snapshot by role and block, with the checks that each use of one needs.
-class TensorsByRole {
+class ModelWeights::TensorsByRole {
  public:
   TensorsByRole(const NamedTensors& tensors, std::span<const BoundTensor> bound, Nudge nudge)
       : tensors_(tensors), nudge_(nudge) {
-    for (const BoundTensor& b : bound) index_[{b.role, b.block}] = b.tensor;
+    for (const BoundTensor& b : bound) index_[{b.role, b.block, b.member}] = b.tensor;
   }
 
-  bool has(Role role, std::int64_t block) const { return index_.contains({role, block}); }
+  bool has(Role role, std::int64_t block) const { return index_.contains({role, block, 0}); }
 
-  const NamedTensor& at(Role role, std::int64_t block) const {
-    return tensors_.tensors[index_.at({role, block})];
+  const NamedTensor& at(Role role, std::int64_t block, std::int64_t member = 0) const {
+    return tensors_.tensors[index(role, block, member)];
   }
 
-  Eigen::VectorXf vector(Role role, std::int64_t block, std::int64_t size, std::int64_t first,
-                         std::int64_t count) const {
+  std::size_t index(Role role, std::int64_t block, std::int64_t member = 0) const {
+    return index_.at({role, block, member});
+  }
+
+  Eigen::VectorXf vector(Role role, std::int64_t block, std::int64_t size) const {
     const NamedTensor& tensor = at(role, block);
     expect_shape(tensor, {size});
     if (tensor.view.data == nullptr) reject(tensor, "does not lie in host memory");
     Eigen::VectorXf all(size);
-    unpack(tensor.view, 0, 1, all.data(), nudge_for(nudge_, index_.at({role, block})));
-    return all.segment(first, count);
+    unpack(tensor.view, 0, 1, all.data(), nudge_for(nudge_, index(role, block)));
+    return all;
   }
 
   Eigen::VectorXf vector_or_empty(Role role, std::int64_t block, std::int64_t size) const {
-    return has(role, block) ? vector(role, block, size, 0, size) : Eigen::VectorXf();
+    return has(role, block) ? vector(role, block, size) : Eigen::VectorXf();
   }
 
-  // Outputs [first, first + count) of a matrix with `outputs` outputs and `inputs` inputs.
-  std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, bool transposed,
-                                       std::int64_t outputs, std::int64_t inputs,
-                                       std::int64_t first, std::int64_t count) const {
-    const NamedTensor& tensor = at(role, block);
-    expect_shape(tensor, transposed ? std::vector{inputs, outputs} : std::vector{outputs, inputs});
-    const Nudge nudge = nudge_for(nudge_, index_.at({role, block}));
+  Norm norm(Role weight, Role bias, std::int64_t block, std::int64_t size, double offset) const {
+    if (!has(weight, block)) return {};
+    Norm norm = {vector(weight, block, size), vector_or_empty(bias, block, size)};
+    norm.weight.array() += static_cast<float>(offset);
+    return norm;
+  }
+
+  // How a matrix is stored: {outputs, inputs}, or the reverse.
+  struct Shape {
+    std::int64_t outputs;
+    std::int64_t inputs;
+    bool transposed;
+  };
+
+  // Outputs [first, first + count) of a matrix.
+  std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, std::int64_t member,
+                                       const Shape& shape, std::int64_t first,
+                                       std::int64_t count) const {
+    const NamedTensor& tensor = at(role, block, member);
+    expect_shape(tensor, shape.transposed ? std::vector{shape.inputs, shape.outputs}
+                                          : std::vector{shape.outputs, shape.inputs});
+    const Nudge nudge = nudge_for(nudge_, index(role, block, member));
     if (tensor.view.data == nullptr) {
       if (!tensor.device_map) reject(tensor, "has no data");
-      auto map = tensor.device_map(first, count, transposed);
+      auto map = tensor.device_map(first, count, shape.transposed);
       return nudge.active ? map->nudged(nudge.seed) : map;
     }
-    return std::make_shared<HostMap>(tensor.view, HostMap::Part{first, count, transposed}, nudge);
+    return std::make_shared<HostMap>(tensor.view, HostMap::Part{first, count, shape.transposed},
+                                     nudge);
   }
 
-  std::size_t index(Role role, std::int64_t block) const { return index_.at({role, block}); }
+  std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, std::int64_t member,
+                                       const Shape& shape) const {
+    return map(role, block, member, shape, 0, shape.outputs);
+  }
 
  private:
   const NamedTensors& tensors_;
   Nudge nudge_;
-  std::map<std::pair<Role, std::int64_t>, std::size_t> index_;
+  std::map<std::tuple<Role, std::int64_t, std::int64_t>, std::size_t> index_;
 };
-
-}  // namespace
 
 ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors tensors,
                                         const RoleNames& extra) {
@@ -99,72 +124,131 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
 }
 
 void ModelWeights::build(Nudge nudge) {
-  nudge_ = nudge;
   const TensorsByRole tensors(*tensors_, bound_, nudge);
-  const NamedTensor& embedding = tensors.at(Role::token_embedding, 0);
-  if (embedding.view.shape.size() != 2) {
-    reject(embedding, "shape " + text_of(embedding.view.shape) + " is not that of a matrix");
-  }
-  vocab_size_ = embedding.view.shape[0];
-  hidden_size_ = embedding.view.shape[1];
-  const std::int64_t d = hidden_size_;
-
-  // GPT-2's Conv1D keeps its matrices transposed, nanoGPT's nn.Linear does not: the fused matrix,
-  // which is not square, tells which.
-  const bool fused = tensors.has(Role::query_key_value_weight, 1);
-  bool transposed = false;
-  std::int64_t value_size = 0;
-  if (fused) {
-    const NamedTensor& first = tensors.at(Role::query_key_value_weight, 1);
-    transposed = first.view.shape == std::vector{d, 3 * d};
-    value_size = d;
-    if (d % architecture_.heads != 0) reject(first, "hidden size is no multiple of the heads");
-    head_size_ = d / architecture_.heads;
-  } else {
-    const NamedTensor& first = tensors.at(Role::value_weight, 1);
-    value_size = first.view.shape.empty() ? 0 : first.view.shape[0];
-    if (value_size < 1 || value_size % architecture_.kv_heads != 0) {
-      reject(first, "shape " + text_of(first.view.shape) + " does not hold " +
-                        std::to_string(architecture_.kv_heads) + " KV heads");
-    }
-    head_size_ = value_size / architecture_.kv_heads;
-  }
-  const NamedTensor& first_up = tensors.at(Role::up_weight, 1);
-  if (first_up.view.shape.size() != 2) {
-    reject(first_up, "shape " + text_of(first_up.view.shape) + " is not that of a matrix");
-  }
-  ffn_size_ = first_up.view.shape[transposed ? 1 : 0];
-  const std::int64_t f = ffn_size_;
-  const std::int64_t attention_size = architecture_.heads * head_size_;
-
+  nudge_ = nudge;
+  read_sizes(tensors);
   blocks_.clear();
   const std::int64_t block_count = bound_.back().block;
-  for (std::int64_t b = 1; b <= block_count; ++b) {
-    BlockWeights w;
-    w.attention_norm = {tensors.vector(Role::attention_norm_weight, b, d, 0, d),
-                        tensors.vector_or_empty(Role::attention_norm_bias, b, d)};
-    if (fused) {
-      w.value = tensors.map(Role::query_key_value_weight, b, transposed, 3 * d, d, 2 * d, d);
-      if (tensors.has(Role::query_key_value_bias, b)) {
-        w.value_bias = tensors.vector(Role::query_key_value_bias, b, 3 * d, 2 * d, d);
-      }
-    } else {
-      w.value = tensors.map(Role::value_weight, b, transposed, value_size, d, 0, value_size);
-      w.value_bias = tensors.vector_or_empty(Role::value_bias, b, value_size);
+  for (std::int64_t b = 1; b <= block_count; ++b) blocks_.push_back(read_block(tensors, b));
+}
+
+void ModelWeights::read_sizes(const TensorsByRole& tensors) {
+  const Architecture& a = architecture_;
+  const auto matrix = [&](Role role, std::int64_t block) -> const NamedTensor& {
+    const NamedTensor& tensor = tensors.at(role, block);
+    if (tensor.view.shape.size() != 2) {
+      reject(tensor, "shape " + text_of(tensor.view.shape) + " is not that of a matrix");
     }
-    w.output = tensors.map(Role::output_weight, b, transposed, d, attention_size, 0, d);
-    w.output_bias = tensors.vector_or_empty(Role::output_bias, b, d);
-    w.ffn_norm = {tensors.vector(Role::ffn_norm_weight, b, d, 0, d),
-                  tensors.vector_or_empty(Role::ffn_norm_bias, b, d)};
-    if (architecture_.gated_ffn) {
-      w.gate = tensors.map(Role::gate_weight, b, transposed, f, d, 0, f);
+    return tensor;
+  };
+  const NamedTensor& embedding = matrix(Role::token_embedding, 0);
+  vocab_size_ = embedding.view.shape[0];
+  hidden_size_ = embedding.view.shape[1];
+
+  transposed_ = false;
+  head_size_ = a.head_size;
+  if (tensors.has(Role::query_key_value_weight, 1)) {
+    const NamedTensor& first = matrix(Role::query_key_value_weight, 1);
+    if (head_size_ == 0 && hidden_size_ % a.heads != 0) {
+      reject(first, "hidden size is no multiple of the heads");
     }
-    w.up = tensors.map(Role::up_weight, b, transposed, f, d, 0, f);
-    w.up_bias = tensors.vector_or_empty(Role::up_bias, b, f);
-    w.down = tensors.map(Role::down_weight, b, transposed, d, f, 0, d);
-    w.down_bias = tensors.vector_or_empty(Role::down_bias, b, d);
-    blocks_.push_back(std::move(w));
+    if (head_size_ == 0) head_size_ = hidden_size_ / a.heads;
+    // GPT-2's Conv1D keeps its matrices transposed, nanoGPT's nn.Linear does not: the fused matrix,
+    // which is not square, tells which.
+    const std::int64_t fused = (a.heads + 2 * a.kv_heads) * head_size_;
+    transposed_ = fused != hidden_size_ && first.view.shape == std::vector{hidden_size_, fused};
+  } else if (head_size_ == 0) {
+    const NamedTensor& first = matrix(Role::value_weight, 1);
+    if (first.view.shape[0] < 1 || first.view.shape[0] % a.kv_heads != 0) {
+      reject(first, "shape " + text_of(first.view.shape) + " does not hold " +
+                        std::to_string(a.kv_heads) + " KV heads");
+    }
+    head_size_ = first.view.shape[0] / a.kv_heads;
   }
+
+  if (tensors.has(Role::gate_up_weight, 1)) {
+    ffn_size_ = matrix(Role::gate_up_weight, 1).view.shape[0] / 2;
+  } else {
+    ffn_size_ = matrix(Role::up_weight, 1).view.shape[transposed_ ? 1 : 0];
+  }
+}
+
+std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> ModelWeights::read_values(
+    const TensorsByRole& tensors, std::int64_t b) const {
+  const Architecture& a = architecture_;
+  const std::int64_t size = a.kv_heads * head_size_;
+  if (!tensors.has(Role::query_key_value_weight, b)) {
+    return {tensors.map(Role::value_weight, b, 0, {size, hidden_size_, transposed_}),
+            tensors.vector_or_empty(Role::value_bias, b, size)};
+  }
+  // Of a fused matrix, the runs of outputs that are values.
+  const std::int64_t fused = (a.heads + 2 * a.kv_heads) * head_size_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
+  if (a.qkv_layout == QkvLayout::by_kind) {
+    runs.emplace_back(fused - size, size);
+  } else {
+    const std::int64_t group = (a.heads / a.kv_heads + 2) * head_size_;
+    for (std::int64_t kv = 0; kv < a.kv_heads; ++kv) {
+      runs.emplace_back((kv + 1) * group - head_size_, head_size_);
+    }
+  }
+  std::vector<std::shared_ptr<const LinearMap>> parts;
+  for (const auto& [first, count] : runs) {
+    parts.push_back(tensors.map(Role::query_key_value_weight, b, 0,
+                                {fused, hidden_size_, transposed_}, first, count));
+  }
+  const Eigen::VectorXf all = tensors.vector_or_empty(Role::query_key_value_bias, b, fused);
+  Eigen::VectorXf bias(all.size() > 0 ? size : 0);
+  for (std::int64_t next = 0; const auto& [first, count] : runs) {
+    if (bias.size() > 0) bias.segment(next, count) = all.segment(first, count);
+    next += count;
+  }
+  if (parts.size() == 1) return {parts.front(), bias};
+  return {std::make_shared<StackedMap>(std::move(parts)), bias};
+}
+
+FfnWeights ModelWeights::read_ffn(const TensorsByRole& tensors, std::int64_t b,
+                                  std::int64_t expert) const {
+  const std::int64_t d = hidden_size_;
+  const std::int64_t f = ffn_size_;
+  FfnWeights ffn;
+  if (tensors.has(Role::gate_up_weight, b)) {
+    ffn.gate = tensors.map(Role::gate_up_weight, b, expert, {2 * f, d, transposed_}, 0, f);
+    ffn.up = tensors.map(Role::gate_up_weight, b, expert, {2 * f, d, transposed_}, f, f);
+  } else {
+    if (architecture_.gated_ffn) {
+      ffn.gate = tensors.map(Role::gate_weight, b, expert, {f, d, transposed_});
+    }
+    ffn.up = tensors.map(Role::up_weight, b, expert, {f, d, transposed_});
+  }
+  ffn.down = tensors.map(Role::down_weight, b, expert, {d, f, transposed_});
+  if (architecture_.experts > 0) return ffn;  // experts have no biases
+  ffn.gate_bias = tensors.vector_or_empty(Role::gate_bias, b, f);
+  ffn.up_bias = tensors.vector_or_empty(Role::up_bias, b, f);
+  ffn.down_bias = tensors.vector_or_empty(Role::down_bias, b, d);
+  return ffn;
+}
+
+BlockWeights ModelWeights::read_block(const TensorsByRole& tensors, std::int64_t b) const {
+  const Architecture& a = architecture_;
+  const std::int64_t d = hidden_size_;
+  const auto norm = [&](Role weight, Role bias) {
+    return tensors.norm(weight, bias, b, d, a.norm_offset);
+  };
+  BlockWeights w;
+  w.attention_norm = norm(Role::attention_norm_weight, Role::attention_norm_bias);
+  std::tie(w.value, w.value_bias) = read_values(tensors, b);
+  w.output = tensors.map(Role::output_weight, b, 0, {d, a.heads * head_size_, transposed_});
+  w.output_bias = tensors.vector_or_empty(Role::output_bias, b, d);
+  w.attention_output_norm =
+      norm(Role::attention_output_norm_weight, Role::attention_output_norm_bias);
+  w.ffn_norm = a.shared_norm ? w.attention_norm : norm(Role::ffn_norm_weight, Role::ffn_norm_bias);
+  if (a.experts > 0) w.router = tensors.map(Role::router_weight, b, 0, {a.experts, d, false});
+  for (std::int64_t expert = 0; expert < std::max<std::int64_t>(a.experts, 1); ++expert) {
+    w.ffn.push_back(read_ffn(tensors, b, expert));
+  }
+  w.ffn_output_norm = norm(Role::ffn_output_norm_weight, Role::ffn_output_norm_bias);
+  return w;
 }
 
 Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) const {
@@ -185,16 +269,24 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
     }
     unpack(table.view, row, 1, states.col(i).data(), nudge);
   }
+  states *= static_cast<float>(architecture_.embedding_multiplier);
   if (architecture_.learned_positions) {
     const NamedTensor& positions = tensors.at(Role::position_embedding, 0);
-    if (positions.view.shape.size() != 2 || positions.view.shape[1] != hidden_size_) {
+    const std::int64_t row = architecture_.first_position_row;
+    if (positions.view.shape.size() != 2 || positions.view.shape[1] != hidden_size_ ||
+        positions.view.shape[0] <= row) {
       reject(positions, "shape " + text_of(positions.view.shape) + " does not fit hidden size " +
                             std::to_string(hidden_size_));
     }
     Eigen::VectorXf first(hidden_size_);
-    unpack(positions.view, 0, 1, first.data(),
+    unpack(positions.view, row, 1, first.data(),
            nudge_for(nudge_, tensors.index(Role::position_embedding, 0)));
     states.colwise() += first;
+  }
+  if (architecture_.embedding_norm) {
+    const Norm norm = tensors.norm(Role::embedding_norm_weight, Role::embedding_norm_bias, 0,
+                                   hidden_size_, architecture_.norm_offset);
+    states = normalise<double>(architecture_, norm, states.cast<double>()).cast<float>();
   }
   return states;
 }
@@ -236,6 +328,7 @@ std::string ModelWeights::digest() const {
     if (tensor.view.data == nullptr || !tensor.row_ids.empty()) return {};
     Sha256 sum;
     sum.add(std::string(name_of(bound.role)) + " " + std::to_string(bound.block) + " " +
+            (bound.member > 0 ? std::to_string(bound.member) + " " : "") +
             text_of(tensor.view.shape) + " " + std::string(name_of(tensor.view.type)) + "\n");
     sum.add(tensor.view.data, static_cast<std::size_t>(tensor.view.bytes()));
     list.add(sum.hexadecimal() + "\n");

@@ -81,6 +81,9 @@ TEST_P(HostMapOfEveryType, AgreesWithTheDenseProduct) {
     Eigen::MatrixXf V(96, 3);
     map.apply_transpose(U, V, workers);
     EXPECT_LT((V.cast<double>() - back).cwiseAbs().maxCoeff(), 1e-4 * scale);
+    Eigen::MatrixXd W(96, 3);
+    map.apply_transpose(Eigen::MatrixXd(U.cast<double>()), W, workers);
+    EXPECT_LT((W - back).cwiseAbs().maxCoeff(), 1e-13 * scale);
   }
 }
 

@@ -9,17 +9,40 @@ namespace azimuth {
 enum class Activation { silu, gelu, gelu_tanh, relu };
 enum class NormKind { rms, layer };
 
+/// Where a block's norms stand: before attention and FFN, after them (OLMo 2), or both (Gemma 2).
+enum class NormPlacement { before, after, sandwich };
+
+/// How a fused query-key-value matrix holds its outputs: all queries, all keys, all values; or for
+/// each KV head its queries, its key, its value.
+enum class QkvLayout { by_kind, by_kv_head };
+
 /// What the weights of a model cannot say about how they are used. Sizes are read from the weights.
 /// Source: each family's reference implementation in Hugging Face Transformers.
 struct Architecture {
-  std::string name;  ///< "llama", "gpt2": also decides which parameter names are recognised
+  std::string name;  ///< Transformers' `model_type`: also decides which parameter names are known
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;
+  /// Numbers a head. 0: hidden_size / heads where the queries, keys and values are fused, else what
+  /// the value matrix says.
+  std::int64_t head_size = 0;
   Activation activation = Activation::silu;
   NormKind norm = NormKind::rms;
+  NormPlacement norm_placement = NormPlacement::before;
   double norm_epsilon = 1e-5;
+  double norm_offset = 0;  ///< added to the weight of every norm (Gemma: 1)
+  /// x + attention(N_1 x) + ffn(N_2 x) instead of one after the other.
+  bool parallel = false;
+  bool shared_norm = false;  ///< a parallel block without N_2: the FFN reads N_1 x too
   bool gated_ffn = true;
-  bool learned_positions = false;  ///< row 0 of the position embedding is added to the input
+  QkvLayout qkv_layout = QkvLayout::by_kind;
+  double qkv_clip =
+      0;  ///< queries, keys and values are cut to [-qkv_clip, qkv_clip]; 0: they are not
+  double embedding_multiplier = 1;
+  bool embedding_norm = false;          ///< a layer norm between the embedding and block 1
+  bool learned_positions = false;       ///< a row of the position embedding is added to the input
+  std::int64_t first_position_row = 0;  ///< of a sequence's first token (OPT: 2)
+  std::int64_t experts = 0;             ///< of each FFN; 0: no mixture
+  std::int64_t experts_per_token = 0;   ///< the best so many, weighted by their softmax
   /// BOS, EOS and every other id that the model's configuration names. Part of every probe.
   std::vector<std::int64_t> special_token_ids;
 
@@ -35,10 +58,17 @@ struct Architecture {
     std::vector<std::int64_t> special_token_ids = {};
   };
 
-  /// LLaMA, Mistral, SmolLM2: RMS norm, gated SiLU, grouped KV heads, no biases.
+  /// LLaMA, SmolLM2: RMS norm, gated SiLU, grouped KV heads.
   static Architecture llama(Llama options);
   /// GPT-2, nanoGPT: layer norm, tanh GELU, learned positions, biases.
   static Architecture gpt2(Gpt2 options);
+
+  /// The names that are known, sorted.
+  static std::vector<std::string> known();
+
+  /// Throws std::invalid_argument for what no model can have: an unknown name, heads that are no
+  /// multiple of the KV heads, a negative epsilon. Called wherever weights are bound.
+  void check() const;
 };
 
 }  // namespace azimuth

@@ -29,10 +29,18 @@ class HostMap final : public LinearMap {
              Workers& workers) const override;
   void apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
                        Workers& workers) const override;
+  void apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
+                       Workers& workers) const override;
   std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const override;
   std::uint64_t word_sum() const override;
 
  private:
+  template <class Matrix>
+  void multiply(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y, Workers& workers) const;
+  template <class Matrix>
+  void multiply_transposed(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
+                           Workers& workers) const;
+
   TensorView view_;
   Part part_;
   Nudge nudge_;

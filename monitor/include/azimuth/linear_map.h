@@ -28,6 +28,8 @@ class LinearMap {
   /// `Y = Wᵀ X`.
   virtual void apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X,
                                Eigen::Ref<Eigen::MatrixXf> Y, Workers& workers) const = 0;
+  virtual void apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
+                               Eigen::Ref<Eigen::MatrixXd> Y, Workers& workers) const = 0;
 
   /// The same matrix with every weight moved by half a unit of its stored type (see `Nudge`).
   virtual std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const = 0;

@@ -1,87 +1,48 @@
 #pragma once
 
 #include <Eigen/Core>
-#include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "azimuth/architecture.h"
 #include "azimuth/linear_map.h"
 #include "azimuth/observation.h"
+#include "azimuth/roles.h"
 #include "azimuth/tensor_view.h"
 
 namespace azimuth {
 
-/// What a tensor is for. `canonical order` (of digests) is the order of this list, block by block.
-enum class Role {
-  token_embedding,
-  position_embedding,
-  attention_norm_weight,
-  attention_norm_bias,
-  query_weight,
-  query_bias,
-  key_weight,
-  key_bias,
-  value_weight,
-  value_bias,
-  query_key_value_weight,
-  query_key_value_bias,
-  output_weight,
-  output_bias,
-  ffn_norm_weight,
-  ffn_norm_bias,
-  gate_weight,
-  up_weight,
-  up_bias,
-  down_weight,
-  down_bias,
-  final_norm_weight,
-  final_norm_bias,
-  head_weight,
-};
-std::string_view name_of(Role role);
-
-/// Names that the tables do not know, mapped by the caller: role to parameter name, with `{}` where
-/// the number of the block (from 0, as frameworks count) stands.
-using RoleNames = std::map<Role, std::string>;
-
-/// Which tensor plays which role.
-struct BoundTensor {
-  Role role = Role::token_embedding;
-  std::int64_t block = 0;  ///< from 1; 0 for tensors outside the blocks
-  std::size_t tensor = 0;  ///< index into the list that was given
-};
-
-/// Finds the roles of `tensors` by their names, with the tables for `architecture` (Hugging Face,
-/// Meta, GPT-2 and nanoGPT, GGUF) and then `extra`. In canonical order. Throws
-/// std::invalid_argument naming the missing roles and the parameters that were found.
-std::vector<BoundTensor> bind_roles(const Architecture& architecture,
-                                    std::span<const NamedTensor> tensors,
-                                    const RoleNames& extra = {});
-
-/// Whether the single-token pass reads a tensor of this role; the others only count in the digest.
-bool is_read_by_pass(Role role);
-
+/// Both empty where there is no such norm. `weight` is what is multiplied with, any offset
+/// included.
 struct Norm {
   Eigen::VectorXf weight;
   Eigen::VectorXf bias;  ///< empty: none
 };
 
-struct BlockWeights {
-  Norm attention_norm;
-  std::shared_ptr<const LinearMap> value;   ///< kv_heads * head_dim × hidden_size
-  Eigen::VectorXf value_bias;               ///< this and all biases: empty where there is none
-  std::shared_ptr<const LinearMap> output;  ///< hidden_size × heads * head_dim
-  Eigen::VectorXf output_bias;
-  Norm ffn_norm;
+/// A feed-forward network, or one expert of a mixture. Biases are empty where there is none.
+struct FfnWeights {
   std::shared_ptr<const LinearMap> gate;  ///< ffn_size × hidden_size; null in a plain FFN
+  Eigen::VectorXf gate_bias;
   std::shared_ptr<const LinearMap> up;
   Eigen::VectorXf up_bias;
   std::shared_ptr<const LinearMap> down;  ///< hidden_size × ffn_size
   Eigen::VectorXf down_bias;
+};
+
+struct BlockWeights {
+  Norm attention_norm;
+  std::shared_ptr<const LinearMap> value;  ///< kv_heads * head_size × hidden_size
+  Eigen::VectorXf value_bias;
+  std::shared_ptr<const LinearMap> output;  ///< hidden_size × heads * head_size
+  Eigen::VectorXf output_bias;
+  Norm attention_output_norm;
+  Norm ffn_norm;  ///< that of attention in a parallel block that shares it
+  std::shared_ptr<const LinearMap> router;  ///< experts × hidden_size; null: no mixture
+  std::vector<FfnWeights> ffn;              ///< one, or one an expert
+  Norm ffn_output_norm;
 };
 
 /// The weights of one snapshot, by role: all that the analysis reads. Immutable; copies share the
@@ -101,8 +62,8 @@ class ModelWeights {
   std::int64_t head_size() const { return head_size_; }
   std::span<const BlockWeights> blocks() const { return blocks_; }
 
-  /// `h_0` of one-token sequences: hidden_size × ids. Throws std::out_of_range for an id that the
-  /// vocabulary, or the snapshot, does not have.
+  /// `h_0` of one-token sequences, what block 1 reads: hidden_size × ids. Throws std::out_of_range
+  /// for an id that the vocabulary, or the snapshot, does not have.
   Eigen::MatrixXf embed(std::span<const std::int64_t> token_ids) const;
 
   /// Every weight moved by half a unit of its stored type, at random. For the noise floor.
@@ -119,6 +80,12 @@ class ModelWeights {
  private:
   ModelWeights() = default;
   void build(Nudge nudge);
+  class TensorsByRole;
+  void read_sizes(const TensorsByRole& tensors);
+  std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> read_values(
+      const TensorsByRole& tensors, std::int64_t block) const;
+  FfnWeights read_ffn(const TensorsByRole& tensors, std::int64_t block, std::int64_t expert) const;
+  BlockWeights read_block(const TensorsByRole& tensors, std::int64_t block) const;
 
   Architecture architecture_;
   std::shared_ptr<const NamedTensors> tensors_;
@@ -128,6 +95,7 @@ class ModelWeights {
   std::int64_t ffn_size_ = 0;
   std::int64_t vocab_size_ = 0;
   std::int64_t head_size_ = 0;
+  bool transposed_ = false;  // matrices are stored {inputs, outputs}
   std::vector<BlockWeights> blocks_;
 };
 

@@ -52,6 +52,12 @@ class TorchMapTest : public ::testing::TestWithParam<std::tuple<torch::ScalarTyp
     map.apply_transpose(Z_, x, workers_);
     expected.apply_transpose(Z_, x_expected, workers_);
     EXPECT_LT((x - x_expected).norm(), 1e-6 * x_expected.norm());
+
+    const Eigen::MatrixXd Z = Z_.cast<double>();
+    Eigen::MatrixXd x64(map.columns(), Z_.cols()), x64_expected = x64;
+    map.apply_transpose(Z, x64, workers_);
+    expected.apply_transpose(Z, x64_expected, workers_);
+    EXPECT_LT((x64 - x64_expected).norm(), 1e-13 * x64_expected.norm());
   }
 
   torch::Tensor stored_;

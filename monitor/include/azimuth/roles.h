@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "azimuth/architecture.h"
+#include "azimuth/tensor_view.h"
+
+namespace azimuth {
+
+/// What a tensor is for. `canonical order` (of digests) is the order of this list, block by block.
+enum class Role {
+  token_embedding,
+  position_embedding,
+  embedding_norm_weight,
+  embedding_norm_bias,
+  attention_norm_weight,
+  attention_norm_bias,
+  query_weight,
+  query_bias,
+  key_weight,
+  key_bias,
+  value_weight,
+  value_bias,
+  query_key_value_weight,
+  query_key_value_bias,
+  query_norm_weight,
+  query_norm_bias,
+  key_norm_weight,
+  key_norm_bias,
+  output_weight,
+  output_bias,
+  attention_output_norm_weight,
+  attention_output_norm_bias,
+  ffn_norm_weight,
+  ffn_norm_bias,
+  router_weight,
+  gate_weight,
+  gate_bias,
+  up_weight,
+  up_bias,
+  gate_up_weight,
+  down_weight,
+  down_bias,
+  ffn_output_norm_weight,
+  ffn_output_norm_bias,
+  final_norm_weight,
+  final_norm_bias,
+  head_weight,
+  head_bias,
+};
+std::string_view name_of(Role role);
+
+/// Names that the tables do not know, mapped by the caller: role to parameter name, with `{}` where
+/// the number of the block (from 0, as frameworks count) stands, and a second one for the expert.
+using RoleNames = std::map<Role, std::string>;
+
+/// Which tensor plays which role.
+struct BoundTensor {
+  Role role = Role::token_embedding;
+  std::int64_t block = 0;   ///< from 1; 0 for tensors outside the blocks
+  std::int64_t member = 0;  ///< from 0: which expert of a mixture, or which head's own norm
+  std::size_t tensor = 0;   ///< index into the list that was given
+};
+
+/// Finds the roles of `tensors` by their names, with the table for `architecture` and then `extra`.
+/// In canonical order. Throws std::invalid_argument naming the missing roles and the parameters
+/// that were found.
+std::vector<BoundTensor> bind_roles(const Architecture& architecture,
+                                    std::span<const NamedTensor> tensors,
+                                    const RoleNames& extra = {});
+
+/// Whether the single-token pass reads a tensor of this role; the others only count in the digest.
+bool is_read_by_pass(Role role);
+
+}  // namespace azimuth

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "azimuth/roles.h"
+
+namespace azimuth {
+
+/// The parameters of one module: `stem` + ".weight" plays `weight`, `stem` + ".bias" plays `bias`
+/// (`weight` again where there is no such role). `{}` is the number of the block, from 0; a second
+/// one that of the expert or head.
+struct ModuleName {
+  std::string_view stem;
+  Role weight;
+  Role bias = weight;
+};
+
+/// The names of one family, in groups that families share.
+struct RoleTable {
+  std::string_view architecture;
+  std::vector<std::span<const ModuleName>> groups;
+};
+
+/// Sorted by architecture.
+std::span<const RoleTable> role_tables();
+
+}  // namespace azimuth

@@ -1,0 +1,76 @@
+#include "model/stacked_map.h"
+
+#include <utility>
+
+namespace azimuth {
+namespace {
+
+using Parts = std::vector<std::shared_ptr<const LinearMap>>;
+
+// Each part reads and writes its own block of a larger matrix, through matrices of its own: a map
+// may want its columns to lie densely.
+template <class Matrix>
+void apply_parts(const Parts& parts, const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix>& Y,
+                 Workers& workers) {
+  std::int64_t first = 0;
+  for (const auto& part : parts) {
+    Matrix y(part->rows(), X.cols());
+    part->apply(X, y, workers);
+    Y.middleRows(first, part->rows()) = y;
+    first += part->rows();
+  }
+}
+
+template <class Matrix>
+void apply_parts_transposed(const Parts& parts, const Eigen::Ref<const Matrix>& X,
+                            Eigen::Ref<Matrix>& Y, Workers& workers) {
+  Y.setZero();
+  std::int64_t first = 0;
+  for (const auto& part : parts) {
+    Matrix y(Y.rows(), Y.cols());
+    const Matrix x = X.middleRows(first, part->rows());
+    part->apply_transpose(x, y, workers);
+    Y += y;
+    first += part->rows();
+  }
+}
+
+}  // namespace
+
+StackedMap::StackedMap(Parts parts) : parts_(std::move(parts)) {
+  for (const auto& part : parts_) rows_ += part->rows();
+}
+
+void StackedMap::apply(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
+                       Workers& workers) const {
+  apply_parts<Eigen::MatrixXf>(parts_, X, Y, workers);
+}
+
+void StackedMap::apply(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
+                       Workers& workers) const {
+  apply_parts<Eigen::MatrixXd>(parts_, X, Y, workers);
+}
+
+void StackedMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X,
+                                 Eigen::Ref<Eigen::MatrixXf> Y, Workers& workers) const {
+  apply_parts_transposed<Eigen::MatrixXf>(parts_, X, Y, workers);
+}
+
+void StackedMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
+                                 Eigen::Ref<Eigen::MatrixXd> Y, Workers& workers) const {
+  apply_parts_transposed<Eigen::MatrixXd>(parts_, X, Y, workers);
+}
+
+std::shared_ptr<const LinearMap> StackedMap::nudged(std::uint64_t seed) const {
+  Parts parts;
+  for (const auto& part : parts_) parts.push_back(part->nudged(seed));
+  return std::make_shared<StackedMap>(std::move(parts));
+}
+
+std::uint64_t StackedMap::word_sum() const {
+  std::uint64_t sum = 0;
+  for (const auto& part : parts_) sum += part->word_sum();
+  return sum;
+}
+
+}  // namespace azimuth
