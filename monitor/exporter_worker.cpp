@@ -11,6 +11,7 @@ ExporterWorker::ExporterWorker(std::shared_ptr<Exporter> exporter, std::size_t c
                                std::chrono::milliseconds retry_interval, LogCallback log)
     : exporter_(std::move(exporter)),
       name_(exporter_->name()),
+      lossless_(exporter_->lossless()),
       capacity_(capacity),
       retry_interval_(retry_interval),
       log_(std::move(log)) {}
@@ -30,7 +31,7 @@ bool ExporterWorker::full() const {
 void ExporterWorker::push(std::shared_ptr<const Record> record) {
   {
     std::lock_guard lock(mutex_);
-    if (!exporter_->lossless() && queue_.size() >= capacity_) {
+    if (!lossless_ && queue_.size() >= capacity_) {
       queue_.pop_front();
       ++counters_->dropped;
     }
@@ -61,7 +62,7 @@ bool ExporterWorker::wait_idle(TimePoint deadline) {
 
 bool ExporterWorker::wait_ended(TimePoint deadline) {
   std::unique_lock lock(mutex_);
-  const auto ended = [this] { return idle() || (failing_ && !opened_ && !exporter_->lossless()); };
+  const auto ended = [this] { return idle() || (failing_ && !opened_ && !lossless_); };
   return changed_.wait_until(lock, deadline, [&] { return ended() || stopped_; }) && ended();
 }
 
@@ -91,7 +92,7 @@ void ExporterWorker::run(const Exporter::StatusSource& status) {
         const auto failure = guarded([&] { exporter_->end_run(deadline); });
         lock.lock();
         if (failure) note_failure(*failure, lock);
-        if (failure && exporter_->lossless()) {
+        if (failure && lossless_) {
           pause(lock);  // the end is a record too
         } else {
           end_run_ = false;
@@ -100,6 +101,9 @@ void ExporterWorker::run(const Exporter::StatusSource& status) {
       changed_.notify_all();
     }
   }
+  lock.unlock();
+  exporter_.reset();
+  lock.lock();
   stopped_ = true;
   changed_.notify_all();
 }
@@ -137,7 +141,7 @@ void ExporterWorker::write_next(std::unique_lock<std::mutex>& lock) {
     return;
   }
   note_failure(*failure, lock);
-  if (exporter_->lossless()) {
+  if (lossless_) {
     queue_.push_front(record);
     counters_->queue_length = queue_.size();
     pause(lock);

@@ -25,8 +25,9 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   /// Starts the thread.
   void start(Exporter::StatusSource status);
 
-  bool lossless() const { return exporter_->lossless(); }
-  Exporter& exporter() { return *exporter_; }
+  bool lossless() const { return lossless_; }
+  /// Valid until the thread has ended.
+  const std::shared_ptr<Exporter>& exporter() { return exporter_; }
   bool full() const;
   /// Of a queue that may drop, the oldest record makes room. One that may not is asked `full`
   /// first.
@@ -56,8 +57,9 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   void pause(std::unique_lock<std::mutex>& lock);
   bool idle() const { return queue_.empty() && !busy_ && !end_run_; }
 
-  const std::shared_ptr<Exporter> exporter_;
+  std::shared_ptr<Exporter> exporter_;  // let go by the thread, so that closing delays nobody else
   const std::string name_;
+  const bool lossless_;
   const std::size_t capacity_;
   const std::chrono::milliseconds retry_interval_;
   const LogCallback log_;

@@ -93,7 +93,8 @@ void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
   const std::optional<RunHistory::LastKnown> known = ask_history();
   if (known) {
     attempt_ = known->attempt + 1;
-    sequence_ = known->sequence;
+    // What was in the store's queue when the process ended is lost, and others may have seen it.
+    sequence_ = known->sequence + static_cast<std::int64_t>(options_.queue_capacity) + 1;
     resumed_after_step_ = known->step;
     first_step_pending_ = true;
     last_step_.step = known->step;
@@ -124,9 +125,9 @@ void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
 
 std::optional<RunHistory::LastKnown> MonitorState::ask_history() {
   for (const auto& worker : exporters_) {
-    RunHistory* history = worker->exporter().history();
+    RunHistory* history = worker->exporter()->history();
     if (history == nullptr) continue;
-    history_ = history;
+    history_ = std::shared_ptr<RunHistory>(worker->exporter(), history);
     std::optional<RunHistory::LastKnown> known;
     const auto failure = guarded([&] { known = history->last_known(options_.run); });
     if (failure) worker->count_failure("begins without its history: " + *failure);
@@ -275,10 +276,12 @@ void MonitorState::tap(std::int32_t block,
       std::lock_guard lock(mutex_);
       if (!attached_) return;
     }
+    const double before = clock_->monotonic_seconds();
     const Eigen::VectorXd norms = hidden_states.cast<double>().colwise().norm().transpose();
     if (norms.size() > 0 && norms.allFinite()) {
       tapped_norms_[block] = median({norms.begin(), norms.end()});
     }
+    board_->spend({.training_thread_seconds = clock_->monotonic_seconds() - before});
   });
 }
 
@@ -337,7 +340,8 @@ void MonitorState::analyse_snapshots() {
     std::optional<Snapshot> snapshot = std::exchange(pending_, std::nullopt);
     analysing_ = true;
     lock.unlock();
-    const double cpu_before = clock_->thread_cpu_seconds();
+    const auto cpu_seconds = [&] { return clock_->thread_cpu_seconds() + workers.cpu_seconds(); };
+    const double cpu_before = cpu_seconds();
     const bool last = snapshot->last;
     std::shared_ptr<const Record> record;
     const auto failure = guarded([&] {
@@ -347,7 +351,7 @@ void MonitorState::analyse_snapshots() {
     snapshot.reset();  // the buffer is free again before anybody may capture
     if (last) end_run(end_deadline_);
     if (failure) {
-      board_->spend({.analysis_cpu_seconds = clock_->thread_cpu_seconds() - cpu_before});
+      board_->spend({.analysis_cpu_seconds = cpu_seconds() - cpu_before});
     }
     lock.lock();
     if (failure && !stop_) {
@@ -360,6 +364,9 @@ void MonitorState::analyse_snapshots() {
     changed_.notify_all();
   }
   pending_.reset();
+  lock.unlock();
+  history_.reset();  // the last to hold the store closes it: not a thread that trains
+  lock.lock();
   thread_running_ = false;
   changed_.notify_all();
 }

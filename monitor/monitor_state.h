@@ -91,7 +91,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   // Set before the threads start, constant afterwards.
   std::vector<std::shared_ptr<ExporterWorker>> exporters_;
   std::vector<std::int64_t> token_ids_;
-  RunHistory* history_ = nullptr;
+  std::shared_ptr<RunHistory> history_;  // part of an exporter, which it keeps alive
   bool first_snapshot_is_base_ = false;
   std::shared_ptr<const Signature> base_;
   Tracker::References references_;

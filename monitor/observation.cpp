@@ -1,5 +1,7 @@
 #include "azimuth/observation.h"
 
+#include <cmath>
+
 namespace azimuth {
 
 std::string_view name_of(State state) {
@@ -24,6 +26,22 @@ std::string_view name_of(State state) {
 
 std::string_view name_of(ReferenceNorm reference) {
   return reference == ReferenceNorm::activations ? "activations" : "zero_attention";
+}
+
+const StageObservation* primary_stage(const Observation& observation) {
+  const auto index = static_cast<std::size_t>(observation.primary_stage);
+  return observation.primary_stage >= 0 && index < observation.stages.size()
+             ? &observation.stages[index]
+             : nullptr;
+}
+
+double peak_ratio(const Observation& observation) {
+  if (const auto* stage = primary_stage(observation)) return stage->peak_ratio;
+  double peak = kNotApplicable;
+  for (const BlockObservation& block : observation.blocks) {
+    if (block.block > 0) peak = std::fmax(peak, block.ratio_max);
+  }
+  return peak;
 }
 
 }  // namespace azimuth

@@ -43,18 +43,14 @@ std::string largest_coordinates(std::span<const float> direction) {
 
 std::string direction_in_words(const Observation& newest) {
   if (newest.direction.empty()) return "There is no high-norm direction.\n";
-  double peak = 0;
-  for (const auto& block : newest.blocks) {
-    if (block.block > 0) peak = std::fmax(peak, block.ratio_max);
-  }
   std::string words = text("The %sdirection lies along coordinates %s of %zu.\n",
                            newest.provisional ? "provisional " : "",
                            largest_coordinates(newest.direction).c_str(), newest.direction.size());
-  words += text(
-      "Hidden states along it are up to %.3g times as long as those of ordinary tokens.\n", peak);
-  if (newest.primary_stage >= 0) {
-    const auto& stage = newest.stages[static_cast<std::size_t>(newest.primary_stage)];
-    words += text("They are from block %d to block %d.\n", stage.first_block, stage.last_block);
+  words +=
+      text("Hidden states along it are up to %.3g times as long as those of ordinary tokens.\n",
+           azimuth::peak_ratio(newest));
+  if (const auto* stage = azimuth::primary_stage(newest)) {
+    words += text("They are from block %d to block %d.\n", stage->first_block, stage->last_block);
   }
   return words;
 }

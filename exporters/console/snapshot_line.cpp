@@ -65,19 +65,6 @@ std::string angle(const Observation& observation, std::string_view reference) {
   return std::string(kDash);
 }
 
-double norm_ratio(const Observation& observation) {
-  const auto primary = static_cast<std::size_t>(observation.primary_stage);
-  if (observation.primary_stage >= 0 && primary < observation.stages.size()) {
-    return observation.stages[primary].peak_ratio;
-  }
-  double largest = kNotApplicable;
-  for (const BlockObservation& block : observation.blocks) {
-    // The embedding never counts as high-norm.
-    if (block.block > 0) largest = std::fmax(largest, block.ratio_max);
-  }
-  return largest;
-}
-
 /// "3,12", shortened to the column's width.
 std::string blocks(const Observation& observation,
                    std::vector<BlockFactor> StageObservation::*list) {
@@ -129,7 +116,7 @@ std::vector<Line> lines_of(const Observation& o) {
   const bool large_loss = std::fabs(o.loss) >= 1000;
   lines.push_back(
       {row({std::to_string(o.step), number(large_loss ? "%.3g" : "%.4f", o.loss),
-            std::string(name_of(o.state)), number("%.1f", norm_ratio(o)), angle(o, "previous"),
+            std::string(name_of(o.state)), number("%.1f", peak_ratio(o)), angle(o, "previous"),
             angle(o, "base"), blocks(o, &StageObservation::explosion_blocks),
             blocks(o, &StageObservation::decay_blocks),
             number("%.2f%%", 100 * o.cost.overhead_ratio)}),

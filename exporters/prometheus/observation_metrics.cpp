@@ -9,22 +9,6 @@
 namespace azimuth {
 namespace {
 
-const StageObservation* primary_stage(const Observation& o) {
-  const auto index = o.primary_stage;
-  return index >= 0 && static_cast<std::size_t>(index) < o.stages.size() ? &o.stages[index]
-                                                                         : nullptr;
-}
-
-/// Of the primary stage; without a stage, of the model, block 0 apart.
-double peak_ratio(const Observation& o) {
-  if (const auto* stage = primary_stage(o)) return stage->peak_ratio;
-  double peak = kNotApplicable;
-  for (const auto& block : o.blocks) {
-    if (block.block > 0) peak = std::fmax(peak, block.ratio_max);
-  }
-  return peak;
-}
-
 void add_direction(MetricFamilies& families, const Observation& o) {
   families.begin_gauge(
       "azimuth_direction_angle_degrees",

@@ -11,8 +11,6 @@
 namespace azimuth {
 namespace {
 
-constexpr double kKeptAt = 0.8;  // of `emerging_ratio`, once a provisional direction was known
-
 std::vector<double> to_vector(const Eigen::VectorXd& v) { return {v.begin(), v.end()}; }
 
 // Norms, reference norms and ratios by block.
@@ -60,7 +58,8 @@ Observation interpret(const HiddenStates<Scalar>& states, const AnalysisOptions&
     if (high_norm_sets != nullptr) *high_norm_sets = high;
     return o;
   }
-  const double threshold = options.thresholds.emerging_ratio * (options.was_emerging ? kKeptAt : 1);
+  const double threshold =
+      options.thresholds.emerging_ratio * (options.was_emerging ? kHysteresis : 1);
   const Stages emerging =
       find_stages(block_states, o.blocks, high_norm_tokens(o.blocks, threshold, {}));
   if (emerging.primary >= 0) {

@@ -5,16 +5,15 @@
 #include <set>
 
 #include "analysis/leading_direction.h"
-#include "azimuth/median.h"
 #include "azimuth/angle.h"
+#include "azimuth/median.h"
+#include "azimuth/thresholds.h"
 
 namespace azimuth {
 namespace {
 
-constexpr double kKeptAt = 0.8;    // of the threshold, once a token was high-norm
-constexpr double kSameStage = 30;  // degrees from one block to the next
-constexpr double kExplosion = 2;   // least growth of an explosion block
-constexpr double kDecay = 0.7;     // largest growth of a decay block
+constexpr double kExplosion = 2;  // least growth of an explosion block
+constexpr double kDecay = 0.7;    // largest growth of a decay block
 
 Eigen::MatrixXd columns_of(const Eigen::MatrixXd& states, const std::vector<std::int32_t>& tokens) {
   Eigen::MatrixXd columns(states.rows(), static_cast<Eigen::Index>(tokens.size()));
@@ -97,7 +96,7 @@ TokenSets high_norm_tokens(const std::vector<BlockObservation>& blocks, double t
       const auto token = static_cast<std::int32_t>(t);
       const bool was_high = l < previous.size() && std::ranges::binary_search(previous[l], token);
       const double ratio = blocks[l].norms[t] / blocks[l].reference_norm;
-      if (ratio >= (was_high ? kKeptAt * threshold : threshold)) high[l].push_back(token);
+      if (ratio >= (was_high ? kHysteresis * threshold : threshold)) high[l].push_back(token);
     }
   }
   return high;
@@ -119,9 +118,9 @@ Stages find_stages(const BlockStates& states, const std::vector<BlockObservation
   for (std::size_t l = 1; l < states.size(); ++l) {
     if (high[l].empty()) continue;
     const auto block = static_cast<std::int32_t>(l);
-    const bool goes_on =
-        !high[l - 1].empty() &&
-        angle_degrees(found.block_directions[l - 1], found.block_directions[l]) <= kSameStage;
+    const bool goes_on = !high[l - 1].empty() &&
+                         angle_degrees(found.block_directions[l - 1], found.block_directions[l]) <=
+                             kSameStageDegrees;
     if (goes_on) {
       runs.back().second = block;
     } else {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "azimuth/angle.h"
+#include "azimuth/thresholds.h"
 #include "azimuth/tracker.h"
 
 namespace azimuth {

@@ -7,9 +7,6 @@
 
 namespace azimuth {
 
-/// Stages of two snapshots are the same one where their directions are at most this far apart.
-inline constexpr double kSameStageDegrees = 30;
-
 struct StageMatch {
   std::size_t index = 0;
   double degrees = 0;

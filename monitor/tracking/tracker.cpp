@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kDefaultWindow = 5;  // snapshots
 constexpr std::size_t kLeastWindow = 3;
-constexpr double kHysteresis = 0.8;
 constexpr double kDriftTurn = 1.5;  // × stable_angle: the turn at which STABLE is left
 
 std::string degrees_text(double degrees) { return std::to_string(degrees).substr(0, 6) + "°"; }
@@ -22,14 +21,6 @@ bool nonfinite(const Observation& observation) {
     return !std::isfinite(block.reference_norm) ||
            std::ranges::any_of(block.norms, [](double norm) { return !std::isfinite(norm); });
   });
-}
-
-double peak_ratio(const Observation& observation) {
-  double peak = 0;
-  for (const BlockObservation& block : observation.blocks) {
-    if (block.block > 0) peak = std::max(peak, block.ratio_max);
-  }
-  return peak;
 }
 
 bool had_settled(State state) {

@@ -103,6 +103,25 @@ TEST(MonitorFault, IsNotDelayedByAnExporterThatHangs) {
   gate->open();
 }
 
+TEST(MonitorFault, IsNotDelayedByAnExporterThatHangsAsItCloses) {
+  struct ClosesSlowly : RecordingExporter {
+    explicit ClosesSlowly(std::shared_ptr<Gate> at) : gate(std::move(at)) {}
+    ~ClosesSlowly() override { gate->pass(); }
+    std::shared_ptr<Gate> gate;
+  };
+  const auto gate = std::make_shared<Gate>();
+  {
+    MonitorOptions options = every_step();
+    options.shutdown_timeout = 50ms;
+    Watched s(options);
+    s.monitor.add(std::make_shared<ClosesSlowly>(gate));
+    s.attach();
+    s.step(1);
+  }  // returns, or the test never ends
+  EXPECT_TRUE(gate->wait_for_somebody()) << "closed on a thread of its own";
+  gate->open();
+}
+
 TEST(MonitorFault, SkipsSnapshotsWhileALosslessQueueIsFull) {
   MonitorOptions options = every_step();
   options.queue_capacity = 2;

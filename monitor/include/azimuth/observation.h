@@ -148,7 +148,9 @@ struct Observation {
   std::int32_t schema_version = kSchemaVersion;
   std::string run;
   std::int64_t attempt = 1;
-  std::int64_t sequence = 0;  ///< counts the observations of a run from 1, over all attempts
+  /// Counts the observations of a run from 1, over all attempts. A run that goes on skips the
+  /// numbers of observations that the last attempt may have shown and not recorded.
+  std::int64_t sequence = 0;
   std::int64_t step = 0;
   double time = 0;  ///< seconds since 1970-01-01 UTC
   double loss = kNotApplicable;
@@ -165,6 +167,13 @@ struct Observation {
   std::vector<Event> events;
   Cost cost;
 };
+
+/// Null where there is none.
+const StageObservation* primary_stage(const Observation& observation);
+
+/// The peak ratio that the states go by: of the primary stage, or without one of the whole model,
+/// the embedding apart.
+double peak_ratio(const Observation& observation);
 
 /// The high-norm direction of a model with what is needed to compare it.
 struct Signature {

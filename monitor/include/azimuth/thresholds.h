@@ -4,6 +4,13 @@
 
 namespace azimuth {
 
+/// A threshold once passed is left only below this share of it, so that nothing flickers about it.
+inline constexpr double kHysteresis = 0.8;
+
+/// Directions of neighbouring blocks belong to one stage, and stages of two snapshots are the same
+/// one, where they are at most so far apart.
+inline constexpr double kSameStageDegrees = 30;
+
 /// Where a token counts as high-norm and a direction as stable (design, 2.2 and 2.6). Ratios are
 /// norm over reference norm; angles are in degrees.
 struct Thresholds {
