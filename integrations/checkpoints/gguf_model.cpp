@@ -1,8 +1,9 @@
 #include "azimuth/gguf_model.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <string>
+
+#include "core_errors.h"
 
 namespace azimuth {
 namespace {
@@ -58,28 +59,15 @@ Architecture known_architecture(const GgufFile& file) {
                   "'" + std::string(name) + "' is not known; known are gpt2, llama");
 }
 
-// What the core refuses is, here, something wrong with a file.
-template <class Make>
-auto from_file(const std::filesystem::path& file, const Make& make) {
-  try {
-    return make();
-  } catch (const std::invalid_argument& error) {
-    constexpr std::string_view prefix = "azimuth: ";
-    std::string_view why = error.what();
-    if (why.starts_with(prefix)) why.remove_prefix(prefix.size());
-    throw FileError(file, "model", why);
-  }
-}
-
 }  // namespace
 
 Architecture architecture_from_gguf(const GgufFile& file) {
-  return from_file(file.path(), [&] { return known_architecture(file); });
+  return with_file_errors(file.path(), [&] { return known_architecture(file); });
 }
 
 ModelWeights load_gguf(const std::filesystem::path& file) {
   const GgufFile gguf = GgufFile::open(file);
-  return from_file(file, [&] {
+  return with_file_errors(file, [&] {
     return ModelWeights::from_tensors(architecture_from_gguf(gguf), gguf.tensors());
   });
 }

@@ -173,7 +173,11 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
     }
     blocks = std::max(blocks, tensor.block);
   }
+  // A hostile file can name a block far beyond any that it has: no more is looked for than is
+  // shown.
+  constexpr std::size_t kShown = 8;
   std::vector<std::string> missing;
+  const auto enough = [&] { return missing.size() > kShown; };
   const auto require = [&](std::int64_t block, Role role, std::int64_t member) {
     if (have.contains({block, role, member})) return;
     missing.push_back(std::string(name_of(role)) +
@@ -183,21 +187,21 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
   require(0, Role::token_embedding, 0);
   if (architecture.learned_positions) require(0, Role::position_embedding, 0);
   if (architecture.embedding_norm) require(0, Role::embedding_norm_weight, 0);
-  for (std::int64_t block = 1; block <= std::max<std::int64_t>(blocks, 1); ++block) {
+  for (std::int64_t block = 1; block <= std::max<std::int64_t>(blocks, 1) && !enough(); ++block) {
     for (Role role : required_in_block(architecture)) {
       const std::int64_t members =
           is_of_an_expert(role) ? std::max<std::int64_t>(architecture.experts, 1) : 1;
-      for (std::int64_t member = 0; member < members; ++member) require(block, role, member);
+      for (std::int64_t member = 0; member < members && !enough(); ++member) {
+        require(block, role, member);
+      }
     }
   }
   if (missing.empty()) return;
   std::string message = "azimuth: architecture " + architecture.name + ": no parameter for ";
-  constexpr std::size_t kShown = 8;
   for (std::size_t i = 0; i < std::min(missing.size(), kShown); ++i) {
     message += (i == 0 ? "" : ", ") + missing[i];
   }
-  if (missing.size() > kShown)
-    message += " and " + std::to_string(missing.size() - kShown) + " more";
+  if (enough()) message += " and more";
   throw std::invalid_argument(message + "; parameters found: " + list_of_names(tensors));
 }
 

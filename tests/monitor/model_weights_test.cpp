@@ -132,6 +132,15 @@ TEST(ModelWeights, RejectsIdsOutsideTheVocabulary) {
   }
 }
 
+TEST(ModelWeights, IsNotMadeToLookForBlocksThatCannotBeThere) {
+  NamedTensors tensors = TinyLlama().named_tensors();
+  tensors.tensors.front().name = "model.layers.99998.mlp.up_proj.weight";
+  Architecture many = TinyLlama::architecture();
+  many.experts = 65'536;
+  many.experts_per_token = 1;
+  EXPECT_THAT(why([&] { ModelWeights::from_tensors(many, tensors); }), HasSubstr("and more"));
+}
+
 TEST(Architecture, ChecksItsHeads) {
   EXPECT_THROW(Architecture::llama({.heads = 0}), std::invalid_argument);
   EXPECT_THROW(Architecture::llama({.heads = 9, .kv_heads = 2}), std::invalid_argument);

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace azimuth {
+
+/// The fields of one object in a config.json. A field that is not there, or null, has the value
+/// `otherwise`; one of the wrong type or outside the limits is a FileError that names its key.
+/// Where several keys are given, they are names of one field, and the first that is there counts.
+class ConfigFields {
+ public:
+  using Json = nlohmann::ordered_json;
+  using Keys = std::initializer_list<std::string_view>;
+
+  /// `prefix` goes before keys in errors: "text_config.".
+  ConfigFields(const std::filesystem::path& file, const Json& object, std::string prefix = {});
+
+  const Json& json() const { return object_; }
+
+  /// From 1 to `max`.
+  std::int64_t count(Keys keys, std::int64_t otherwise, std::int64_t max) const;
+  /// From 0 to `max`.
+  double real(std::string_view key, double otherwise, double max) const;
+  bool flag(std::string_view key, bool otherwise) const;
+  std::string_view text(std::string_view key, std::string_view otherwise) const;
+  /// Without any fields where it is not there.
+  ConfigFields object(std::string_view key) const;
+
+  bool has(std::string_view key) const { return object_.contains(key); }
+  bool is_null(std::string_view key) const;
+
+  [[noreturn]] void fail(std::string_view key, std::string_view why) const;
+
+ private:
+  const Json* find(std::string_view key) const;
+
+  const std::filesystem::path& file_;
+  const Json& object_;
+  std::string prefix_;
+};
+
+}  // namespace azimuth

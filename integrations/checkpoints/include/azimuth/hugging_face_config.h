@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+#include "azimuth/architecture.h"
+#include "azimuth/file_error.h"
+
+namespace azimuth {
+
+/// What a Hugging Face `config.json` says of a model. Known are the `model_type`s that
+/// `Architecture::known()` lists, and `gemma3`, of which the text part is read as `gemma3_text`. A
+/// field that the file leaves out has the default of Transformers' own configuration class, which
+/// is what Transformers gives it.
+///
+/// Special ids are those of every key that ends in `_token_id` (a number or an array of them, in
+/// the file itself and in its `text_config`) and lie within the vocabulary: BOS first (that of the
+/// class where the file has no such key), then in the order of the file, each once.
+///
+///     const Architecture llama = HuggingFaceConfig::open("SmolLM2/config.json").architecture;
+struct HuggingFaceConfig {
+  Architecture architecture;
+  std::int64_t hidden_size = 0;
+  std::int64_t block_count = 0;
+  std::int64_t vocab_size = 0;
+
+  /// Throws FileError, naming the key: unknown `model_type`, a value of the wrong type or outside
+  /// what any model has, a setting that changes the result of a one-token pass and is not supported
+  /// (quantised weights included). Files are taken to be hostile; more than 16 MiB are refused.
+  static HuggingFaceConfig open(const std::filesystem::path& file);
+
+  /// The same of a text; `name` stands for the file in errors.
+  static HuggingFaceConfig parse(std::string_view text,
+                                 const std::filesystem::path& name = "config.json");
+};
+
+}  // namespace azimuth

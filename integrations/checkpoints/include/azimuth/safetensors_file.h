@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "azimuth/file_error.h"
+#include "azimuth/tensor_view.h"
+
+namespace azimuth {
+
+/// A safetensors file (https://huggingface.co/docs/safetensors): tensors by name, whatever model
+/// they belong to. The file is mapped, not loaded: opening reads the header only, and pages of a
+/// tensor come in as they are read. The exception are float32 numbers that do not lie on multiples
+/// of 4 bytes, as the first writers of the format left them: those tensors are copied. Files are
+/// taken to be hostile: `open` checks every length and offset before it is used, and after it
+/// nothing in `tensors()` points outside the file's numbers. Memory stays in proportion to the
+/// header that is really there.
+///
+/// Copies are cheap and share the mapping. Every member may be called from any thread. The file
+/// must not be written to or truncated while it is mapped: the system then ends the process
+/// (SIGBUS).
+///
+///     const SafetensorsFile file = SafetensorsFile::open("model.safetensors");
+///     for (const NamedTensor& tensor : file.tensors().tensors) ...
+class SafetensorsFile {
+ public:
+  /// Stored types F32, F16 and BF16. Throws FileError: cannot be opened, no safetensors file,
+  /// damaged, or a tensor of floating-point numbers of another type.
+  static SafetensorsFile open(const std::filesystem::path& file);
+
+  const std::filesystem::path& path() const;
+
+  /// Whether there is a tensor of this name, of any type.
+  bool has(std::string_view name) const;
+
+  /// The tensors of floating-point numbers, in the order of their data. Those of integers and truth
+  /// values (masks, position ids: no parameters) are left out.
+  /// `storage` keeps the mapping alive.
+  NamedTensors tensors() const;
+
+ private:
+  struct Contents;
+  explicit SafetensorsFile(std::shared_ptr<const Contents> contents)
+      : contents_(std::move(contents)) {}
+
+  std::shared_ptr<const Contents> contents_;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+
+#include "azimuth/hugging_face_config.h"
+
+namespace azimuth::testing {
+
+/// A config.json, and what it says.
+struct ConfigCase {
+  const char* name;
+  std::string json;
+  Architecture expected;
+  std::int64_t hidden_size;
+  std::int64_t block_count;
+  std::int64_t vocab_size;
+};
+
+inline void PrintTo(const ConfigCase& config, std::ostream* out) { *out << config.name; }
+
+/// One test of a parameterised suite.
+inline void check(const ConfigCase& c) {
+  const HuggingFaceConfig config = HuggingFaceConfig::parse(c.json);
+  EXPECT_EQ(config.hidden_size, c.hidden_size);
+  EXPECT_EQ(config.block_count, c.block_count);
+  EXPECT_EQ(config.vocab_size, c.vocab_size);
+  const Architecture& found = config.architecture;
+  const Architecture& expected = c.expected;
+  EXPECT_EQ(found.name, expected.name);
+  EXPECT_EQ(found.heads, expected.heads);
+  EXPECT_EQ(found.kv_heads, expected.kv_heads);
+  EXPECT_EQ(found.head_size, expected.head_size);
+  EXPECT_EQ(found.activation, expected.activation);
+  EXPECT_EQ(found.norm, expected.norm);
+  EXPECT_EQ(found.norm_placement, expected.norm_placement);
+  EXPECT_EQ(found.norm_epsilon, expected.norm_epsilon);
+  EXPECT_EQ(found.norm_offset, expected.norm_offset);
+  EXPECT_EQ(found.parallel, expected.parallel);
+  EXPECT_EQ(found.shared_norm, expected.shared_norm);
+  EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
+  EXPECT_EQ(found.qkv_layout, expected.qkv_layout);
+  EXPECT_EQ(found.qkv_clip, expected.qkv_clip);
+  EXPECT_EQ(found.embedding_multiplier, expected.embedding_multiplier);
+  EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
+  EXPECT_EQ(found.learned_positions, expected.learned_positions);
+  EXPECT_EQ(found.first_position_row, expected.first_position_row);
+  EXPECT_EQ(found.experts, expected.experts);
+  EXPECT_EQ(found.experts_per_token, expected.experts_per_token);
+  EXPECT_EQ(found.special_token_ids, expected.special_token_ids);
+}
+
+}  // namespace azimuth::testing

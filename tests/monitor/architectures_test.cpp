@@ -1,0 +1,261 @@
+// Every architecture against Transformers' own forward pass: tests/data/architectures/README.md
+// says how the models and their hidden states were made.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "azimuth/analysis.h"
+#include "azimuth/angle.h"
+#include "azimuth/hugging_face_folder.h"
+
+namespace azimuth {
+namespace {
+
+using nlohmann::json;
+
+const std::filesystem::path kData = AZIMUTH_TEST_DATA "/architectures";
+
+std::vector<std::string> cases() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(kData)) {
+    if (entry.is_directory()) names.push_back(entry.path().filename());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+json expected_of(const std::string& name) {
+  return json::parse(std::ifstream(kData / name / "hidden_states.json"));
+}
+
+Architecture architecture_of(const std::string& name) {
+  return HuggingFaceConfig::open(kData / name / "config.json").architecture;
+}
+
+// Of all shards.
+NamedTensors tensors_of(const std::string& name) {
+  NamedTensors all;
+  std::vector<SafetensorsFile> files;
+  for (const auto& entry : std::filesystem::directory_iterator(kData / name)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    files.push_back(SafetensorsFile::open(entry.path()));
+    for (NamedTensor& tensor : files.back().tensors().tensors) {
+      all.tensors.push_back(std::move(tensor));
+    }
+  }
+  all.storage = std::make_shared<std::vector<SafetensorsFile>>(std::move(files));
+  return all;
+}
+
+using Norms = std::vector<std::vector<double>>;
+
+struct Passes {
+  Norms initial;
+  Norms zero_attention;
+};
+
+Passes passes(const ModelWeights& weights, const std::vector<std::int64_t>& token_ids) {
+  Workers workers;
+  const HiddenStates<float> states = single_token_pass<float>(weights, token_ids, workers);
+  Passes result;
+  for (const Eigen::MatrixXf& h : states.initial) {
+    const Eigen::VectorXd norms = h.cast<double>().colwise().norm();
+    result.initial.emplace_back(norms.begin(), norms.end());
+  }
+  for (const Eigen::VectorXd& norms : states.zero_attention_norms) {
+    result.zero_attention.emplace_back(norms.begin(), norms.end());
+  }
+  return result;
+}
+
+// Largest relative difference; infinite where the shapes differ or a number is none.
+double difference(const Norms& norms, const Norms& expected) {
+  if (norms.size() != expected.size()) return INFINITY;
+  double largest = 0;
+  for (std::size_t l = 0; l < norms.size(); ++l) {
+    if (norms[l].size() != expected[l].size()) return INFINITY;
+    for (std::size_t t = 0; t < norms[l].size(); ++t) {
+      const double relative = std::abs(norms[l][t] / expected[l][t] - 1);
+      if (!(relative <= largest)) largest = std::isnan(relative) ? INFINITY : relative;
+    }
+  }
+  return largest;
+}
+
+double difference(const Passes& passes, const json& expected) {
+  return std::max(difference(passes.initial, expected.at("norms")),
+                  difference(passes.zero_attention, expected.at("zero_attention_norms")));
+}
+
+class EveryArchitecture : public ::testing::TestWithParam<std::string> {
+ protected:
+  const json expected_ = expected_of(GetParam());
+  const std::vector<std::int64_t> ids_ = expected_.at("token_ids");
+};
+
+TEST_P(EveryArchitecture, NormsAreThoseOfTransformers) {
+  const Passes p = passes(load_hugging_face(kData / GetParam()), ids_);
+  const auto tolerance = [&](const char* rounding) {
+    return std::max(1e-4, 3 * expected_.at(rounding).get<double>());
+  };
+  EXPECT_LE(difference(p.initial, expected_.at("norms")), tolerance("float32_difference"));
+  EXPECT_LE(difference(p.zero_attention, expected_.at("zero_attention_norms")),
+            tolerance("zero_attention_float32_difference"));
+}
+
+// The comparison must see when a part of the table is wrong: here the part is broken, tensor by
+// tensor and flag by flag.
+TEST_P(EveryArchitecture, NoTensorOfThePassIsLeftOut) {
+  const Architecture architecture = architecture_of(GetParam());
+  const NamedTensors tensors = tensors_of(GetParam());
+  int broken = 0;
+  for (const BoundTensor& bound : bind_roles(architecture, tensors.tensors)) {
+    if (!is_read_by_pass(bound.role)) continue;
+    NamedTensors changed = tensors;
+    TensorView& view = changed.tensors[bound.tensor].view;
+    std::vector<std::byte> zeros(static_cast<std::size_t>(view.bytes()));
+    view.data = zeros.data();
+    const Passes p = passes(ModelWeights::from_tensors(architecture, changed), ids_);
+    EXPECT_GT(difference(p, expected_), 1e-3) << tensors.tensors[bound.tensor].name << " set to 0";
+    ++broken;
+  }
+  EXPECT_GT(broken, 5);
+}
+
+TEST_P(EveryArchitecture, TwoHeadsThatAreSwappedAreSeen) {
+  const Architecture architecture = architecture_of(GetParam());
+  NamedTensors tensors = tensors_of(GetParam());
+  const std::int64_t head_size = ModelWeights::from_tensors(architecture, tensors).head_size();
+  std::vector<std::vector<std::byte>> swapped;
+  for (const BoundTensor& bound : bind_roles(architecture, tensors.tensors)) {
+    // The columns of W_O are the heads' outputs, whatever form the values have.
+    if (bound.role != Role::output_weight) continue;
+    TensorView& view = tensors.tensors[bound.tensor].view;
+    swapped.emplace_back(view.data, view.data + view.bytes());
+    const bool conv1d = architecture.name == "gpt2";
+    const std::int64_t number = block_bytes(view.type);
+    for (std::int64_t row = 0; row < view.rows(); ++row) {
+      for (std::int64_t column = 0; column < view.columns(); ++column) {
+        const std::int64_t input = conv1d ? row : column;
+        if (input >= head_size) continue;
+        const std::int64_t other = conv1d ? (row + head_size) * view.columns() + column
+                                          : row * view.columns() + column + head_size;
+        std::byte* at = swapped.back().data();
+        std::swap_ranges(at + (row * view.columns() + column) * number,
+                         at + (row * view.columns() + column + 1) * number, at + other * number);
+      }
+    }
+    view.data = swapped.back().data();
+  }
+  const Passes p = passes(ModelWeights::from_tensors(architecture, tensors), ids_);
+  const bool alike = architecture.kv_heads * 2 <= architecture.heads;  // both repeat one KV head
+  if (alike) {
+    EXPECT_LT(difference(p, expected_), 1e-3);
+  } else {
+    EXPECT_GT(difference(p, expected_), 1e-3);
+  }
+}
+
+TEST_P(EveryArchitecture, EveryFlagMatters) {
+  const Architecture right = architecture_of(GetParam());
+  const NamedTensors tensors = tensors_of(GetParam());
+  const auto expect_seen = [&](const char* what, const std::function<void(Architecture&)>& change) {
+    Architecture wrong = right;
+    change(wrong);
+    double seen = INFINITY;  // refused is seen
+    try {
+      seen = difference(passes(ModelWeights::from_tensors(wrong, tensors), ids_), expected_);
+    } catch (const std::invalid_argument&) {
+    }
+    EXPECT_GT(seen, 1e-3) << what;
+  };
+  expect_seen("activation", [](Architecture& a) {
+    a.activation = a.activation == Activation::relu ? Activation::silu : Activation::relu;
+  });
+  expect_seen("kind of norm", [](Architecture& a) {
+    a.norm = a.norm == NormKind::rms ? NormKind::layer : NormKind::rms;
+  });
+  expect_seen("norm epsilon", [](Architecture& a) { a.norm_epsilon = 0.5; });
+  expect_seen("norm offset", [](Architecture& a) { a.norm_offset = 1 - a.norm_offset; });
+  expect_seen("embedding multiplier", [](Architecture& a) { a.embedding_multiplier *= 2; });
+  expect_seen("parallel", [](Architecture& a) {
+    a.parallel = !a.parallel;
+    if (!a.parallel) a.shared_norm = false;
+  });
+  if (right.kv_heads > 1) {
+    expect_seen("KV heads",
+                [](Architecture& a) { a.kv_heads = a.kv_heads == a.heads ? 1 : a.heads; });
+  }
+  const bool fused = std::ranges::any_of(
+      bind_roles(right, tensors.tensors),
+      [](const BoundTensor& b) { return b.role == Role::query_key_value_weight; });
+  if (fused && right.kv_heads > 1) {
+    expect_seen("layout of the fused matrix", [](Architecture& a) {
+      a.qkv_layout =
+          a.qkv_layout == QkvLayout::by_kind ? QkvLayout::by_kv_head : QkvLayout::by_kind;
+    });
+  }
+  if (right.learned_positions) {
+    expect_seen("position row", [](Architecture& a) { ++a.first_position_row; });
+  }
+  if (right.experts > 0) {
+    expect_seen("experts a token", [](Architecture& a) { a.experts_per_token = 1; });
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Transformers, EveryArchitecture, ::testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param; });
+
+TEST(Architectures, AllThatAreKnownAreTested) {
+  std::vector<std::string> tested;
+  for (const std::string& name : cases()) {
+    tested.push_back(architecture_of(name).name);
+  }
+  for (const std::string& known : Architecture::known()) {
+    EXPECT_THAT(tested, ::testing::Contains(known));
+  }
+}
+
+// Two ways to be wrong that hardly move a norm: an activation's variant and the order of the heads.
+TEST(Architectures, AVariantOfAnActivationIsSeen) {
+  for (const std::string name : {"gpt2", "gpt_neox_parallel"}) {
+    Architecture a = architecture_of(name);
+    a.activation = a.activation == Activation::gelu ? Activation::gelu_tanh : Activation::gelu;
+    const json expected = expected_of(name);
+    const Passes p =
+        passes(ModelWeights::from_tensors(a, tensors_of(name)), expected.at("token_ids"));
+    EXPECT_GT(difference(p, expected), 1e-5) << name;
+  }
+}
+
+TEST(Architectures, PlantedDirectionsAreFound) {
+  int planted = 0;
+  for (const std::string& name : cases()) {
+    const json expected = expected_of(name);
+    if (!expected.contains("planted")) continue;
+    ++planted;
+    Workers workers;
+    AnalysisOptions options;
+    options.token_ids = expected.at("token_ids").get<std::vector<std::int64_t>>();
+    const Observation o = analyse(load_hugging_face(kData / name), options, workers);
+    const std::vector<float> direction = expected.at("planted").at("direction");
+    ASSERT_GE(o.primary_stage, 0) << name;
+    EXPECT_LT(angle_degrees(o.direction, direction), 5) << name;
+    const StageObservation& stage = *primary_stage(o);
+    ASSERT_FALSE(stage.explosion_blocks.empty()) << name;
+    EXPECT_EQ(stage.explosion_blocks.front().block, expected.at("planted").at("explodes_at"))
+        << name;
+    ASSERT_FALSE(stage.decay_blocks.empty()) << name;
+    EXPECT_EQ(stage.decay_blocks.front().block, expected.at("planted").at("decays_at")) << name;
+  }
+  EXPECT_GE(planted, 4);
+}
+
+}  // namespace
+}  // namespace azimuth
