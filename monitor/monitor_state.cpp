@@ -48,7 +48,8 @@ MonitorState::MonitorState(MonitorOptions options)
       watches_(is_watching_rank(options_.rank)),
       cores_(std::max(1u, std::thread::hardware_concurrency())),
       board_(std::make_shared<StatusBoard>(options_, cores_, clock_)),
-      schedule_(options_.snapshot_interval, options_.max_overhead, cores_) {}
+      schedule_(options_.snapshot_interval, options_.max_overhead, cores_),
+      spectral_schedule_(options_.snapshot_interval.kind) {}
 
 void MonitorState::require_not_attached(const char* what) const {
   std::lock_guard lock(mutex_);
@@ -391,8 +392,8 @@ std::shared_ptr<const Record> MonitorState::analyse_snapshot(const Snapshot& sna
   };
   auto record = std::make_shared<Record>();
   Observation& o = record->observation;
-  std::vector<std::vector<std::int32_t>> high_norm_tokens;
-  o = analyse(snapshot.weights, options, workers, &high_norm_tokens);
+  AnalysisTrail trail;
+  o = analyse(snapshot.weights, options, workers, &trail);
   const double pass_cpu = cpu_seconds() - cpu_before;
   o.run = options_.run;
   o.attempt = attempt_;
@@ -400,8 +401,14 @@ std::shared_ptr<const Record> MonitorState::analyse_snapshot(const Snapshot& sna
   o.step = snapshot.info.step;
   o.time = snapshot.time;
   o.loss = snapshot.info.loss;
+  if (spectral_schedule_.due(snapshot.first)) {
+    add_spectral_figures(snapshot.weights, trail, o, workers, options.cancelled);
+  } else if (trail.states.finite()) {
+    repeat_spectral_figures(o);
+  }
+  spectral_schedule_.account(snapshot.first, pass_cpu, cpu_seconds() - cpu_before - pass_cpu);
   if (snapshot.first || snapshot.last) o.model.weights_digest = snapshot.weights.digest();
-  options.previous_high_norm_tokens = high_norm_tokens;
+  options.previous_high_norm_tokens = trail.high_norm_tokens;
   measure_noise_floor(snapshot, o, options, workers);
   if (resumed_after_step_) {
     o.events.push_back({std::string(event_kind::run_resumed), o.step,
@@ -410,7 +417,7 @@ std::shared_ptr<const Record> MonitorState::analyse_snapshot(const Snapshot& sna
                             std::to_string(*resumed_after_step_),
                         static_cast<double>(*resumed_after_step_)});
   }
-  tracker_->update(o, std::move(high_norm_tokens));
+  tracker_->update(o, std::move(trail.high_norm_tokens));
   if (snapshot.last) {
     o.events.push_back(
         {std::string(event_kind::run_ended), o.step, "the run has ended", kNotApplicable});
@@ -433,6 +440,24 @@ void MonitorState::go_on_from_history(std::int64_t step) {
   if (failure) log(LogLevel::warning, "the tracker begins anew: " + *failure);
 }
 
+void MonitorState::add_spectral_figures(const ModelWeights& weights, const AnalysisTrail& trail,
+                                        Observation& o, Workers& workers,
+                                        const CancelCheck& cancelled) {
+  add_spectral(weights, trail, o, workers, &spectral_start_, cancelled);
+  spectral_blocks_ = o.blocks;
+}
+
+// The figures of an earlier snapshot; `singular.step` says which.
+void MonitorState::repeat_spectral_figures(Observation& o) const {
+  if (spectral_blocks_.size() != o.blocks.size()) return;
+  for (std::size_t l = 0; l < o.blocks.size(); ++l) {
+    o.blocks[l].singular = spectral_blocks_[l].singular;
+    o.blocks[l].ffn = spectral_blocks_[l].ffn;
+    o.blocks[l].rayleigh = spectral_blocks_[l].rayleigh;
+    o.blocks[l].eigen = spectral_blocks_[l].eigen;
+  }
+}
+
 void MonitorState::measure_noise_floor(const Snapshot& snapshot, const Observation& observation,
                                        const AnalysisOptions& options, Workers& workers) {
   if (tracker_->needs_noise_floor(observation)) {
@@ -449,7 +474,7 @@ void MonitorState::account(const Snapshot& snapshot, double pass_cpu, double cpu
   if (!snapshot.first) board_->spend({.analysis_cpu_seconds = cpu});
   {
     std::lock_guard lock(mutex_);
-    next_cost_ = {snapshot.training_thread_seconds, pass_cpu};
+    next_cost_ = {snapshot.training_thread_seconds, pass_cpu + spectral_schedule_.next_cost()};
   }
   board_->change([&](MonitorStatus& status) {
     status.analysis.add(wall);

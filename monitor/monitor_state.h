@@ -11,9 +11,11 @@
 
 #include "azimuth/analysis.h"
 #include "azimuth/monitor.h"
+#include "azimuth/spectral.h"
 #include "azimuth/tracker.h"
 #include "exporter_worker.h"
 #include "snapshot_schedule.h"
+#include "spectral_schedule.h"
 #include "status_board.h"
 
 namespace azimuth::detail {
@@ -74,6 +76,10 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   void analyse_snapshots();
   std::shared_ptr<const Record> analyse_snapshot(const Snapshot& snapshot, Workers& workers);
   void go_on_from_history(std::int64_t step);
+  void add_spectral_figures(const ModelWeights& weights, const AnalysisTrail& trail,
+                            Observation& observation, Workers& workers,
+                            const CancelCheck& cancelled);
+  void repeat_spectral_figures(Observation& observation) const;
   void measure_noise_floor(const Snapshot& snapshot, const Observation& observation,
                            const AnalysisOptions& options, Workers& workers);
   void account(const Snapshot& snapshot, double pass_cpu, double cpu, double wall,
@@ -109,6 +115,9 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   std::int64_t attempt_ = 1;
   std::int64_t sequence_ = 0;
   std::optional<std::int64_t> resumed_after_step_;
+  SpectralSchedule spectral_schedule_;
+  SpectralStart spectral_start_;
+  std::vector<BlockObservation> spectral_blocks_;  // the last that were computed
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -119,6 +119,13 @@ void TorchMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
   multiply(weights(torch::kFloat64).t(), X, Y);
 }
 
+void TorchMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor rows =
+      weights(torch::kFloat32).narrow(0, first, out.cols()).cpu().contiguous();
+  out = Eigen::Map<const Eigen::MatrixXf>(rows.data_ptr<float>(), out.rows(), out.cols());
+}
+
 std::shared_ptr<const LinearMap> TorchMap::nudged(std::uint64_t seed) const {
   return std::make_shared<TorchMap>(stored_, part_, Nudge{true, seed});
 }

@@ -91,10 +91,11 @@ std::vector<std::int64_t> default_probe(std::span<const std::int64_t> special,
 }
 
 Observation analyse(const ModelWeights& weights, const AnalysisOptions& options, Workers& workers,
-                    std::vector<std::vector<std::int32_t>>* high_norm_tokens) {
-  const HiddenStates<float> states =
-      single_token_pass<float>(weights, options.token_ids, workers, options.cancelled);
-  Observation o = interpret(states, options, high_norm_tokens);
+                    AnalysisTrail* trail) {
+  AnalysisTrail own;
+  if (trail == nullptr) trail = &own;
+  trail->states = single_token_pass<float>(weights, options.token_ids, workers, options.cancelled);
+  Observation o = interpret(trail->states, options, &trail->high_norm_tokens);
   o.model = weights.info();
   o.probe.token_ids = options.token_ids;
   for (std::int64_t id : weights.architecture().special_token_ids) {
@@ -150,8 +151,10 @@ Signature signature_of(const Observation& observation, double noise_floor_degree
 
 Signature signature_of(const ModelWeights& weights, const AnalysisOptions& options,
                        Workers& workers) {
+  AnalysisTrail trail;
+  Observation observation = analyse(weights, options, workers, &trail);
   AnalysisOptions same = options;
-  Observation observation = analyse(weights, options, workers, &same.previous_high_norm_tokens);
+  same.previous_high_norm_tokens = std::move(trail.high_norm_tokens);
   observation.model.weights_digest = weights.digest();
   observation.time =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();

@@ -144,6 +144,20 @@ void HostMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
   multiply_transposed<Eigen::MatrixXd>(X, Y, workers);
 }
 
+void HostMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const {
+  first += part_.first_output;
+  if (!part_.transposed) {
+    for (Eigen::Index i = 0; i < out.cols(); ++i) {
+      kernels().unpack(view_, first + i, 1, out.col(i).data(), nudge_);
+    }
+    return;
+  }
+  for (std::int64_t input = 0; input < inputs_; ++input) {
+    const Tile stored = tile_of(view_, nudge_, input, 1);
+    out.row(input) = Eigen::Map<const Eigen::RowVectorXf>(stored.data + first, out.cols());
+  }
+}
+
 std::shared_ptr<const LinearMap> HostMap::nudged(std::uint64_t seed) const {
   return std::make_shared<HostMap>(view_, part_, Nudge{true, seed});
 }

@@ -138,6 +138,31 @@ void multiply(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t 
   Y.noalias() = W.template cast<Scalar>() * X;
 }
 
+// One vector in float64, as iterations multiply with it: Eigen would turn all of W into float64
+// first, which costs several times the product.
+void multiply_vector(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
+                     const double* x, double* y) {
+  constexpr std::int64_t kLanes = 16;
+  for (std::int64_t r = 0; r < rows; ++r, w += ldw) {
+    double sums[kLanes] = {};
+    std::int64_t c = 0;
+    for (; c + kLanes <= columns; c += kLanes) {
+      for (std::int64_t i = 0; i < kLanes; ++i) sums[i] += static_cast<double>(w[c + i]) * x[c + i];
+    }
+    double sum = 0;
+    for (; c < columns; ++c) sum += static_cast<double>(w[c]) * x[c];
+    for (const double s : sums) sum += s;
+    y[r] = sum;
+  }
+}
+
+void multiply_double(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
+                     const double* x, std::int64_t ldx, std::int64_t k, double* y,
+                     std::int64_t ldy) {
+  if (k == 1) return multiply_vector(w, ldw, rows, columns, x, y);
+  multiply<double>(w, ldw, rows, columns, x, ldx, k, y, ldy);
+}
+
 template <class Scalar>
 void multiply_transposed(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
                          const Scalar* x, std::int64_t ldx, std::int64_t k, Scalar* y,
@@ -164,7 +189,7 @@ const Kernels AZIMUTH_KERNELS = {
     AZIMUTH_KERNELS_NAME,
     unpack_rows,
     multiply<float>,
-    multiply<double>,
+    multiply_double,
     multiply_transposed<float>,
     multiply_transposed<double>,
     sum_words,

@@ -1,5 +1,6 @@
 #include "model/stacked_map.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace azimuth {
@@ -59,6 +60,18 @@ void StackedMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X,
 void StackedMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
                                  Eigen::Ref<Eigen::MatrixXd> Y, Workers& workers) const {
   apply_parts_transposed<Eigen::MatrixXd>(parts_, X, Y, workers);
+}
+
+void StackedMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const {
+  std::int64_t begin = 0;  // of the part
+  std::int64_t done = 0;
+  for (const auto& part : parts_) {
+    const std::int64_t in_part = first + done - begin;
+    const std::int64_t count = std::min(part->rows() - in_part, out.cols() - done);
+    if (count > 0) part->unpack_rows(in_part, out.middleCols(done, count));
+    done += std::max<std::int64_t>(count, 0);
+    begin += part->rows();
+  }
 }
 
 std::shared_ptr<const LinearMap> StackedMap::nudged(std::uint64_t seed) const {

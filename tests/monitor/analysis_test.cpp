@@ -132,13 +132,13 @@ TEST(Analysis, KeepsAHighNormTokenDownTo80PercentOfTheThreshold) {
   TinyLlama strong;
   Workers workers;
   AnalysisOptions options = probe_of();
-  std::vector<std::vector<std::int32_t>> high;
-  const Observation first = analyse(strong.weights(), options, workers, &high);
+  AnalysisTrail trail;
+  const Observation first = analyse(strong.weights(), options, workers, &trail);
   const double peak = first.stages[0].peak_ratio;
   // Thresholds chosen about this model's ratios, rather than a model about the thresholds.
   options.thresholds.high_norm_ratio = 1.05 * peak;
   EXPECT_TRUE(analyse(strong.weights(), options, workers).stages.empty());
-  options.previous_high_norm_tokens = high;
+  options.previous_high_norm_tokens = trail.high_norm_tokens;
   EXPECT_EQ(analyse(strong.weights(), options, workers).stages.size(), 1u);
   options.thresholds.high_norm_ratio = 1.3 * peak;
   EXPECT_TRUE(analyse(strong.weights(), options, workers).stages.empty());

@@ -76,6 +76,10 @@ TEST_P(HostMapOfEveryType, AgreesWithTheDenseProduct) {
     map.apply(Eigen::MatrixXd(X.cast<double>()), Z, workers);
     EXPECT_LT((Z - expected).cwiseAbs().maxCoeff(), 1e-13 * scale);
 
+    Eigen::MatrixXd one(250, 1);  // a product of its own
+    map.apply(Eigen::MatrixXd(X.col(2).cast<double>()), one, workers);
+    EXPECT_LT((one - expected.col(2)).cwiseAbs().maxCoeff(), 1e-13 * scale);
+
     const Eigen::MatrixXf U = Eigen::MatrixXf::Random(250, 3);
     const Eigen::MatrixXd back = s.dense.cast<double>().transpose() * U.cast<double>();
     Eigen::MatrixXf V(96, 3);
@@ -96,6 +100,9 @@ TEST_P(HostMapOfEveryType, TakesPartsAndTransposes) {
     Eigen::MatrixXf Y(70, 4);
     part.apply(X, Y, workers);
     EXPECT_TRUE(Y.isApprox(s.dense.middleRows(40, 70) * X, 1e-5f));
+    Eigen::MatrixXf rows(96, 5);
+    part.unpack_rows(9, rows);
+    EXPECT_EQ(rows, s.dense.middleRows(49, 5).transpose());
   }
   {
     const HostMap part(s.view, {32, 50, true});
@@ -105,6 +112,9 @@ TEST_P(HostMapOfEveryType, TakesPartsAndTransposes) {
     Eigen::MatrixXf Y(50, 4);
     part.apply(X, Y, workers);
     EXPECT_TRUE(Y.isApprox(s.dense.middleCols(32, 50).transpose() * X, 1e-5f));
+    Eigen::MatrixXf rows(130, 5);
+    part.unpack_rows(9, rows);
+    EXPECT_EQ(rows, s.dense.middleCols(41, 5));
     const Eigen::MatrixXf U = Eigen::MatrixXf::Random(50, 2);
     Eigen::MatrixXf V(130, 2);
     part.apply_transpose(U, V, workers);

@@ -212,13 +212,27 @@ class DecreedClock : public Clock {
  public:
   double monotonic_seconds() const override { return now; }
   double unix_seconds() const override { return now; }
-  // Read four times an analysis: twice before the pass, twice after it.
-  double thread_cpu_seconds() const override { return 0.5 * ((reads++ + 2) / 4); }
+  // Read five times an analysis: twice before the pass, three times after it.
+  double thread_cpu_seconds() const override { return 0.5 * ((reads++ + 3) / 5); }
   std::atomic<double> now = 0;
 
  private:
   mutable std::atomic<int> reads = 0;
 };
+
+TEST(Monitor, SaysFromWhichStepSpectralFiguresAre) {
+  Watched s;
+  s.attach();
+  for (int step = 1; step <= 12; ++step) s.step(step);
+  const auto o = s.exporter->observations();
+  ASSERT_EQ(o.size(), 13u);
+  for (std::size_t i = 0; i < o.size(); ++i) {
+    const SingularDirection& singular = o[i].blocks[2].singular;
+    EXPECT_TRUE(singular.converged);
+    EXPECT_EQ(singular.step, i < 10 ? 0 : 10);
+    EXPECT_EQ(singular.sigma, o[i < 10 ? 0 : 10].blocks[2].singular.sigma);
+  }
+}
 
 TEST(Monitor, AutomaticKeepsToItsBudget) {
   for (double budget : {0.001, 0.01, 0.1}) {

@@ -62,17 +62,35 @@ struct AnalysisOptions {
   CancelCheck cancelled = {};
 };
 
+/// What an observation was made from.
+struct AnalysisTrail {
+  HiddenStates<float> states;
+  /// By block from 0: indices of the probe's high-norm tokens, for the next snapshot's hysteresis.
+  std::vector<std::vector<std::int32_t>> high_norm_tokens;
+};
+
 /// One observation without what needs a history: run, step, angles, state, events and cost stay as
-/// they are by default. `high_norm_tokens`, if not null, receives the sets for the next hysteresis.
+/// they are by default. Nor are the figures of `add_spectral` in it. `trail` may be null.
 /// Weights that are not finite give norms that are not, and no stage. Throws Cancelled,
 /// std::out_of_range.
 Observation analyse(const ModelWeights& weights, const AnalysisOptions& options, Workers& workers,
-                    std::vector<std::vector<std::int32_t>>* high_norm_tokens = nullptr);
+                    AnalysisTrail* trail = nullptr);
+
+/// Which tokens explode wherever they stand: the zero-attention pass over the whole vocabulary, in
+/// tiles of tokens. A token is listed if its norm reaches `threshold` times the reference norm of
+/// `observation` at some block, with its largest ratio, largest first (design, 2.1; the paper's
+/// non-initial tokens). `cancelled` is asked before each of `vocabulary_pass_tiles` tiles. Costs
+/// about vocab_size / probe size single-token passes. The weights must hold every embedding: a
+/// file's do, a training snapshot's do not (std::out_of_range).
+VocabularyPass vocabulary_pass(const ModelWeights& weights, const Observation& observation,
+                               double threshold, Workers& workers,
+                               const CancelCheck& cancelled = {});
+std::int64_t vocabulary_pass_tiles(const ModelWeights& weights);
 
 /// What the method cannot resolve of the direction in `observation`, in degrees: the larger of the
 /// turn from float32 to float64 and the turn when every weight is moved by half a unit of its
-/// stored type, the worst of three draws (design, 2.6). NaN without a direction. The hysteresis in `options`
-/// should be that of `observation` itself. Costs about six passes.
+/// stored type, the worst of three draws (design, 2.6). NaN without a direction. The hysteresis in
+/// `options` should be that of `observation` itself. Costs about six passes.
 double noise_floor_degrees(const ModelWeights& weights, const Observation& observation,
                            const AnalysisOptions& options, Workers& workers);
 

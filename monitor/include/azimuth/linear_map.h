@@ -31,6 +31,10 @@ class LinearMap {
   virtual void apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
                                Eigen::Ref<Eigen::MatrixXd> Y, Workers& workers) const = 0;
 
+  /// Rows of the matrix as float32, in host memory: row `first + i` becomes column `i` of `out`,
+  /// which is columns() × as many as are wanted.
+  virtual void unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const = 0;
+
   /// The same matrix with every weight moved by half a unit of its stored type (see `Nudge`).
   virtual std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const = 0;
 

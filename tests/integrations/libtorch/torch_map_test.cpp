@@ -53,6 +53,11 @@ class TorchMapTest : public ::testing::TestWithParam<std::tuple<torch::ScalarTyp
     expected.apply_transpose(Z_, x_expected, workers_);
     EXPECT_LT((x - x_expected).norm(), 1e-6 * x_expected.norm());
 
+    Eigen::MatrixXf rows(map.columns(), 7), rows_expected = rows;
+    map.unpack_rows(3, rows);
+    expected.unpack_rows(3, rows_expected);
+    EXPECT_EQ(rows, rows_expected);
+
     const Eigen::MatrixXd Z = Z_.cast<double>();
     Eigen::MatrixXd x64(map.columns(), Z_.cols()), x64_expected = x64;
     map.apply_transpose(Z, x64, workers_);

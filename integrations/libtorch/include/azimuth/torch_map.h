@@ -36,6 +36,7 @@ class TorchMap final : public LinearMap {
                        Workers& workers) const override;
   void apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
                        Workers& workers) const override;
+  void unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const override;
   /// Moves the weights by the same halves of a unit as HostMap does, as they are multiplied.
   std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const override;
   std::uint64_t word_sum() const override;

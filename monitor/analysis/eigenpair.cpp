@@ -1,0 +1,85 @@
+#include "analysis/eigenpair.h"
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <numbers>
+
+#include "analysis/krylov_basis.h"
+
+namespace azimuth {
+namespace {
+
+constexpr Eigen::Index kLargestSpace = 200;
+constexpr double kRounding = 1e-14;
+constexpr double kTolerance = 1e-3;  // of |R x − λ x| / |λ|
+
+// Degrees between the first unit vector and the space that the real and imaginary part of `y` span.
+double angle_to_first(const Eigen::VectorXcd& y) {
+  constexpr double kParallel = 1e-9;
+  Eigen::VectorXd a = y.real();
+  Eigen::VectorXd b = y.imag();
+  if (a.norm() < b.norm()) std::swap(a, b);
+  a.normalize();
+  b -= b.dot(a) * a;
+  Eigen::VectorXd inside = a[0] * a;
+  if (b.norm() > kParallel) {
+    b.normalize();
+    inside += b[0] * b;
+  }
+  const double cosine = inside.norm();
+  inside[0] -= 1;
+  return std::atan2(inside.norm(), cosine) * 180 / std::numbers::pi;
+}
+
+}  // namespace
+
+DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd& direction) {
+  const Eigen::Index most = std::min(R.size, kLargestSpace);
+  KrylovBasis basis(R.size);
+  basis.add(direction);
+  Eigen::MatrixXd H = Eigen::MatrixXd::Zero(most, most);
+  double coupling = 0;  // of the last vector to the next
+  double scale = 0;
+  for (Eigen::Index k = 0;; ++k) {
+    Eigen::VectorXd x = R.apply(basis.back());
+    if (!x.allFinite()) return {};
+    scale = std::max(scale, x.norm());
+    H.col(k).head(k + 1) = basis.orthogonalise(x);
+    coupling = x.norm();
+    if (coupling <= kRounding * scale || k + 1 == R.size) coupling = 0;  // the space is invariant
+    if (coupling == 0 || k + 1 == most) break;
+    H(k + 1, k) = coupling;
+    basis.add(x);
+  }
+
+  const Eigen::Index size = basis.count();
+  const Eigen::EigenSolver<Eigen::MatrixXd> solver(H.topLeftCorner(size, size));
+  DecayEigenpair best;
+  if (solver.info() != Eigen::Success) return best;
+  const Eigen::MatrixXcd vectors = solver.eigenvectors();
+  for (Eigen::Index i = 0; i < size; ++i) {
+    const std::complex<double> value = solver.eigenvalues()[i];
+    if (value.imag() < 0) continue;
+    const Eigen::VectorXcd y = vectors.col(i).normalized();
+    DecayEigenpair pair;
+    pair.real = value.real();
+    pair.imaginary = value.imag();
+    pair.angle = angle_to_first(y);
+    // An invariant space has no residual but rounding, not even where λ is 0.
+    pair.residual = coupling > 0
+                        ? std::max(kRounding, coupling * std::abs(y[size - 1]) / std::abs(value))
+                        : kRounding;
+    pair.converged = pair.residual <= kTolerance;
+    const bool first = std::isnan(best.angle);
+    const bool better =
+        pair.converged == best.converged
+            ? (pair.converged ? pair.angle < best.angle : pair.residual < best.residual)
+            : pair.converged;
+    if (first || better) best = pair;
+  }
+  return best;
+}
+
+}  // namespace azimuth

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <Eigen/Core>
+
+#include "azimuth/model_weights.h"
+
+namespace azimuth {
+
+/// The least-squares fit `F̂ = diag(gate) W_G + diag(up) W_U` of a gated FFN's inner part
+/// `z ↦ act(W_G z + b_G) ∘ (W_U z + b_U)` over z ~ N(0, I), or `F̂ = diag(up) W_1` of a plain one:
+/// α and β of the design, 2.3, in closed form. A constant is fitted beside it and left out.
+struct FfnFit {
+  Eigen::VectorXd gate;  ///< empty in a plain FFN
+  Eigen::VectorXd up;
+};
+
+FfnFit fit_ffn(const Architecture& architecture, const FfnWeights& ffn, Workers& workers);
+
+}  // namespace azimuth

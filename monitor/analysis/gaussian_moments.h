@@ -1,0 +1,20 @@
+#pragma once
+
+#include "azimuth/architecture.h"
+
+namespace azimuth {
+
+/// What an activation does on average to `a ~ N(mean, deviation²)`: all that the least-squares fit
+/// of an FFN needs of it (design, 2.3).
+struct GaussianMoments {
+  double value = 0;  ///< E[act(a)]
+  double slope = 0;  ///< E[act'(a)]
+  double curvature =
+      0;  ///< E[act'(a) (a − mean)] / deviation², which is E[act''(a)] (Stein's lemma)
+};
+
+/// To better than 1e-6, relative or absolute, for any mean and any deviation ≥ 0. ReLU's curvature
+/// at deviation 0 does not exist and is given as 0: it only ever stands beside a factor of 0.
+GaussianMoments gaussian_moments(Activation activation, double mean, double deviation);
+
+}  // namespace azimuth

@@ -1,0 +1,111 @@
+#include "azimuth/spectral.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "analysis/block_operator.h"
+#include "analysis/eigenpair.h"
+#include "analysis/explosion_subspace.h"
+#include "analysis/krylov_basis.h"
+#include "analysis/leading_direction.h"
+#include "analysis/singular_triples.h"
+#include "azimuth/angle.h"
+
+namespace azimuth {
+namespace {
+
+// Of the second triple of L only σ is shown, whose error is the square of the residual.
+constexpr std::array kBlockTolerance = {1e-6, 1e-3};
+// The vectors of F are put through the FFN, both of them.
+constexpr std::array kFfnTolerance = {1e-6, 1e-6};
+constexpr std::int64_t kMaxProducts = 120;
+
+Eigen::VectorXd to_double(std::span<const float> v) {
+  return Eigen::Map<const Eigen::VectorXf>(v.data(), static_cast<Eigen::Index>(v.size()))
+      .cast<double>();
+}
+
+Eigen::MatrixXd columns_of(const Eigen::MatrixXf& states, const std::vector<std::int32_t>& tokens) {
+  return states(Eigen::all, tokens).cast<double>();
+}
+
+// Where the iteration begins: at what the last snapshot left, or the direction, with a random share
+// that lets it find a triple to which they are orthogonal.
+Eigen::VectorXd start_from(const Eigen::VectorXd& last, const Eigen::VectorXd& direction,
+                           Eigen::Index size) {
+  constexpr double kRandomShare = 0.1;
+  if (last.size() == size) return last;
+  if (direction.size() == 0) return {};
+  return direction + kRandomShare * random_direction(size, 0);
+}
+
+// The next snapshot's start: of a space that both vectors span, Lanczos finds both.
+Eigen::VectorXd start_of(const SingularTriples& triples) { return triples.left.rowwise().sum(); }
+
+bool holds(const std::vector<BlockFactor>& list, std::int32_t block) {
+  return std::ranges::any_of(list, [block](const BlockFactor& f) { return f.block == block; });
+}
+
+}  // namespace
+
+SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trail,
+                          Observation& observation, Workers& workers, SpectralStart* start,
+                          const CancelCheck& cancelled) {
+  const std::size_t count = weights.blocks().size();
+  SpectralCost cost = {std::vector<std::int64_t>(count, 0)};
+  if (!trail.states.finite()) return cost;
+  SpectralStart own;
+  SpectralStart& from = start != nullptr ? *start : own;
+  from.block.resize(count);
+  from.ffn.resize(count);
+  const Eigen::VectorXd primary = to_double(observation.direction);
+
+  for (std::size_t b = 0; b < count; ++b) {
+    if (cancelled && cancelled()) throw Cancelled();
+    const BlockWeights& block = weights.blocks()[b];
+    if (block.router) continue;
+    BlockObservation& seen = observation.blocks[b + 1];
+    const BlockOperator op(weights, block, workers);
+
+    Eigen::VectorXd direction;
+    if (b + 1 < trail.high_norm_tokens.size() && !trail.high_norm_tokens[b + 1].empty()) {
+      direction =
+          leading_direction(columns_of(trail.states.initial[b + 1], trail.high_norm_tokens[b + 1]))
+              .direction;
+    }
+    const SingularTriples triples =
+        singular_triples(op.block(), start_from(from.block[b], direction, weights.hidden_size()),
+                         kBlockTolerance, kMaxProducts);
+    seen.singular.sigma = triples.sigma;
+    seen.singular.residual = triples.residual;
+    seen.singular.converged = triples.converged;
+    seen.singular.step = observation.step;
+    if (triples.left.size() > 0) {
+      seen.singular.angle_to_block_direction = angle_degrees(triples.left.col(0), direction);
+      seen.singular.angle_to_primary = angle_degrees(triples.left.col(0), primary);
+      from.block[b] = start_of(triples);
+    }
+
+    if (seen.stage >= 0) {
+      const StageObservation& stage = observation.stages[static_cast<std::size_t>(seen.stage)];
+      const Eigen::VectorXd u = to_double(stage.direction).normalized();
+      const LinearOperator R = op.residual();
+      seen.rayleigh = u.dot(R.apply(u));
+      if (holds(stage.decay_blocks, seen.block)) seen.eigen = closest_eigenpair(R, u);
+      if (holds(stage.explosion_blocks, seen.block)) {
+        const SingularTriples ffn =
+            singular_triples(op.ffn(), start_from(from.ffn[b], direction, weights.hidden_size()),
+                             kFfnTolerance, kMaxProducts);
+        if (ffn.left.size() > 0) from.ffn[b] = start_of(ffn);
+        seen.ffn = explosion_subspace(
+            weights.architecture(), block, ffn,
+            columns_of(trail.states.initial[b], trail.high_norm_tokens[b + 1]), workers);
+      }
+    }
+    cost.products[b] = op.products();
+  }
+  return cost;
+}
+
+}  // namespace azimuth

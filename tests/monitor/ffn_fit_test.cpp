@@ -1,0 +1,95 @@
+#include "analysis/ffn_fit.h"
+
+#include <gtest/gtest.h>
+
+#include <Eigen/Cholesky>
+#include <array>
+#include <random>
+
+#include "azimuth/host_map.h"
+#include "support/dense_block.h"
+#include "support/tiny_random_model.h"
+
+namespace azimuth {
+namespace {
+
+using testing::TinyRandomModel;
+
+Eigen::MatrixXd fitted(const ModelWeights& weights, const FfnWeights& ffn) {
+  Workers workers(2);
+  const FfnFit fit = fit_ffn(weights.architecture(), ffn, workers);
+  Eigen::MatrixXd F = fit.up.asDiagonal() * testing::dense(*ffn.up);
+  if (ffn.gate) F += fit.gate.asDiagonal() * testing::dense(*ffn.gate);
+  return F;
+}
+
+// The paper's procedure: random inputs, the true outputs, least squares with a constant beside it.
+Eigen::MatrixXd sampled(const ModelWeights& weights, const FfnWeights& ffn, int samples) {
+  const Eigen::MatrixXd up = testing::dense(*ffn.up);
+  const Eigen::VectorXd up_bias = ffn.up_bias.cast<double>();
+  std::mt19937 random(3);
+  std::normal_distribution<double> normal;
+  const Eigen::Index d = up.cols() + 1;
+  Eigen::MatrixXd zz = Eigen::MatrixXd::Zero(d, d);
+  Eigen::MatrixXd yz = Eigen::MatrixXd::Zero(up.rows(), d);
+  constexpr int kBatch = 1000;
+  for (int i = 0; i < samples; i += kBatch) {
+    Eigen::MatrixXd Z =
+        Eigen::MatrixXd::NullaryExpr(d, kBatch, [&](auto, auto) { return normal(random); });
+    Z.bottomRows(1).setOnes();
+    const Eigen::MatrixXd inputs = Z.topRows(up.cols());
+    Eigen::MatrixXd Y = (up * inputs).colwise() + up_bias;
+    Eigen::MatrixXd gate = Y;
+    if (ffn.gate) {
+      gate = (testing::dense(*ffn.gate) * inputs).colwise() + ffn.gate_bias.cast<double>();
+    }
+    gate = gate.unaryExpr(
+        [&](double x) { return testing::activate(weights.architecture().activation, x); });
+    if (ffn.gate) {
+      Y.array() *= gate.array();
+    } else {
+      Y = gate;
+    }
+    zz += Z * Z.transpose();
+    yz += Y * Z.transpose();
+  }
+  return zz.llt().solve(yz.transpose()).transpose().leftCols(up.cols());
+}
+
+class FfnFitOf : public ::testing::TestWithParam<const char*> {};
+
+// Four times the samples, half the distance: what is left between the two is sampling error alone.
+TEST_P(FfnFitOf, IsWhatSampledLeastSquaresTendsTo) {
+  const ModelWeights weights = TinyRandomModel(GetParam()).weights();
+  const FfnWeights& ffn = weights.blocks()[1].ffn.front();
+  const Eigen::MatrixXd F = fitted(weights, ffn);
+  const double few = (sampled(weights, ffn, 20'000) - F).norm() / F.norm();
+  const double many = (sampled(weights, ffn, 320'000) - F).norm() / F.norm();
+  EXPECT_LT(many, 0.02);
+  EXPECT_NEAR(many / few, 0.25, 0.05);
+}
+
+INSTANTIATE_TEST_SUITE_P(FfnFit, FfnFitOf, ::testing::Values("llama", "gpt_neox"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// A row of zeros, as pruning leaves it, must not turn into 0/0.
+TEST(FfnFit, OfARowOfZerosIsFinite) {
+  constexpr std::array<float, 6> rows = {0, 0, 0, 1, 1, 1};
+  const TensorView view = {
+      StoredType::f32, {2, 3}, reinterpret_cast<const std::byte*>(rows.data())};
+  Workers workers;
+  FfnWeights ffn;
+  ffn.gate = ffn.up = std::make_shared<HostMap>(view, HostMap::Part{0, 2, false});
+  Architecture architecture;
+  for (const Activation activation :
+       {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
+    architecture.activation = activation;
+    const FfnFit fit = fit_ffn(architecture, ffn, workers);
+    EXPECT_TRUE(fit.gate.allFinite() && fit.up.allFinite());
+    EXPECT_EQ(fit.gate[0], 0);
+    EXPECT_GT(fit.gate[1], 0);
+  }
+}
+
+}  // namespace
+}  // namespace azimuth

@@ -1,0 +1,170 @@
+// The iterations on operators that real models would have to be searched for.
+
+#include <gtest/gtest.h>
+
+#include <Eigen/LU>
+#include <Eigen/QR>
+#include <Eigen/SVD>
+#include <cmath>
+#include <limits>
+
+#include "analysis/eigenpair.h"
+#include "analysis/krylov_basis.h"
+#include "analysis/singular_triples.h"
+#include "azimuth/angle.h"
+
+namespace azimuth {
+namespace {
+
+LinearOperator operator_of(Eigen::MatrixXd M) {
+  return {M.rows(), [M](const Eigen::VectorXd& x) -> Eigen::VectorXd { return M * x; },
+          [M](const Eigen::VectorXd& y) -> Eigen::VectorXd { return M.transpose() * y; }};
+}
+
+Eigen::MatrixXd orthogonal(Eigen::Index size, std::uint64_t seed) {
+  Eigen::MatrixXd random(size, size);
+  for (Eigen::Index i = 0; i < size; ++i) {
+    random.col(i) = random_direction(size, seed + static_cast<std::uint64_t>(i));
+  }
+  return Eigen::HouseholderQR<Eigen::MatrixXd>(random).householderQ();
+}
+
+struct KnownSingularValues {
+  Eigen::MatrixXd U = orthogonal(300, 1000);
+  Eigen::MatrixXd V = orthogonal(300, 2000);
+  Eigen::VectorXd sigma = Eigen::VectorXd::LinSpaced(300, 10, 0.1);
+  LinearOperator op() const { return operator_of(U * sigma.asDiagonal() * V.transpose()); }
+};
+
+constexpr std::array kTight = {1e-8, 1e-8};
+
+TEST(SingularTriples, OfALargeOperator) {
+  KnownSingularValues known;
+  known.sigma[0] = 400;
+  known.sigma[1] = 30;
+  const SingularTriples triples = singular_triples(known.op(), {}, kTight, 120);
+  EXPECT_TRUE(triples.converged);
+  EXPECT_NEAR(triples.sigma[0], 400, 1e-9);
+  EXPECT_NEAR(triples.sigma[1], 30, 1e-9);
+  for (Eigen::Index i = 0; i < 2; ++i) {
+    EXPECT_LT(angle_degrees(triples.left.col(i), known.U.col(i)), 1e-4);
+    EXPECT_LT(angle_degrees(triples.right.col(i), known.V.col(i)), 1e-4);
+    EXPECT_GT(triples.left.col(i).dot(known.U.col(i)) * triples.right.col(i).dot(known.V.col(i)), 0)
+        << "signs that belong together";
+  }
+}
+
+// The residual that is reported is the one that can be measured.
+TEST(SingularTriples, ReportTheirTrueResidualWhereTheyDoNotConverge) {
+  const KnownSingularValues known;
+  const LinearOperator op = known.op();
+  const SingularTriples triples = singular_triples(op, {}, kTight, 10);
+  EXPECT_FALSE(triples.converged);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto column = static_cast<Eigen::Index>(i);
+    const double sigma = triples.sigma[i];
+    const Eigen::VectorXd rest =
+        op.apply(triples.right.col(column)) - sigma * triples.left.col(column);
+    EXPECT_GT(triples.residual[i], 1e-3);
+    EXPECT_NEAR(triples.residual[i], rest.norm() / sigma, 1e-10);
+  }
+}
+
+TEST(SingularTriples, TakeFewProductsWhereOneValueStandsOut) {
+  KnownSingularValues known;
+  known.sigma[0] = 400;
+  int products = 0;
+  LinearOperator op = known.op();
+  op.apply = [&products, inner = op.apply](const Eigen::VectorXd& x) {
+    ++products;
+    return inner(x);
+  };
+  op.apply_transpose = [&products, inner = op.apply_transpose](const Eigen::VectorXd& y) {
+    ++products;
+    return inner(y);
+  };
+  singular_triples(op, {}, {1e-6, 1}, 120);
+  EXPECT_LE(products, 8);
+}
+
+// A start that is a singular vector itself spans no space to look for others in.
+TEST(SingularTriples, GoOnWhereTheSpaceIsExhausted) {
+  Eigen::VectorXd sigma = KnownSingularValues().sigma;
+  sigma[0] = 400;
+  sigma[1] = 300;
+  const SingularTriples triples =
+      singular_triples(operator_of(sigma.asDiagonal()), Eigen::VectorXd::Unit(300, 7), kTight, 300);
+  EXPECT_TRUE(triples.converged);
+  EXPECT_NEAR(triples.sigma[0], 400, 1e-6);
+  EXPECT_NEAR(triples.sigma[1], 300, 1e-6);
+}
+
+TEST(SingularTriples, OfRankOneHaveOneSigma) {
+  const Eigen::VectorXd u = random_direction(12, 1);
+  const Eigen::VectorXd v = random_direction(12, 2);
+  const SingularTriples triples =
+      singular_triples(operator_of(3 * u * v.transpose()), {}, kTight, 120);
+  EXPECT_NEAR(triples.sigma[0], 3, 1e-12);
+  EXPECT_NEAR(triples.sigma[1], 0, 1e-6);
+  EXPECT_LT(angle_degrees(triples.right.col(0), v), 1e-6);
+}
+
+TEST(SingularTriples, OfWhatIsNotFiniteAreNone) {
+  Eigen::MatrixXd M = Eigen::MatrixXd::Identity(6, 6);
+  M(2, 3) = std::numeric_limits<double>::infinity();
+  const SingularTriples triples = singular_triples(operator_of(M), {}, kTight, 120);
+  EXPECT_TRUE(std::isnan(triples.sigma[0]));
+  EXPECT_FALSE(triples.converged);
+  EXPECT_EQ(triples.left.size(), 0);
+}
+
+TEST(ClosestEigenpair, OfALargeOperator) {
+  // Not normal: eigenvectors far from orthogonal. The direction is almost that of −0.9, whose
+  // eigenvalue lies outside of the rest.
+  const Eigen::Index n = 300;
+  const Eigen::MatrixXd X =
+      orthogonal(n, 5) + 0.3 * random_direction(n, 9999) * Eigen::RowVectorXd::Ones(n);
+  Eigen::VectorXd values = Eigen::VectorXd::LinSpaced(n, 0.01, 0.6);
+  values[40] = -0.9;
+  const LinearOperator R = operator_of(X * values.asDiagonal() * X.inverse());
+  const Eigen::VectorXd vector = X.col(40).normalized();
+  const Eigen::VectorXd direction = (vector + 0.1 * random_direction(n, 77)).normalized();
+  const DecayEigenpair pair = closest_eigenpair(R, direction);
+  EXPECT_TRUE(pair.converged);
+  EXPECT_NEAR(pair.real, -0.9, 1e-6);
+  EXPECT_EQ(pair.imaginary, 0);
+  EXPECT_NEAR(pair.angle, angle_degrees(direction, vector), 1e-3);
+}
+
+TEST(ClosestEigenpair, OfARotationIsItsPlane) {
+  Eigen::MatrixXd R = Eigen::MatrixXd::Zero(4, 4);
+  R.topLeftCorner(2, 2) << 0, -2, 2, 0;
+  R(2, 2) = 5;
+  R(3, 3) = 7;
+  const Eigen::Vector4d direction = Eigen::Vector4d(3, 4, 1, 0).normalized();
+  const DecayEigenpair pair = closest_eigenpair(operator_of(R), direction);
+  EXPECT_NEAR(pair.real, 0, 1e-12);
+  EXPECT_NEAR(pair.imaginary, 2, 1e-12);
+  EXPECT_NEAR(pair.angle, std::atan2(1, 5) * 180 / std::acos(-1), 1e-6);
+  EXPECT_TRUE(pair.converged);
+}
+
+TEST(ClosestEigenpair, OfAnEigenvectorIsItself) {
+  const Eigen::MatrixXd R = Eigen::Vector3d(-1, 2, 3).asDiagonal();
+  const DecayEigenpair pair = closest_eigenpair(operator_of(R), Eigen::Vector3d::Unit(0));
+  EXPECT_EQ(pair.real, -1);
+  EXPECT_EQ(pair.angle, 0);
+  EXPECT_TRUE(pair.converged);
+}
+
+TEST(ClosestEigenpair, OfWhatIsNotFiniteIsNone) {
+  Eigen::MatrixXd R = Eigen::MatrixXd::Identity(3, 3);
+  R(1, 1) = std::numeric_limits<double>::quiet_NaN();
+  const DecayEigenpair pair =
+      closest_eigenpair(operator_of(R), Eigen::Vector3d::Ones().normalized());
+  EXPECT_TRUE(std::isnan(pair.real));
+  EXPECT_FALSE(pair.converged);
+}
+
+}  // namespace
+}  // namespace azimuth
