@@ -43,11 +43,11 @@ constexpr double kHeight = 520;
 constexpr std::size_t kLongestName = 90;
 
 /// At most so many bytes of it, cut between characters.
-std::string shortened(const std::string& name) {
-  if (name.size() <= kLongestName) return name;
+std::string shortened(std::string_view name) {
+  if (name.size() <= kLongestName) return std::string(name);
   auto end = kLongestName;
   while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
-  return name.substr(0, end) + "…";
+  return std::string(name.substr(0, end)) + "…";
 }
 
 std::string summary(const Observation& o) {
@@ -64,25 +64,42 @@ std::string summary(const Observation& o) {
   return text;
 }
 
+constexpr pictures::Box kRoom = {84, 80, kWidth - 24, kHeight - 12};
+constexpr double kFirstHalf = 590;  // ends there
+constexpr double kSecondHalf = 690;
+
+pictures::Svg titled(const std::string& title, const std::string& below) {
+  pictures::Svg svg(kWidth, kHeight, title);
+  svg.text({24, 34}, title, "font-size=\"20\" font-weight=\"bold\" fill=\"#111\"");
+  svg.text({24, 57}, below, "font-size=\"13\" fill=\"#555\"");
+  return svg;
+}
+
 }  // namespace
 
 std::string draw_run(std::span<const Observation> observations) {
   using namespace pictures;
   const std::string run = observations.empty() ? "" : shortened(observations.back().run);
-  const std::string title = run.empty() ? "High-norm direction" : run;
-  Svg svg(kWidth, kHeight, title);
-  svg.text({24, 34}, title, "font-size=\"20\" font-weight=\"bold\" fill=\"#111\"");
-  if (observations.empty()) {
-    svg.text({24, 57}, "no observations", "font-size=\"13\" fill=\"#555\"");
-    return std::move(svg).finish();
-  }
-  svg.text({24, 57}, summary(observations.back()), "font-size=\"13\" fill=\"#555\"");
-  const Box room = {84, 80, kWidth - 24, kHeight - 12};
+  Svg svg = titled(run.empty() ? "High-norm direction" : run,
+                   observations.empty() ? "no observations" : summary(observations.back()));
+  if (observations.empty()) return std::move(svg).finish();
   if (has_angles_or_states(observations)) {
-    draw_norms(svg, {room.left, room.top, 590, room.bottom}, observations.back());
-    draw_angles(svg, {690, room.top, room.right, room.bottom}, observations);
+    draw_norms(svg, {kRoom.left, kRoom.top, kFirstHalf, kRoom.bottom}, observations.back());
+    draw_angles(svg, {kSecondHalf, kRoom.top, kRoom.right, kRoom.bottom}, observations);
   } else {
-    draw_norms(svg, room, observations.back());
+    draw_norms(svg, kRoom, observations.back());
+  }
+  return std::move(svg).finish();
+}
+
+std::string draw_model(const Observation& observation, std::string_view title) {
+  using namespace pictures;
+  Svg svg = titled(shortened(title), summary(observation));
+  if (has_singular_directions(observation)) {
+    draw_norms(svg, {kRoom.left, kRoom.top, kFirstHalf, kRoom.bottom}, observation);
+    draw_singular_angles(svg, {kSecondHalf, kRoom.top, kRoom.right, kRoom.bottom}, observation);
+  } else {
+    draw_norms(svg, kRoom, observation);
   }
   return std::move(svg).finish();
 }

@@ -146,20 +146,6 @@ void draw_marks(const Plot& plot, const Observation& o) {
   }
 }
 
-void draw_stages(Svg& svg, const Box& plot, const Scale& x, const Observation& o) {
-  for (std::size_t i = 0; i < o.stages.size(); ++i) {
-    const auto& stage = o.stages[i];
-    const bool primary = static_cast<std::int32_t>(i) == o.primary_stage;
-    const Box range = {std::max(plot.left, x.at(stage.first_block - 0.5)), plot.top,
-                       std::min(plot.right, x.at(stage.last_block + 0.5)), plot.bottom};
-    svg.box(range, with("class", "stage") + with("fill", primary ? "#dcebf5" : "#f1f1f1"));
-    std::string label = std::to_string(i + 1);
-    if (primary && range.width() > 100) label = "stage " + label + " (primary)";
-    svg.text({(range.left + range.right) / 2, plot.bottom - 8}, label,
-             "font-size=\"11.5\" text-anchor=\"middle\" fill=\"#555\"");
-  }
-}
-
 void draw_legend(Svg& svg, Point at, bool with_marks) {
   const auto entry = [&](double width, std::string_view words, auto draw) {
     draw(Point{at.x, at.y - 4});
@@ -192,6 +178,20 @@ void draw_legend(Svg& svg, Point at, bool with_marks) {
 }
 
 }  // namespace
+
+void draw_stages(Svg& svg, const Box& plot, const Scale& x, const Observation& o) {
+  for (std::size_t i = 0; i < o.stages.size(); ++i) {
+    const auto& stage = o.stages[i];
+    const bool primary = static_cast<std::int32_t>(i) == o.primary_stage;
+    const Box range = {std::max(plot.left, x.at(stage.first_block - 0.5)), plot.top,
+                       std::min(plot.right, x.at(stage.last_block + 0.5)), plot.bottom};
+    svg.box(range, with("class", "stage") + with("fill", primary ? "#dcebf5" : "#f1f1f1"));
+    std::string label = std::to_string(i + 1);
+    if (primary && range.width() > 100) label = "stage " + label + " (primary)";
+    svg.text({(range.left + range.right) / 2, plot.bottom - 8}, label,
+             "font-size=\"11.5\" text-anchor=\"middle\" fill=\"#555\"");
+  }
+}
 
 void draw_norms(Svg& svg, const Box& room, const Observation& o) {
   std::vector<BlockNorms> norms;

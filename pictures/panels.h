@@ -37,6 +37,15 @@ void draw_axes(Svg& svg, const Box& plot, const Axes& axes, const Scale& x, cons
 /// Norms by block, in `room`.
 void draw_norms(Svg& svg, const Box& room, const Observation& observation);
 
+/// Shades the blocks of each stage and numbers them.
+void draw_stages(Svg& svg, const Box& plot, const Scale& x, const Observation& observation);
+
+bool has_singular_directions(const Observation& observation);
+
+/// By block, how far the leading singular vector of its linear approximation lies from the
+/// direction that the hidden states really have, in `room`.
+void draw_singular_angles(Svg& svg, const Box& room, const Observation& observation);
+
 bool has_angles_or_states(std::span<const Observation> observations);
 
 /// Angles and states by step, in `room`.

@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "azimuth/observation.h"
 
@@ -18,5 +19,11 @@ namespace azimuth {
 /// left out. Names may hold anything: they are escaped. Thread-safe; throws nothing but
 /// std::bad_alloc.
 std::string draw_run(std::span<const Observation> observations);
+
+/// A picture of one model, of the same kind: its norms by block, and beside them the angle of each
+/// block's singular direction to the direction that hidden states really have there (the paper's
+/// two figures). Where no singular direction was computed, the norms have all the room. `title` is
+/// what the model is called.
+std::string draw_model(const Observation& observation, std::string_view title);
 
 }  // namespace azimuth

@@ -1,0 +1,40 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string_view>
+
+#include "inspect.h"
+
+namespace {
+
+// What the program exits with, as its documentation promises.
+constexpr int kUsage = 2;
+constexpr int kBadInput = 3;
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures the high-norm direction of language models.", "azimuth");
+  app.set_version_flag("--version", "azimuth " AZIMUTH_VERSION);
+  app.require_subcommand(1);
+  app.footer("Example:\n  azimuth inspect ./SmolLM2-135M-Instruct --plot norms.svg");
+  azimuth::cli::add_inspect(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_name() == "RequiredError" && argc > 1) {
+      std::fprintf(stderr, "azimuth: '%s' is no call of azimuth; azimuth --help lists them\n",
+                   argv[1]);
+      return kUsage;
+    }
+    const int code = app.exit(error);
+    return code == 0 ? 0 : kUsage;
+  } catch (const std::exception& error) {
+    // Errors of the core say so themselves, those of files begin with the file.
+    const std::string_view what = error.what();
+    const bool has_name = what.starts_with("azimuth: ");
+    std::fprintf(stderr, "%s%s\n", has_name ? "" : "azimuth: ", error.what());
+    return kBadInput;
+  }
+  return 0;
+}
