@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <Eigen/SVD>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,8 @@
 #include "azimuth/analysis.h"
 #include "azimuth/angle.h"
 #include "azimuth/hugging_face_folder.h"
+#include "azimuth/spectral.h"
+#include "support/dense_block.h"
 
 namespace azimuth {
 namespace {
@@ -107,6 +110,37 @@ TEST_P(EveryArchitecture, NormsAreThoseOfTransformers) {
   EXPECT_LE(difference(p.initial, expected_.at("norms")), tolerance("float32_difference"));
   EXPECT_LE(difference(p.zero_attention, expected_.at("zero_attention_norms")),
             tolerance("zero_attention_float32_difference"));
+}
+
+// The dense matrices are formed and decomposed here, in float64, from the same weights.
+TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
+  const ModelWeights weights = load_hugging_face(kData / GetParam());
+  Workers workers;
+  AnalysisOptions options;
+  options.token_ids = ids_;
+  AnalysisTrail trail;
+  Observation o = analyse(weights, options, workers, &trail);
+  add_spectral(weights, trail, o, workers);
+  for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
+    const SingularDirection& found = o.blocks[b + 1].singular;
+    if (weights.architecture().experts > 0) {
+      EXPECT_TRUE(std::isnan(found.sigma[0])) << "the approximation does not apply";
+      continue;
+    }
+    const testing::DenseBlock dense(weights, weights.blocks()[b]);
+    const Eigen::JacobiSVD<Eigen::MatrixXd> svd(dense.L, Eigen::ComputeThinU);
+    for (std::size_t i = 0; i < 2; ++i) {
+      const double sigma = svd.singularValues()[static_cast<Eigen::Index>(i)];
+      EXPECT_NEAR(found.sigma[i], sigma, 1e-5 * sigma) << "block " << b + 1;
+    }
+    const int stage = o.blocks[b + 1].stage;
+    if (stage < 0) continue;
+    const Eigen::VectorXf direction = Eigen::Map<const Eigen::VectorXf>(
+        o.stages[static_cast<std::size_t>(stage)].direction.data(), dense.L.rows());
+    const Eigen::VectorXd u = direction.cast<double>().normalized();
+    const double rayleigh = u.dot(dense.L * u) - 1;
+    EXPECT_NEAR(o.blocks[b + 1].rayleigh, rayleigh, 1e-5 * (1 + std::abs(rayleigh)));
+  }
 }
 
 // The comparison must see when a part of the table is wrong: here the part is broken, tensor by
