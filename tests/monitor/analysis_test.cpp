@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 #include "azimuth/angle.h"
 #include "support/tiny_llama.h"
@@ -126,6 +129,36 @@ TEST(Analysis, FindsNothingWhereNothingIs) {
   EXPECT_TRUE(o.direction.empty());
   EXPECT_TRUE(o.stages.empty());
   EXPECT_FALSE(o.provisional);
+}
+
+TEST(Analysis, VocabularyPassFindsEveryTokenThatTheProbeWould) {
+  TinyLlama model;
+  Workers workers(2);
+  const ModelWeights weights = model.weights();
+  AnalysisOptions options = probe_of();
+  options.token_ids.resize(TinyLlama::vocab);
+  std::iota(options.token_ids.begin(), options.token_ids.end(), 0);
+  AnalysisTrail trail;
+  const Observation o = analyse(weights, options, workers, &trail);
+  constexpr double threshold = 1.3;
+  std::vector<std::pair<double, std::int64_t>> expected;
+  for (Eigen::Index id = 0; id < TinyLlama::vocab; ++id) {
+    double ratio = 0;
+    for (std::size_t l = 1; l < o.blocks.size(); ++l) {
+      ratio =
+          std::max(ratio, trail.states.zero_attention_norms[l][id] / o.blocks[l].reference_norm);
+    }
+    if (ratio >= threshold) expected.emplace_back(-ratio, id);
+  }
+  std::ranges::sort(expected);
+  ASSERT_GT(expected.size(), 2u);
+  ASSERT_LT(expected.size(), static_cast<std::size_t>(TinyLlama::vocab));
+  const VocabularyPass found = vocabulary_pass(weights, o, threshold, workers);
+  ASSERT_EQ(found.ratio.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(found.exploding_token_ids[i], expected[i].second);
+    EXPECT_NEAR(found.ratio[i], -expected[i].first, 1e-5);
+  }
 }
 
 TEST(Analysis, KeepsAHighNormTokenDownTo80PercentOfTheThreshold) {
