@@ -332,8 +332,11 @@ bool MonitorState::take_snapshot(StepInfo info, bool first, bool last) {
 // ---- the analysis thread
 
 void MonitorState::analyse_snapshots() {
-  lower_thread_priority();
-  Workers workers(options_.analysis_threads);
+  // Who asks for a rhythm wants it kept; otherwise training comes first, however long it takes.
+  const bool automatic = options_.snapshot_interval.kind == SnapshotInterval::Kind::automatic;
+  const Priority priority = automatic ? Priority::idle : Priority::low;
+  lower_thread_priority(priority);
+  Workers workers(options_.analysis_threads, priority);
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [&] { return stop_ || pending_; });

@@ -21,20 +21,17 @@ double thread_cpu_seconds() {
 
 }  // namespace
 
-void lower_thread_priority() {
-  // A thread that is merely nice still takes slices of a core, and a training step waits at the
-  // next barrier for the one of its threads that lost the slice: it loses more than the analysis
-  // uses. An idle thread takes what is left.
+void lower_thread_priority(Priority priority) {
   const sched_param none{};
-  if (sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;
+  if (priority == Priority::idle && sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;
   // On Linux, priorities belong to threads, not to the process.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 19);
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 10);
 }
 
-Workers::Workers(int threads) {
+Workers::Workers(int threads, Priority priority) {
   if (threads < 1) throw std::invalid_argument("azimuth: at least one analysis thread is needed");
   try {
-    for (int i = 1; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    for (int i = 1; i < threads; ++i) threads_.emplace_back([this, priority] { work(priority); });
   } catch (const std::system_error&) {
     // No more threads are to be had: those that there are do the work.
   }
@@ -93,8 +90,8 @@ void Workers::run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds)
   }
 }
 
-void Workers::work() {
-  lower_thread_priority();
+void Workers::work(Priority priority) {
+  lower_thread_priority(priority);
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stop_ || next_ < count_; });

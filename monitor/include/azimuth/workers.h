@@ -10,13 +10,18 @@
 
 namespace azimuth {
 
+/// How a thread stands back behind training. `low`: it is nice, and still gets its slices of a
+/// core; where the threads of a training step wait for each other, all of them lose each slice.
+/// `idle`: it only gets time that no other thread wants (SCHED_IDLE), and may take long.
+enum class Priority { low, idle };
+
 /// Azimuth's own threads: nothing of the analysis ever enters the process's BLAS or OpenMP pool,
 /// where it would stand in the way of training. They run at low priority. One caller at a time.
 class Workers {
  public:
   /// The calling thread works too: `threads - 1` are started, or as many as the system allows.
   /// Throws std::invalid_argument below 1.
-  explicit Workers(int threads = 1);
+  explicit Workers(int threads = 1, Priority priority = Priority::low);
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -31,7 +36,7 @@ class Workers {
   double cpu_seconds() const;
 
  private:
-  void work();
+  void work(Priority priority);
   void run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds);
 
   mutable std::mutex mutex_;
@@ -47,8 +52,7 @@ class Workers {
   std::vector<std::thread> threads_;
 };
 
-/// Leaves the calling thread only the time that no other thread wants (SCHED_IDLE), for good; where
-/// the system does not allow that, the lowest priority.
-void lower_thread_priority();
+/// Lowers the calling thread's priority for good, as far as the system allows.
+void lower_thread_priority(Priority priority);
 
 }  // namespace azimuth
