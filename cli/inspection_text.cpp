@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
 #include <vector>
 
+#include "azimuth/largest_coordinates.h"
 #include "azimuth/median.h"
 
 namespace azimuth::cli {
@@ -44,18 +44,10 @@ std::string ids(const std::vector<std::int64_t>& list) {
   return out;
 }
 
-std::string largest_coordinates(const std::vector<float>& direction) {
-  std::vector<std::size_t> order(direction.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const std::size_t count = std::min<std::size_t>(order.size(), 5);
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-                    [&](std::size_t a, std::size_t b) {
-                      return std::abs(direction[a]) > std::abs(direction[b]);
-                    });
+std::string coordinates(const std::vector<float>& direction) {
   std::string out;
-  for (std::size_t i = 0; i < count; ++i) {
-    out += text("%s%zu: %+.3f", i == 0 ? "" : "   ", order[i],
-                static_cast<double>(direction[order[i]]));
+  for (const std::size_t i : largest_coordinates(direction, 5)) {
+    out += text("%s%zu: %+.3f", out.empty() ? "" : "   ", i, static_cast<double>(direction[i]));
   }
   return out;
 }
@@ -93,7 +85,7 @@ std::string about_direction(const Observation& o) {
                "No token is high-norm yet (largest ratio %.3g). Provisional direction:\n"
                "  coordinates   ",
                peak_ratio(o)) +
-           largest_coordinates(o.direction) + "\n";
+           coordinates(o.direction) + "\n";
   }
   std::string out;
   for (std::size_t s = 0; s < o.stages.size(); ++s) {
@@ -102,7 +94,7 @@ std::string about_direction(const Observation& o) {
     out += text("Stage %zu%s: blocks %d to %d, norms up to %.4g times the reference\n", s + 1,
                 primary ? " (primary: its direction is the signature)" : "", stage.first_block,
                 stage.last_block, stage.peak_ratio);
-    out += "  coordinates   " + largest_coordinates(stage.direction) + "\n";
+    out += "  coordinates   " + coordinates(stage.direction) + "\n";
     out += text(
         "  one line holds %.4g%%; spread over %.3g coordinates; tokens lie %.2g° (median) "
         "to %.2g° (most) from it\n",

@@ -7,12 +7,13 @@
 #include <cstdio>
 #include <utility>
 
+#include "azimuth/progress_text.h"
+
 namespace azimuth::cli {
 namespace {
 
 constexpr double kFirstDrawn = 0.3;  // seconds
 constexpr double kRedrawn = 0.1;
-constexpr std::int64_t kWidth = 30;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -36,10 +37,7 @@ void ProgressBar::advance() {
   const double time = now();
   if (time - started_ < kFirstDrawn || time - drawn_at_ < kRedrawn) return;
   drawn_at_ = time;
-  std::string bar;
-  for (std::int64_t i = 0; i < kWidth; ++i) bar += i < kWidth * done_ / total_ ? "█" : "░";
-  std::fprintf(stderr, "\r\x1b[K[%s] %lld%%  %s", bar.c_str(),
-               static_cast<long long>(100 * done_ / total_), what_.c_str());
+  std::fprintf(stderr, "\r\x1b[K%s  %s", progress_text(done_, total_).c_str(), what_.c_str());
   std::fflush(stderr);
 }
 

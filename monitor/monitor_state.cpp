@@ -405,9 +405,10 @@ std::shared_ptr<const Record> MonitorState::analyse_snapshot(const Snapshot& sna
   o.time = snapshot.time;
   o.loss = snapshot.info.loss;
   if (spectral_schedule_.due(snapshot.first)) {
-    add_spectral_figures(snapshot.weights, trail, o, workers, options.cancelled);
+    add_spectral(snapshot.weights, trail, o, workers, &spectral_start_, options.cancelled);
+    spectral_blocks_ = o.blocks;
   } else if (trail.states.finite()) {
-    repeat_spectral_figures(o);
+    repeat_spectral(spectral_blocks_, o);
   }
   spectral_schedule_.account(snapshot.first, pass_cpu, cpu_seconds() - cpu_before - pass_cpu);
   if (snapshot.first || snapshot.last) o.model.weights_digest = snapshot.weights.digest();
@@ -441,24 +442,6 @@ void MonitorState::go_on_from_history(std::int64_t step) {
     }
   });
   if (failure) log(LogLevel::warning, "the tracker begins anew: " + *failure);
-}
-
-void MonitorState::add_spectral_figures(const ModelWeights& weights, const AnalysisTrail& trail,
-                                        Observation& o, Workers& workers,
-                                        const CancelCheck& cancelled) {
-  add_spectral(weights, trail, o, workers, &spectral_start_, cancelled);
-  spectral_blocks_ = o.blocks;
-}
-
-// The figures of an earlier snapshot; `singular.step` says which.
-void MonitorState::repeat_spectral_figures(Observation& o) const {
-  if (spectral_blocks_.size() != o.blocks.size()) return;
-  for (std::size_t l = 0; l < o.blocks.size(); ++l) {
-    o.blocks[l].singular = spectral_blocks_[l].singular;
-    o.blocks[l].ffn = spectral_blocks_[l].ffn;
-    o.blocks[l].rayleigh = spectral_blocks_[l].rayleigh;
-    o.blocks[l].eigen = spectral_blocks_[l].eigen;
-  }
 }
 
 void MonitorState::measure_noise_floor(const Snapshot& snapshot, const Observation& observation,

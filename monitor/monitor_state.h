@@ -76,10 +76,6 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   void analyse_snapshots();
   std::shared_ptr<const Record> analyse_snapshot(const Snapshot& snapshot, Workers& workers);
   void go_on_from_history(std::int64_t step);
-  void add_spectral_figures(const ModelWeights& weights, const AnalysisTrail& trail,
-                            Observation& observation, Workers& workers,
-                            const CancelCheck& cancelled);
-  void repeat_spectral_figures(Observation& observation) const;
   void measure_noise_floor(const Snapshot& snapshot, const Observation& observation,
                            const AnalysisOptions& options, Workers& workers);
   void account(const Snapshot& snapshot, double pass_cpu, double cpu, double wall,

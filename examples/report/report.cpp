@@ -6,11 +6,11 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
-#include <numeric>
 #include <stdexcept>
 #include <utility>
 
 #include "azimuth/history_reader.h"
+#include "azimuth/largest_coordinates.h"
 #include "azimuth/pictures.h"
 
 namespace azimuth::examples {
@@ -26,17 +26,10 @@ namespace {
   return buffer;
 }
 
-std::string largest_coordinates(std::span<const float> direction) {
-  std::vector<std::size_t> order(direction.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto count = static_cast<std::ptrdiff_t>(std::min<std::size_t>(3, order.size()));
-  std::partial_sort(order.begin(), order.begin() + count, order.end(),
-                    [&](std::size_t a, std::size_t b) {
-                      return std::abs(direction[a]) > std::abs(direction[b]);
-                    });
+std::string coordinates_in_words(std::span<const float> direction) {
   std::string list;
-  for (std::ptrdiff_t i = 0; i < count; ++i) {
-    list += text("%s%zu (%.2f)", i == 0 ? "" : ", ", order[i], direction[order[i]]);
+  for (const std::size_t i : azimuth::largest_coordinates(direction, 3)) {
+    list += text("%s%zu (%.2f)", list.empty() ? "" : ", ", i, direction[i]);
   }
   return list;
 }
@@ -45,7 +38,7 @@ std::string direction_in_words(const Observation& newest) {
   if (newest.direction.empty()) return "There is no high-norm direction.\n";
   std::string words = text("The %sdirection lies along coordinates %s of %zu.\n",
                            newest.provisional ? "provisional " : "",
-                           largest_coordinates(newest.direction).c_str(), newest.direction.size());
+                           coordinates_in_words(newest.direction).c_str(), newest.direction.size());
   words +=
       text("Hidden states along it are up to %.3g times as long as those of ordinary tokens.\n",
            azimuth::peak_ratio(newest));

@@ -5,11 +5,12 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "azimuth/progress_text.h"
+
 namespace azimuth::console {
 namespace {
 
 constexpr const char* kEraseLine = "\r\x1b[K";
-constexpr std::int64_t kBarWidth = 30;
 
 const char* colour_of(Tone tone) {
   switch (tone) {
@@ -61,12 +62,8 @@ void Screen::close() {
 std::string Screen::bar() const {
   if (!has_bar() || closed_) return {};
   const std::int64_t step = std::clamp<std::int64_t>(step_, 0, options_.total_steps);
-  const double part = static_cast<double>(step) / static_cast<double>(options_.total_steps);
-  const auto full = static_cast<std::int64_t>(part * kBarWidth);
-  std::string bar = "[";
-  for (std::int64_t i = 0; i < kBarWidth; ++i) bar += i < full ? "█" : "░";
-  return bar + "] " + std::to_string(static_cast<int>(100 * part)) + "%  step " +
-         std::to_string(step) + " of " + std::to_string(options_.total_steps);
+  return progress_text(step, options_.total_steps) + "  step " + std::to_string(step) + " of " +
+         std::to_string(options_.total_steps);
 }
 
 bool Screen::put(const std::string& text) {

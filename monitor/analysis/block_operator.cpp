@@ -1,13 +1,10 @@
 #include "analysis/block_operator.h"
 
+#include "analysis/multiply.h"
+#include "analysis/repeat_heads.h"
+
 namespace azimuth {
 namespace {
-
-Eigen::VectorXd multiply(const LinearMap& map, const Eigen::VectorXd& x, Workers& workers) {
-  Eigen::MatrixXd y(map.rows(), 1);
-  map.apply(x, y, workers);
-  return y;
-}
 
 Eigen::VectorXd multiply_transposed(const LinearMap& map, const Eigen::VectorXd& x,
                                     Workers& workers) {
@@ -39,15 +36,12 @@ Eigen::VectorXd BlockOperator::scale_transpose(const Norm& norm, Vector x) const
 }
 
 Eigen::VectorXd BlockOperator::attention_product(const Vector& x) const {
-  const Architecture& a = weights_.architecture();
-  const Eigen::Index size = weights_.head_size();
-  const Vector values = multiply(*block_.value, scale(block_.attention_norm, x), workers_);
-  Vector repeated(a.heads * size);
-  for (Eigen::Index head = 0; head < a.heads; ++head) {
-    repeated.segment(head * size, size) =
-        values.segment(head / (a.heads / a.kv_heads) * size, size);
-  }
-  return scale(block_.attention_output_norm, multiply(*block_.output, repeated, workers_));
+  const Eigen::MatrixXd values =
+      multiply<double>(*block_.value, {}, scale(block_.attention_norm, x), workers_);
+  const Eigen::MatrixXd repeated =
+      repeat_heads(weights_.architecture(), weights_.head_size(), values);
+  return scale(block_.attention_output_norm,
+               multiply<double>(*block_.output, {}, repeated, workers_));
 }
 
 Eigen::VectorXd BlockOperator::attention_transpose_product(const Vector& y) const {
@@ -67,9 +61,9 @@ Eigen::VectorXd BlockOperator::attention_transpose_product(const Vector& y) cons
 Eigen::VectorXd BlockOperator::ffn_product(const Vector& x) const {
   const FfnWeights& ffn = block_.ffn.front();
   const Vector z = scale(block_.ffn_norm, x);
-  Vector inner = fit_.up.cwiseProduct(multiply(*ffn.up, z, workers_));
-  if (ffn.gate) inner += fit_.gate.cwiseProduct(multiply(*ffn.gate, z, workers_));
-  return scale(block_.ffn_output_norm, multiply(*ffn.down, inner, workers_));
+  Vector inner = fit_.up.cwiseProduct(multiply<double>(*ffn.up, {}, z, workers_));
+  if (ffn.gate) inner += fit_.gate.cwiseProduct(multiply<double>(*ffn.gate, {}, z, workers_));
+  return scale(block_.ffn_output_norm, multiply<double>(*ffn.down, {}, inner, workers_));
 }
 
 Eigen::VectorXd BlockOperator::ffn_transpose_product(const Vector& y) const {

@@ -19,7 +19,7 @@ namespace azimuth {
 /// apply to a mixture of experts. Keeps references to what it is made from.
 class BlockOperator {
  public:
-  /// Fits the FFN, which costs a product with hidden_size columns.
+  /// Fits the FFN, which costs one reading of its inner matrices.
   BlockOperator(const ModelWeights& weights, const BlockWeights& block, Workers& workers);
   BlockOperator(const BlockOperator&) = delete;
   BlockOperator& operator=(const BlockOperator&) = delete;

@@ -3,6 +3,7 @@
 
 #include "analysis/feed_forward.h"
 #include "analysis/multiply.h"
+#include "analysis/repeat_heads.h"
 #include "azimuth/analysis.h"
 #include "model/normalise.h"
 
@@ -22,14 +23,8 @@ Matrix<Scalar> attention(const ModelWeights& weights, const BlockWeights& block,
     const auto clip = static_cast<Scalar>(a.qkv_clip);
     V = V.cwiseMax(-clip).cwiseMin(clip);
   }
-  if (a.heads == a.kv_heads) return multiply(*block.output, block.output_bias, V, workers);
-  const std::int64_t size = weights.head_size();
-  const std::int64_t repeats = a.heads / a.kv_heads;
-  Matrix<Scalar> repeated(a.heads * size, V.cols());
-  for (std::int64_t head = 0; head < a.heads; ++head) {
-    repeated.middleRows(head * size, size) = V.middleRows(head / repeats * size, size);
-  }
-  return multiply(*block.output, block.output_bias, repeated, workers);
+  return multiply(*block.output, block.output_bias, repeat_heads(a, weights.head_size(), V),
+                  workers);
 }
 
 }  // namespace

@@ -108,4 +108,14 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
   return cost;
 }
 
+void repeat_spectral(const std::vector<BlockObservation>& blocks, Observation& observation) {
+  if (blocks.size() != observation.blocks.size()) return;
+  for (std::size_t l = 0; l < blocks.size(); ++l) {
+    observation.blocks[l].singular = blocks[l].singular;
+    observation.blocks[l].ffn = blocks[l].ffn;
+    observation.blocks[l].rayleigh = blocks[l].rayleigh;
+    observation.blocks[l].eigen = blocks[l].eigen;
+  }
+}
+
 }  // namespace azimuth

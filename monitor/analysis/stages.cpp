@@ -15,14 +15,6 @@ namespace {
 constexpr double kExplosion = 2;  // least growth of an explosion block
 constexpr double kDecay = 0.7;    // largest growth of a decay block
 
-Eigen::MatrixXd columns_of(const Eigen::MatrixXd& states, const std::vector<std::int32_t>& tokens) {
-  Eigen::MatrixXd columns(states.rows(), static_cast<Eigen::Index>(tokens.size()));
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    columns.col(static_cast<Eigen::Index>(i)) = states.col(tokens[i]);
-  }
-  return columns;
-}
-
 double median_growth(const BlockStates& states, std::size_t block,
                      const std::vector<std::int32_t>& tokens) {
   std::vector<double> growth;
@@ -109,7 +101,7 @@ Stages find_stages(const BlockStates& states, const std::vector<BlockObservation
   found.block_concentrations.assign(states.size(), kNotApplicable);
   for (std::size_t l = 1; l < states.size(); ++l) {
     if (high[l].empty()) continue;
-    LeadingDirection leading = leading_direction(columns_of(states[l], high[l]));
+    LeadingDirection leading = leading_direction(states[l](Eigen::all, high[l]));
     found.block_directions[l] = std::move(leading.direction);
     found.block_concentrations[l] = leading.concentration;
   }

@@ -12,26 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "support/temporary_folder.h"
+
 namespace azimuth::testing {
 
 struct Ended {
   int code = -1;  ///< exit code; -1 if it was ended by a signal
   std::string out;
   std::string err;
-};
-
-/// A folder that is removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = std::filesystem::temp_directory_path() / "azimuth-cli-XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 inline std::string contents_of(const std::filesystem::path& file) {

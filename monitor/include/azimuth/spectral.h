@@ -52,4 +52,8 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
                           Observation& observation, Workers& workers,
                           SpectralStart* start = nullptr, const CancelCheck& cancelled = {});
 
+/// Gives `observation` the figures that `add_spectral` filled in for `blocks`, those of an earlier
+/// snapshot: `singular.step` says which. Does nothing for a model of another number of blocks.
+void repeat_spectral(const std::vector<BlockObservation>& blocks, Observation& observation);
+
 }  // namespace azimuth

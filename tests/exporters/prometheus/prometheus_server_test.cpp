@@ -12,26 +12,13 @@
 #include "exporters/prometheus/http_get.h"
 #include "exporters/prometheus/scraped_exporter.h"
 #include "support/sample_observation.h"
+#include "support/temporary_folder.h"
 
 namespace azimuth::testing {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = std::filesystem::temp_directory_path() / "azimuth-prometheus-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  std::filesystem::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// A Prometheus that scrapes one exporter every second.
 class PrometheusServer {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "integrations/checkpoints/gguf_writer.h"
+#include "support/temporary_folder.h"
 
 namespace azimuth::testing {
 
@@ -48,36 +49,6 @@ struct SafetensorsWriter {
     while ((8 + text.size()) % 8 != alignment % 8) text += ' ';
     return raw<std::uint64_t>(header_length.value_or(text.size())) + text + data + tail;
   }
-};
-
-/// A folder that is there as long as this object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() { std::filesystem::create_directories(path_); }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  /// Returns the path of the file.
-  std::filesystem::path write(std::string_view name, std::string_view bytes) const {
-    const std::filesystem::path file = path_ / name;
-    std::filesystem::remove(file);  // a mapping of what was there before stays as it was
-    std::ofstream stream(file, std::ios::binary);
-    stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    EXPECT_TRUE(stream.flush()) << file;
-    return file;
-  }
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  static std::filesystem::path unique_path() {
-    static int count = 0;
-    return std::filesystem::path(::testing::TempDir()) /
-           ("azimuth_" + std::to_string(::getpid()) + "_folder_" + std::to_string(++count));
-  }
-
-  std::filesystem::path path_ = unique_path();
 };
 
 inline std::string f32_data(const std::vector<float>& numbers) {
