@@ -118,11 +118,15 @@ std::string load(const std::filesystem::path& file) {
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw_errno("open");
-  // One byte more than a file may have, so that size is judged by what was read.
-  std::string bytes(kHeaderBytes + kMaxPayloadBytes + 1, '\0');
-  stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  // In pieces, so that memory follows what the file really holds, and size is judged by what was
+  // read: one piece more than a file may have is enough to refuse it.
+  std::string bytes;
+  std::array<char, 65'536> piece;
+  while (stream && bytes.size() <= kHeaderBytes + kMaxPayloadBytes) {
+    stream.read(piece.data(), piece.size());
+    bytes.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
+  }
   if (stream.bad()) throw_errno("read");
-  bytes.resize(static_cast<std::size_t>(stream.gcount()));
   if (bytes.size() > kHeaderBytes + kMaxPayloadBytes)
     throw std::runtime_error("length: larger than a signature can be");
   return bytes;
