@@ -1,16 +1,102 @@
 #include "checkpoint.h"
 
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <optional>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
+#include "azimuth/file_error.h"
 #include "azimuth/gguf_model.h"
+#include "azimuth/history_reader.h"
 #include "azimuth/hugging_face_folder.h"
+#include "azimuth/signature_file.h"
 
 namespace azimuth::cli {
+namespace {
 
-ModelWeights open_checkpoint(const std::filesystem::path& path) {
+bool is_gguf(const std::filesystem::path& file) {
+  std::array<char, 4> start = {};
+  std::ifstream(file, std::ios::binary).read(start.data(), start.size());
+  return std::string_view(start.data(), start.size()) == "GGUF";
+}
+
+ModelWeights open_weights(const std::filesystem::path& path, [[maybe_unused]] const CheckpointOptions& options) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return load_hugging_face(path);
-  return load_gguf(path);
+  if (is_gguf(path) || !std::filesystem::exists(path, error)) return load_gguf(path);
+  throw FileError(path, "open", "is no GGUF and no signature file; any other needs --config FILE");
+}
+
+/// STORE@STEP or STORE@RUN@STEP, where there is such a STORE.
+struct StepOfHistory {
+  std::filesystem::path store;
+  std::string run;  ///< empty: the only one
+  std::int64_t step = 0;
+};
+
+std::optional<StepOfHistory> parse_step_of_history(const std::string& name) {
+  const std::size_t last = name.rfind('@');
+  if (last == std::string::npos) return std::nullopt;
+  StepOfHistory parsed;
+  const char* const end = name.data() + name.size();
+  const auto [stop, problem] = std::from_chars(name.data() + last + 1, end, parsed.step);
+  if (problem != std::errc() || stop != end) return std::nullopt;
+  std::error_code error;
+  for (std::size_t at = name.find('@'); at != std::string::npos; at = name.find('@', at + 1)) {
+    parsed.store = name.substr(0, at);
+    if (!std::filesystem::is_regular_file(parsed.store, error)) continue;
+    if (at < last) parsed.run = name.substr(at + 1, last - at - 1);
+    return parsed;
+  }
+  throw FileError(name.substr(0, last), "open", "no such file");
+}
+
+std::string only_run(HistoryReader& history, const std::filesystem::path& store) {
+  const std::vector<HistoryReader::Run> runs = history.runs();
+  if (runs.size() == 1) return runs.front().run;
+  if (runs.empty()) throw FileError(store, "runs", "there is none");
+  std::string names;
+  for (const HistoryReader::Run& run : runs) names += (names.empty() ? "" : ", ") + run.run;
+  throw FileError(store, "runs", "there are several, name one as STORE@RUN@STEP: " + names);
+}
+
+Signature open_history(StepOfHistory at) {
+  HistoryReader history(at.store);
+  if (at.run.empty()) at.run = only_run(history, at.store);
+  auto signature = history.signature_at_step(at.run, at.step);
+  if (!signature) {
+    throw FileError(at.store, "run " + at.run,
+                    "there is no snapshot of step " + std::to_string(at.step));
+  }
+  return *std::move(signature);
+}
+
+}  // namespace
+
+void add_checkpoint_options(CLI::App& call, CheckpointOptions& options) {
+  call.add_option("--config", options.config,
+                  "config.json of a single .safetensors or PyTorch file");
+}
+
+Checkpoint open_checkpoint(const std::string& name, const CheckpointOptions& options) {
+  std::error_code error;
+  if (!std::filesystem::exists(name, error)) {
+    if (auto step = parse_step_of_history(name)) return open_history(*std::move(step));
+  }
+  if (is_signature_file(name)) return read_signature(name);
+  return open_weights(name, options);
+}
+
+void require_weights_for(const std::string& name, const std::string& option, bool given) {
+  if (given) throw CLI::ValidationError(option, "needs weights, which " + name + " does not hold");
+}
+
+std::string short_name(const std::string& checkpoint) {
+  const std::filesystem::path whole = std::filesystem::absolute(checkpoint).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
 }
 
 }  // namespace azimuth::cli

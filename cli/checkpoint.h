@@ -1,13 +1,39 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
+#include <string>
+#include <variant>
 
 #include "azimuth/model_weights.h"
+#include "azimuth/observation.h"
 
 namespace azimuth::cli {
 
-/// The weights of a model that a person names: a Hugging Face folder, or a GGUF file. Mapped, not
-/// loaded. Throws FileError.
-ModelWeights open_checkpoint(const std::filesystem::path& path);
+/// What CKPT means, for help texts.
+inline constexpr const char* kCheckpointHelp =
+    "Hugging Face folder, GGUF file, .safetensors, .bin, .pt or .ckpt file with --config, "
+    "signature "
+    "file, or history STORE@STEP (STORE@RUN@STEP where it holds several runs)";
+
+/// The options that go with CKPT.
+struct CheckpointOptions {
+  std::filesystem::path config;   ///< of a single file that does not hold its own
+  std::filesystem::path adapter;  ///< PEFT folder; empty: none
+};
+void add_checkpoint_options(CLI::App& call, CheckpointOptions& options);
+
+/// What a CKPT holds: a model's weights, mapped and not loaded, or what was made of them earlier.
+using Checkpoint = std::variant<ModelWeights, Signature>;
+
+/// Throws FileError or std::runtime_error, "FILE: what: why".
+Checkpoint open_checkpoint(const std::string& name, const CheckpointOptions& options);
+
+/// Throws CLI::ValidationError if an option was given that needs weights, which `name` does not
+/// hold.
+void require_weights_for(const std::string& name, const std::string& option, bool given);
+
+/// What a model is called in a picture or a table: the last part of its path.
+std::string short_name(const std::string& checkpoint);
 
 }  // namespace azimuth::cli

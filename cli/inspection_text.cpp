@@ -3,22 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <vector>
 
-#include "azimuth/largest_coordinates.h"
 #include "azimuth/median.h"
+#include "format_text.h"
 
 namespace azimuth::cli {
 namespace {
-
-template <class... Arguments>
-std::string text(const char* format, Arguments... arguments) {
-  std::string out(256, '\0');
-  const int size = std::snprintf(out.data(), out.size(), format, arguments...);
-  out.resize(std::min(static_cast<std::size_t>(std::max(size, 0)), out.size() - 1));
-  return out;
-}
 
 // Numbers keep their first four digits, and never an exponent where people expect none.
 std::string number(double value) {
@@ -30,10 +21,6 @@ std::string number(double value) {
   return text(size >= 10 ? "%.2f" : "%.3f", value);
 }
 
-std::string right(const std::string& cell, std::size_t width) {
-  return cell.size() < width ? std::string(width - cell.size(), ' ') + cell : cell;
-}
-
 std::string ids(const std::vector<std::int64_t>& list) {
   constexpr std::size_t kShown = 16;
   std::string out;
@@ -41,14 +28,6 @@ std::string ids(const std::vector<std::int64_t>& list) {
     out += (i == 0 ? "" : ", ") + std::to_string(list[i]);
   }
   if (list.size() > kShown) out += ", … (" + std::to_string(list.size()) + ")";
-  return out;
-}
-
-std::string coordinates(const std::vector<float>& direction) {
-  std::string out;
-  for (const std::size_t i : largest_coordinates(direction, 5)) {
-    out += text("%s%zu: %+.3f", out.empty() ? "" : "   ", i, static_cast<double>(direction[i]));
-  }
   return out;
 }
 
@@ -85,7 +64,7 @@ std::string about_direction(const Observation& o) {
                "No token is high-norm yet (largest ratio %.3g). Provisional direction:\n"
                "  coordinates   ",
                peak_ratio(o)) +
-           coordinates(o.direction) + "\n";
+           coordinates_text(o.direction) + "\n";
   }
   std::string out;
   for (std::size_t s = 0; s < o.stages.size(); ++s) {
@@ -94,7 +73,7 @@ std::string about_direction(const Observation& o) {
     out += text("Stage %zu%s: blocks %d to %d, norms up to %.4g times the reference\n", s + 1,
                 primary ? " (primary: its direction is the signature)" : "", stage.first_block,
                 stage.last_block, stage.peak_ratio);
-    out += "  coordinates   " + coordinates(stage.direction) + "\n";
+    out += "  coordinates   " + coordinates_text(stage.direction) + "\n";
     out += text(
         "  one line holds %.4g%%; spread over %.3g coordinates; tokens lie %.2g° (median) "
         "to %.2g° (most) from it\n",
@@ -144,12 +123,6 @@ constexpr std::array kColumns = {
     Column{"eigenvalue", 12, [](const BlockObservation& b) { return b.eigen.real; }},
 };
 
-std::size_t columns_of(const char* title) {  // UTF-8: continuation bytes take no room
-  std::size_t count = 0;
-  for (const char* c = title; *c != 0; ++c) count += (*c & 0xC0) != 0x80 ? 1 : 0;
-  return count;
-}
-
 std::string mark_of(const Observation& o, std::int32_t block) {
   std::string marks;
   for (const StageObservation& stage : o.stages) {
@@ -165,8 +138,7 @@ std::string mark_of(const Observation& o, std::int32_t block) {
 std::string table(const Observation& o, bool colours) {
   std::string out = "\nblock";
   for (const Column& column : kColumns) {
-    out += std::string(column.width - std::min(column.width, columns_of(column.title)), ' ') +
-           column.title;
+    out += right(column.title, column.width);
   }
   out += "\n";
   for (const BlockObservation& block : o.blocks) {

@@ -3,7 +3,9 @@
 #include <exception>
 #include <string_view>
 
+#include "compare.h"
 #include "inspect.h"
+#include "signature.h"
 
 namespace {
 
@@ -19,6 +21,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("Example:\n  azimuth inspect ./SmolLM2-135M-Instruct --plot norms.svg");
   azimuth::cli::add_inspect(app);
+  azimuth::cli::add_signature(app);
+  azimuth::cli::add_compare(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -189,6 +189,12 @@ Signature read_signature(const std::filesystem::path& file) {
   return naming(file, [&] { return decode(load(file)); });
 }
 
+bool is_signature_file(const std::filesystem::path& file) noexcept {
+  std::array<char, kMagic.size()> start = {};
+  std::ifstream(file, std::ios::binary).read(start.data(), start.size());
+  return std::string_view(start.data(), start.size()) == kMagic;
+}
+
 void write_signature(const std::filesystem::path& file, Signature signature) {
   naming(file, [&] {
     const std::string bytes = encode(signature);

@@ -221,6 +221,15 @@ v1::Observation to_proto(const Observation& in) {
   return out;
 }
 
+v1::Comparison to_proto(const Comparison& in) {
+  v1::Comparison out;
+  out.mutable_names()->Add(in.names.begin(), in.names.end());
+  set_numbers(in.degrees, *out.mutable_degrees());
+  set_numbers(in.noise_floor_degrees, *out.mutable_noise_floor_degrees());
+  set_numbers(in.p_values, *out.mutable_p_values());
+  return out;
+}
+
 v1::Signature to_proto(const Signature& in) {
   v1::Signature out;
   out.set_schema_version(in.schema_version);

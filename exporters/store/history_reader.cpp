@@ -1,5 +1,6 @@
 #include "azimuth/history_reader.h"
 
+#include "azimuth/analysis.h"
 #include "schema.h"
 #include "stored_message.h"
 
@@ -40,13 +41,28 @@ void HistoryReader::for_each(std::string_view run,
   while (rows.step()) use(from_stored<v1::Observation>(*database_, rows.blob(0)));
 }
 
+namespace {
+
+constexpr const char* kAtStep = R"sql(
+    SELECT observation, tracker FROM observations WHERE run = ? AND step = ?
+    ORDER BY attempt DESC, sequence DESC LIMIT 1)sql";
+
+}  // namespace
+
 std::optional<Observation> HistoryReader::at_step(std::string_view run, std::int64_t step) {
-  Statement rows(*database_, "cannot read", R"sql(
-    SELECT observation FROM observations WHERE run = ? AND step = ?
-    ORDER BY attempt DESC, sequence DESC LIMIT 1)sql");
+  Statement rows(*database_, "cannot read", kAtStep);
   rows.text(1, run).integer(2, step);
   if (!rows.step()) return std::nullopt;
   return from_stored<v1::Observation>(*database_, rows.blob(0));
+}
+
+std::optional<Signature> HistoryReader::signature_at_step(std::string_view run, std::int64_t step) {
+  Statement rows(*database_, "cannot read", kAtStep);
+  rows.text(1, run).integer(2, step);
+  if (!rows.step()) return std::nullopt;
+  const auto tracker = from_stored<v1::TrackerState>(*database_, rows.blob(1));
+  return signature_of(from_stored<v1::Observation>(*database_, rows.blob(0)),
+                      tracker.noise_floor_degrees);
 }
 
 }  // namespace azimuth

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "azimuth/comparison.h"
 #include "azimuth/observation.h"
 
 namespace azimuth {
@@ -25,5 +26,9 @@ std::string draw_run(std::span<const Observation> observations);
 /// two figures). Where no singular direction was computed, the norms have all the room. `title` is
 /// what the model is called.
 std::string draw_model(const Observation& observation, std::string_view title);
+
+/// A heat map of the angles between models (the paper's figure), dark where they share a direction,
+/// with p-values where there is room.
+std::string draw_comparison(const Comparison& comparison);
 
 }  // namespace azimuth

@@ -2,8 +2,10 @@
 
 #include <string>
 
+#include "azimuth/comparison.h"
 #include "azimuth/observation.h"
 #include "azimuth/tracker_state.h"
+#include "azimuth/v1/comparison.pb.h"
 #include "azimuth/v1/observation.pb.h"
 #include "azimuth/v1/signature.pb.h"
 #include "azimuth/v1/state.pb.h"
@@ -23,6 +25,7 @@ namespace azimuth {
 v1::Observation to_proto(const Observation& observation);
 v1::Signature to_proto(const Signature& signature);
 v1::TrackerState to_proto(const TrackerState& state);
+v1::Comparison to_proto(const Comparison& comparison);
 
 /// A sub-message that is not set gives the struct's defaults: NaN where a number does not apply.
 /// Throws std::invalid_argument for a state or a reference norm that this version does not know,
@@ -38,5 +41,6 @@ TrackerState from_proto(const v1::TrackerState& message);
 std::string to_json(const google::protobuf::Message& message);
 std::string to_json(const Observation& observation);
 std::string to_json(const Signature& signature);
+std::string to_json(const Comparison& comparison);
 
 }  // namespace azimuth

@@ -14,7 +14,7 @@ namespace azimuth {
 ///     azimuth::write_signature("base.azsig", signature);
 ///     monitor.set_base(azimuth::read_signature("base.azsig"));
 ///
-/// Any number of threads may call these. Both throw std::runtime_error and nothing else but
+/// Any number of threads may call these. Reading and writing throw std::runtime_error and nothing else but
 /// std::bad_alloc; what() is one line, "FILE: what: why".
 
 /// A file is taken for hostile: nothing larger than 16 MiB is read, and what is returned is
@@ -22,6 +22,9 @@ namespace azimuth {
 /// of the primary stage (or provisional, without one), blocks and stages lie within the model, and
 /// there is one norm for each token.
 Signature read_signature(const std::filesystem::path& file);
+
+/// Whether a file begins as signature files do; false if it cannot be read. Throws nothing.
+bool is_signature_file(const std::filesystem::path& file) noexcept;
 
 /// Replaces `file` at once or not at all: readers see the old or the new one, never a part. Sets
 /// `digest`, whatever it was. A signature that `read_signature` would not accept is not written.

@@ -47,6 +47,9 @@ class HistoryReader {
   /// The newest observation of a step: of several attempts that of the last.
   std::optional<Observation> at_step(std::string_view run, std::int64_t step);
 
+  /// The signature that this observation amounts to, with the run's own noise floor.
+  std::optional<Signature> signature_at_step(std::string_view run, std::int64_t step);
+
  private:
   std::unique_ptr<Database> database_;
 };

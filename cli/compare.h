@@ -1,0 +1,10 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace azimuth::cli {
+
+/// Adds the call `azimuth compare`, which runs when the command line has been parsed.
+void add_compare(CLI::App& app);
+
+}  // namespace azimuth::cli

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace azimuth::cli {
+
+/// As printf writes it.
+template <class... Arguments>
+std::string text(const char* format, Arguments... arguments) {
+  std::string out(512, '\0');
+  const int size = std::snprintf(out.data(), out.size(), format, arguments...);
+  out.resize(std::min(static_cast<std::size_t>(std::max(size, 0)), out.size() - 1));
+  return out;
+}
+
+/// Columns that UTF-8 takes on a terminal, one a character.
+std::size_t columns_of(std::string_view text);
+
+/// Filled with spaces up to `width` columns.
+std::string right(const std::string& cell, std::size_t width);
+std::string left(const std::string& cell, std::size_t width);
+
+/// The largest coordinates of a direction: index from 0 and value.
+std::string coordinates_text(const std::vector<float>& direction);
+
+}  // namespace azimuth::cli

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "azimuth/model_weights.h"
+#include "azimuth/observation.h"
+
+namespace azimuth::cli {
+
+struct MeasureOptions {
+  std::vector<std::int64_t> tokens = {};  ///< of the probe; empty: the default
+  bool spectral = true;
+  bool vocabulary = false;
+  bool noise_floor = false;
+};
+
+void add_tokens_option(CLI::App& call, MeasureOptions& options);
+
+struct Measured {
+  Observation observation;
+  double noise_floor_degrees = kNotApplicable;
+};
+
+/// One observation of a model's weights, with a bar on a terminal that says what is `doing`. Throws
+/// CLI::ValidationError for a token id that the vocabulary does not have.
+Measured measure(const ModelWeights& weights, const MeasureOptions& options,
+                 const std::string& doing);
+
+/// The same as a signature, noise floor included.
+Signature measure_signature(const ModelWeights& weights, MeasureOptions options,
+                            const std::string& doing);
+
+}  // namespace azimuth::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+
+namespace azimuth::cli {
+
+/// `--format text|json`; `what` is what the JSON is.
+void add_format_option(CLI::App& call, std::string& format, const std::string& what);
+
+/// Whether standard output is a terminal, and colours were not declined (https://no-color.org).
+bool colours_wanted();
+
+/// To standard output. Throw std::runtime_error where it cannot be written: a full disk must not
+/// look like success.
+void print(const std::string& text);
+void print_json(const std::string& json);  ///< and a line's end
+
+/// Throws FileError.
+void write_picture(const std::filesystem::path& file, const std::string& svg);
+
+}  // namespace azimuth::cli

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace azimuth::cli {
+
+/// Adds the call `azimuth signature`, which runs when the command line has been parsed.
+void add_signature(CLI::App& app);
+
+}  // namespace azimuth::cli

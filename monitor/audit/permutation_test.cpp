@@ -1,0 +1,60 @@
+#include <Eigen/Core>
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <utility>
+
+#include "azimuth/angle.h"
+#include "azimuth/comparison.h"
+
+namespace azimuth {
+namespace {
+
+/// Uniform in [0, bound): the same on every platform, unlike the standard's distributions. The bias
+/// of the multiplication is below bound / 2^32.
+std::size_t below(std::size_t bound, std::mt19937_64& random) {
+  return static_cast<std::size_t>((random() >> 32) * bound >> 32);
+}
+
+void shuffle(Eigen::VectorXd& v, std::mt19937_64& random) {
+  for (Eigen::Index i = v.size() - 1; i > 0; --i) {
+    const auto j = static_cast<Eigen::Index>(below(static_cast<std::size_t>(i) + 1, random));
+    std::swap(v[i], v[j]);
+  }
+}
+
+void flip_signs(Eigen::VectorXd& v, std::mt19937_64& random) {
+  for (Eigen::Index begin = 0; begin < v.size(); begin += 64) {
+    std::uint64_t coins = random();
+    const Eigen::Index end = std::min(v.size(), begin + 64);
+    for (Eigen::Index i = begin; i < end; ++i, coins >>= 1) {
+      if ((coins & 1) != 0) v[i] = -v[i];
+    }
+  }
+}
+
+Eigen::VectorXd to_double(std::span<const float> v) {
+  return Eigen::Map<const Eigen::VectorXf>(v.data(), static_cast<Eigen::Index>(v.size()))
+      .cast<double>();
+}
+
+}  // namespace
+
+double permutation_p_value(std::span<const float> u, std::span<const float> v) {
+  if (std::isnan(angle_degrees(u, v))) return kNotApplicable;
+  const Eigen::VectorXd fixed = to_double(u);
+  Eigen::VectorXd drawn = to_double(v);
+  // A draw that repeats `v` must count as one as close, whatever the order of its sum.
+  constexpr double kRounding = 1e-12;
+  const double cosine = std::abs(fixed.dot(drawn)) - kRounding * fixed.norm() * drawn.norm();
+  std::mt19937_64 random(1);
+  int as_close = 1;
+  for (int i = 0; i < kPermutations; ++i) {
+    shuffle(drawn, random);
+    flip_signs(drawn, random);
+    if (std::abs(fixed.dot(drawn)) >= cosine) ++as_close;
+  }
+  return as_close * p_value_resolution;
+}
+
+}  // namespace azimuth

@@ -1,0 +1,141 @@
+// `azimuth signature` and `azimuth compare` as a person calls them.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "azimuth/history_store.h"
+#include "azimuth/signature_file.h"
+#include "cli/run_program.h"
+#include "support/sample_observation.h"
+
+namespace azimuth::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string model(const std::string& name) { return AZIMUTH_TEST_DATA "/architectures/" + name; }
+
+class Compare : public ::testing::Test {
+ protected:
+  std::string file(const std::string& name) const { return folder_.path() / name; }
+
+  Ended write_signature_of(const std::string& checkpoint, const std::string& name,
+                           std::vector<std::string> further = {}) const {
+    std::vector<std::string> arguments = {"signature", checkpoint, "-o", file(name)};
+    arguments.insert(arguments.end(), further.begin(), further.end());
+    return run_program(arguments);
+  }
+
+  void store_runs(const std::vector<std::string>& runs) const {
+    HistoryStore store(file("run.azimuth"));
+    for (const std::string& run : runs) {
+      Record record{sample_observation(1), {}, nullptr};
+      record.observation.run = run;
+      record.observation.step = 40;
+      record.tracker.noise_floor_degrees = 0.25;
+      store.write(record);
+    }
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Compare, ASignatureComparesLikeTheModelItIsOf) {
+  const Ended signed_model = write_signature_of(model("llama"), "llama.azsig");
+  ASSERT_EQ(signed_model.code, 0) << signed_model.err;
+  const Signature written = read_signature(file("llama.azsig"));
+  EXPECT_THAT(signed_model.out, AllOf(HasSubstr(written.digest), HasSubstr("noise floor")));
+
+  const Ended ended = run_program({"compare", model("llama"), model("mistral"), file("llama.azsig"),
+                                   "--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json c = json::parse(ended.out);
+  EXPECT_EQ(c.at("names"), json({model("llama"), model("mistral"), file("llama.azsig")}));
+  for (const char* matrix : {"degrees", "noise_floor_degrees", "p_values"}) {
+    EXPECT_EQ(c.at(matrix).size(), 9u) << matrix;
+  }
+  EXPECT_LT(c.at("degrees").at(2).get<double>(), 1e-4);
+  EXPECT_GT(c.at("degrees").at(1).get<double>(), 20);
+  EXPECT_LE(c.at("p_values").at(2).get<double>(), 0.0002);
+  EXPECT_GT(c.at("p_values").at(1).get<double>(), 0.05);
+}
+
+TEST_F(Compare, TheSignatureIsTheWholeObservation) {
+  const Ended ended = write_signature_of(model("llama"), "llama.azsig", {"--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json observation =
+      json::parse(run_program({"inspect", model("llama"), "--format", "json"}).out);
+  const json signature = json::parse(ended.out);
+  for (const char* field : {"model", "probe", "blocks", "stages", "primary_stage", "direction"}) {
+    EXPECT_EQ(signature.at(field), observation.at(field)) << field;
+  }
+  const json shown =
+      json::parse(run_program({"inspect", file("llama.azsig"), "--format", "json"}).out);
+  EXPECT_EQ(shown.at("blocks"), observation.at("blocks"));
+}
+
+TEST_F(Compare, LeavesOutSpectralFiguresWhenAsked) {
+  const Ended ended =
+      write_signature_of(model("llama"), "llama.azsig", {"--no-spectral", "--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(json::parse(ended.out).at("blocks").at(2).at("singular").at("sigma").at(0), "NaN");
+}
+
+TEST_F(Compare, ReadsAStepOfAHistory) {
+  store_runs({"run-a"});
+  const Ended ended = run_program({"compare", file("run.azimuth") + "@40",
+                                   file("run.azimuth") + "@run-a@40", "--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json c = json::parse(ended.out);
+  EXPECT_EQ(c.at("degrees").at(1), 0);
+  EXPECT_EQ(c.at("noise_floor_degrees").at(1), 0.25);
+}
+
+TEST_F(Compare, SaysWhichRunsAHistoryHolds) {
+  store_runs({"run-a", "run-b"});
+  const Ended ended = run_program({"inspect", file("run.azimuth") + "@40"});
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_EQ(ended.err, "azimuth: " + file("run.azimuth") +
+                           ": runs: there are several, name one as STORE@RUN@STEP: run-a, run-b\n");
+  EXPECT_EQ(run_program({"inspect", file("run.azimuth") + "@run-b@40"}).code, 0);
+  const Ended none = run_program({"inspect", file("run.azimuth") + "@run-b@41"});
+  EXPECT_EQ(none.code, 3);
+  EXPECT_THAT(none.err, HasSubstr("run run-b: there is no snapshot of step 41"));
+}
+
+TEST_F(Compare, PrintsATableAndDrawsAHeatMap) {
+  const Ended ended =
+      run_program({"compare", model("llama"), model("gpt2"), "--plot", file("angles.svg")});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("noise floor°"), HasSubstr("p-value"), HasSubstr("1–2")));
+  EXPECT_THAT(contents_of(file("angles.svg")), AllOf(HasSubstr("<svg"), HasSubstr("gpt2  2")));
+}
+
+TEST_F(Compare, SaysWhereTheProbesDiffer) {
+  ASSERT_EQ(write_signature_of(model("llama"), "few.azsig", {"--tokens", "1,2,3"}).code, 0);
+  const Ended ended = run_program({"compare", model("llama"), file("few.azsig")});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_THAT(ended.err, HasSubstr("few.azsig was probed with other tokens than "));
+  // In the other order the model takes the signature's tokens.
+  EXPECT_EQ(run_program({"compare", file("few.azsig"), model("llama")}).err, "");
+}
+
+TEST_F(Compare, RefusesMisuseAndBadInput) {
+  EXPECT_EQ(run_program({"compare", model("llama")}).code, 2);
+  EXPECT_EQ(run_program({"signature", model("llama")}).code, 2);
+  ASSERT_EQ(write_signature_of(model("llama"), "llama.azsig").code, 0);
+  EXPECT_EQ(run_program({"inspect", file("llama.azsig"), "--tokens", "1"}).code, 2);
+  std::filesystem::resize_file(file("llama.azsig"), 400);
+  const Ended damaged = run_program({"compare", model("llama"), file("llama.azsig")});
+  EXPECT_EQ(damaged.code, 3);
+  EXPECT_EQ(damaged.err.rfind("azimuth: " + file("llama.azsig") + ": length: ", 0), 0u)
+      << damaged.err;
+  EXPECT_EQ(write_signature_of(model("llama"), "none/llama.azsig").code, 3);
+}
+
+}  // namespace
+}  // namespace azimuth::testing

@@ -1,0 +1,111 @@
+#include "azimuth/comparison.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "azimuth/angle.h"
+
+namespace azimuth {
+namespace {
+
+using ::testing::Each;
+using ::testing::IsNan;
+
+/// All permutations and all signs, one by one.
+double exact_p_value(const std::vector<float>& u, const std::vector<float>& v) {
+  std::vector<std::size_t> order(v.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const double angle = angle_degrees(u, v);
+  int as_close = 0;
+  int all = 0;
+  do {
+    for (std::size_t signs = 0; signs < std::size_t{1} << v.size(); ++signs) {
+      std::vector<float> drawn;
+      for (std::size_t i = 0; i < v.size(); ++i) {
+        drawn.push_back((signs >> i & 1) != 0 ? -v[order[i]] : v[order[i]]);
+      }
+      as_close += angle_degrees(u, drawn) <= angle + 1e-9 ? 1 : 0;
+      ++all;
+    }
+  } while (std::ranges::next_permutation(order).found);
+  return static_cast<double>(as_close) / all;
+}
+
+TEST(PermutationPValue, IsTheShareOfAllPermutationsAndSigns) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  for (int round = 0; round < 5; ++round) {
+    std::vector<float> u(6);
+    std::vector<float> v(6);
+    for (float& x : u) x = normal(random);
+    for (std::size_t i = 0; i < v.size(); ++i) v[i] = u[i] + 0.7F * normal(random);
+    const double exact = exact_p_value(u, v);
+    const double spread = std::sqrt(exact * (1 - exact) / kPermutations);
+    EXPECT_NEAR(permutation_p_value(u, v), exact, 5 * spread + p_value_resolution) << round;
+  }
+}
+
+TEST(PermutationPValue, OneCoordinateCollidesOnceInHiddenSize) {
+  std::vector<float> u(50);
+  u[7] = 1;
+  EXPECT_NEAR(permutation_p_value(u, u), 1.0 / 50, 0.007);
+  std::vector<float> other(50);
+  other[8] = 1;
+  EXPECT_DOUBLE_EQ(permutation_p_value(u, other), 1) << "a right angle is no evidence";
+}
+
+TEST(PermutationPValue, IsNeverBelowWhatTheDrawsResolve) {
+  std::vector<float> u(500);
+  for (std::size_t i = 0; i < u.size(); ++i) u[i] = static_cast<float>(i);
+  EXPECT_DOUBLE_EQ(permutation_p_value(u, u), p_value_resolution);
+}
+
+TEST(PermutationPValue, DoesNotApplyWithoutAnAngle) {
+  const std::vector<float> u = {1, 0};
+  EXPECT_THAT(permutation_p_value(u, {}), IsNan());
+  EXPECT_THAT(permutation_p_value(u, std::vector<float>{1, 0, 0}), IsNan());
+  EXPECT_THAT(permutation_p_value(u, std::vector<float>{NAN, 0}), IsNan());
+}
+
+Signature signature(std::vector<float> direction, double noise_floor_degrees) {
+  Signature result;
+  result.direction = std::move(direction);
+  result.noise_floor_degrees = noise_floor_degrees;
+  return result;
+}
+
+TEST(Compare, GivesSymmetricMatricesWithTheLargerNoiseFloor) {
+  const std::vector<Signature> signatures = {signature({1, 0, 0}, 0.1),
+                                             signature({0.6F, 0.8F, 0}, 5)};
+  const Comparison c = compare({"a", "b"}, signatures);
+  EXPECT_THAT(c.names, ::testing::ElementsAre("a", "b"));
+  ASSERT_EQ(c.degrees.size(), 4u);
+  EXPECT_NEAR(c.degrees[0], 0, 1e-9);
+  EXPECT_NEAR(c.degrees[1], 53.130102, 1e-5);
+  EXPECT_EQ(c.degrees[1], c.degrees[2]);
+  EXPECT_THAT(c.noise_floor_degrees, ::testing::ElementsAre(0.1, 5, 5, 5));
+  EXPECT_EQ(c.p_values[1], c.p_values[2]);
+}
+
+TEST(Compare, GivesNanWhereModelsCannotBeCompared) {
+  const std::vector<Signature> signatures = {signature({1, 0}, 0.1), signature({}, kNotApplicable),
+                                             signature({1, 0, 0}, 0.1)};
+  const Comparison c = compare({"a", "no direction", "wider"}, signatures);
+  for (const std::size_t at : {1u, 2u, 3u, 4u, 5u, 6u, 7u}) {
+    EXPECT_THAT((std::array{c.degrees[at], c.noise_floor_degrees[at], c.p_values[at]}),
+                Each(IsNan()))
+        << at;
+  }
+  EXPECT_EQ(c.degrees[0], 0);
+}
+
+TEST(Compare, RefusesNamesThatDoNotFit) {
+  EXPECT_THROW(compare({"a"}, {}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace azimuth
