@@ -12,6 +12,8 @@
 #include "azimuth/gguf_model.h"
 #include "azimuth/history_reader.h"
 #include "azimuth/hugging_face_folder.h"
+#include "azimuth/lora_adapter.h"
+#include "azimuth/model_file.h"
 #include "azimuth/signature_file.h"
 
 namespace azimuth::cli {
@@ -23,9 +25,10 @@ bool is_gguf(const std::filesystem::path& file) {
   return std::string_view(start.data(), start.size()) == "GGUF";
 }
 
-ModelWeights open_weights(const std::filesystem::path& path, [[maybe_unused]] const CheckpointOptions& options) {
+ModelWeights open_weights(const std::filesystem::path& path, const std::filesystem::path& config) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return load_hugging_face(path);
+  if (!config.empty()) return load_model_file(path, config);
   if (is_gguf(path) || !std::filesystem::exists(path, error)) return load_gguf(path);
   throw FileError(path, "open", "is no GGUF and no signature file; any other needs --config FILE");
 }
@@ -76,7 +79,12 @@ Signature open_history(StepOfHistory at) {
 
 }  // namespace
 
-void add_checkpoint_options(CLI::App& call, CheckpointOptions& options) {
+void add_adapter_option(CLI::App& call, CheckpointOptions& options) {
+  call.add_option("--adapter", options.adapter,
+                  "LoRA adapter (PEFT folder) to apply on top, without merging it");
+}
+
+void add_config_option(CLI::App& call, CheckpointOptions& options) {
   call.add_option("--config", options.config,
                   "config.json of a single .safetensors or PyTorch file");
 }
@@ -84,10 +92,18 @@ void add_checkpoint_options(CLI::App& call, CheckpointOptions& options) {
 Checkpoint open_checkpoint(const std::string& name, const CheckpointOptions& options) {
   std::error_code error;
   if (!std::filesystem::exists(name, error)) {
-    if (auto step = parse_step_of_history(name)) return open_history(*std::move(step));
+    if (auto step = parse_step_of_history(name)) {
+      require_weights_for(name, "--adapter", !options.adapter.empty());
+      return open_history(*std::move(step));
+    }
   }
-  if (is_signature_file(name)) return read_signature(name);
-  return open_weights(name, options);
+  if (is_signature_file(name)) {
+    require_weights_for(name, "--adapter", !options.adapter.empty());
+    return read_signature(name);
+  }
+  ModelWeights weights = open_weights(name, options.config);
+  if (options.adapter.empty()) return weights;
+  return with_lora_adapter(weights, options.adapter);
 }
 
 void require_weights_for(const std::string& name, const std::string& option, bool given) {

@@ -21,7 +21,8 @@ struct CheckpointOptions {
   std::filesystem::path config;   ///< of a single file that does not hold its own
   std::filesystem::path adapter;  ///< PEFT folder; empty: none
 };
-void add_checkpoint_options(CLI::App& call, CheckpointOptions& options);
+void add_config_option(CLI::App& call, CheckpointOptions& options);
+void add_adapter_option(CLI::App& call, CheckpointOptions& options);
 
 /// What a CKPT holds: a model's weights, mapped and not loaded, or what was made of them earlier.
 using Checkpoint = std::variant<ModelWeights, Signature>;

@@ -115,7 +115,7 @@ void add_compare(CLI::App& app) {
   call->add_option("CKPT", options->checkpoints, std::string("Two or more: ") + kCheckpointHelp)
       ->required()
       ->expected(2, -1);
-  add_checkpoint_options(*call, options->reading);
+  add_config_option(*call, options->reading);
   add_format_option(*call, options->format, "one Comparison of azimuth.v1");
   call->add_option("--plot", options->plot, "Heat map to write, an SVG file");
   call->footer(

@@ -67,7 +67,8 @@ void add_inspect(CLI::App& app) {
   CLI::App* call = app.add_subcommand(
       "inspect", "Norms, stages, the high-norm direction, singular directions and eigenvalues.");
   call->add_option("CKPT", options->checkpoint, kCheckpointHelp)->required();
-  add_checkpoint_options(*call, options->reading);
+  add_config_option(*call, options->reading);
+  add_adapter_option(*call, options->reading);
   add_tokens_option(*call, options->measuring);
   call->add_flag("--no-spectral", options->no_spectral,
                  "Leave out singular directions and eigenvalues");

@@ -69,7 +69,7 @@ Measured measure(const ModelWeights& weights, const MeasureOptions& options,
     analysis.previous_high_norm_tokens = std::move(trail.high_norm_tokens);
     measured.noise_floor_degrees = noise_floor_degrees(weights, observation, analysis, workers);
   }
-  observation.model.weights_digest = weights.digest();
+  observation.model.weights_digest = weights.digest(workers);
   observation.time = clock.unix_seconds();
   observation.cost.analysis_cpu_seconds =
       clock.thread_cpu_seconds() - cpu_before + workers.cpu_seconds();

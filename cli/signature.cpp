@@ -65,7 +65,8 @@ void add_signature(CLI::App& app) {
       "signature", "Writes what is needed to compare and audit a model without its weights.");
   call->add_option("CKPT", options->checkpoint, kCheckpointHelp)->required();
   call->add_option("-o,--output", options->out, "Signature file to write")->required();
-  add_checkpoint_options(*call, options->reading);
+  add_config_option(*call, options->reading);
+  add_adapter_option(*call, options->reading);
   add_tokens_option(*call, options->measuring);
   call->add_flag("--no-spectral", options->no_spectral,
                  "Leave out singular directions and eigenvalues");

@@ -411,7 +411,9 @@ std::shared_ptr<const Record> MonitorState::analyse_snapshot(const Snapshot& sna
     repeat_spectral(spectral_blocks_, o);
   }
   spectral_schedule_.account(snapshot.first, pass_cpu, cpu_seconds() - cpu_before - pass_cpu);
-  if (snapshot.first || snapshot.last) o.model.weights_digest = snapshot.weights.digest();
+  if (snapshot.first || snapshot.last) {
+    o.model.weights_digest = snapshot.weights.digest(workers);
+  }
   options.previous_high_norm_tokens = trail.high_norm_tokens;
   measure_noise_floor(snapshot, o, options, workers);
   if (resumed_after_step_) {

@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
-#include "gguf_cursor.h"
 #include "azimuth/utf8.h"
+#include "gguf_cursor.h"
 
 // The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 namespace azimuth {
@@ -24,30 +24,66 @@ constexpr std::size_t kMaxTensorNameBytes = 64;  // the format's own limit
 constexpr std::uint32_t kMaxDims = 4;            // the format's own limit
 constexpr int kMaxArrayDepth = 4;
 
-// Of ggml's enumeration, for messages; an empty name is a number that was never given, or
-// withdrawn.
-constexpr std::array<std::string_view, 40> kTensorTypeNames = {
-    "F32",     "F16",    "Q4_0",    "Q4_1",  "",       "",      "Q5_0",  "Q5_1",
-    "Q8_0",    "Q8_1",   "Q2_K",    "Q3_K",  "Q4_K",   "Q5_K",  "Q6_K",  "Q8_K",
-    "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS",
-    "I8",      "I16",    "I32",     "I64",   "F64",    "IQ1_M", "BF16",  "",
-    "",        "",       "TQ1_0",   "TQ2_0", "",       "",      "",      "MXFP4"};
+// Of ggml's enumeration. Those without a stored type are named in messages; an empty name is a
+// number that was never given, or withdrawn.
+struct TensorType {
+  std::string_view name;
+  std::optional<StoredType> stored = {};
+};
+constexpr TensorType kTensorTypes[] = {
+    {"F32", StoredType::f32},
+    {"F16", StoredType::f16},
+    {"Q4_0", StoredType::q4_0},
+    {"Q4_1", StoredType::q4_1},
+    {},
+    {},
+    {"Q5_0", StoredType::q5_0},
+    {"Q5_1", StoredType::q5_1},
+    {"Q8_0", StoredType::q8_0},
+    {"Q8_1"},
+    {"Q2_K", StoredType::q2_k},
+    {"Q3_K", StoredType::q3_k},
+    {"Q4_K", StoredType::q4_k},
+    {"Q5_K", StoredType::q5_k},
+    {"Q6_K", StoredType::q6_k},
+    {"Q8_K"},
+    {"IQ2_XXS"},
+    {"IQ2_XS"},
+    {"IQ3_XXS"},
+    {"IQ1_S"},
+    {"IQ4_NL", StoredType::iq4_nl},
+    {"IQ3_S"},
+    {"IQ2_S"},
+    {"IQ4_XS"},
+    {"I8"},
+    {"I16"},
+    {"I32"},
+    {"I64"},
+    {"F64"},
+    {"IQ1_M"},
+    {"BF16", StoredType::bf16},
+    {},
+    {},
+    {},
+    {"TQ1_0"},
+    {"TQ2_0"},
+    {},
+    {},
+    {},
+    {"MXFP4"},
+    {"NVFP4"},
+};
 
-std::optional<StoredType> stored_type(std::uint32_t type) {
-  switch (type) {
-    case 0:
-      return StoredType::f32;
-    case 1:
-      return StoredType::f16;
-    case 3:
-      return StoredType::q4_1;
-    case 8:
-      return StoredType::q8_0;
-    case 30:
-      return StoredType::bf16;
-    default:
-      return std::nullopt;
+StoredType stored_type(const GgufCursor& cursor, std::uint32_t number) {
+  const TensorType type = number < std::size(kTensorTypes) ? kTensorTypes[number] : TensorType{};
+  if (type.stored) return *type.stored;
+  std::string readable;
+  for (const TensorType& known : kTensorTypes) {
+    if (known.stored) readable += (readable.empty() ? "" : ", ") + std::string(known.name);
   }
+  cursor.fail("its type is " +
+              (type.name.empty() ? "number " + std::to_string(number) : std::string(type.name)) +
+              "; types that can be read are " + readable);
 }
 
 // Bytes of a value that has a fixed size, 0 of one that has not; nothing if there is no such type.
@@ -177,14 +213,7 @@ TensorView read_tensor(GgufCursor& cursor, std::uint64_t& offset) {
   }
   std::ranges::reverse(view.shape);
 
-  const auto type = cursor.number<std::uint32_t>();
-  const std::optional<StoredType> known = stored_type(type);
-  if (!known) {
-    const std::string name(type < kTensorTypeNames.size() ? kTensorTypeNames[type] : "");
-    cursor.fail("its type is " + (name.empty() ? "number " + std::to_string(type) : name) +
-                "; F32, F16, BF16, Q4_1 and Q8_0 can be read");
-  }
-  view.type = *known;
+  view.type = stored_type(cursor, cursor.number<std::uint32_t>());
   if (view.columns() % block_length(view.type) != 0) {
     cursor.fail("its rows of " + std::to_string(view.columns()) +
                 " numbers are not whole blocks of " + std::to_string(block_length(view.type)));

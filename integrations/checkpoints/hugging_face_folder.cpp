@@ -1,13 +1,16 @@
 #include "azimuth/hugging_face_folder.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "core_errors.h"
+#include "azimuth/pytorch_file.h"
+#include "azimuth/safetensors_file.h"
+#include "configured_model.h"
 #include "strict_json.h"
 
 namespace azimuth {
@@ -16,8 +19,13 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* kConfig = "config.json";
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
+// The weights in one file, and the index of several.
+struct Layout {
+  const char* file;
+  const char* index;
+};
+constexpr Layout kSafetensors = {"model.safetensors", "model.safetensors.index.json"};
+constexpr Layout kPyTorch = {"pytorch_model.bin", "pytorch_model.bin.index.json"};
 constexpr std::size_t kMaxIndexBytes = 32 << 20;
 constexpr std::size_t kMaxIndexValues = 1'000'000;
 
@@ -54,21 +62,24 @@ std::map<std::string, std::set<std::string>> read_index(const std::filesystem::p
   return shards;
 }
 
-NamedTensors read_shards(const std::filesystem::path& folder) {
+template <class File>
+NamedTensors read_shards(const std::filesystem::path& index) {
   NamedTensors all;
+  std::set<const std::byte*> counted;  // tied tensors of a shard are one
   auto storage = std::make_shared<std::vector<std::shared_ptr<const void>>>();
-  for (const auto& [shard, names] : read_index(folder / kIndex)) {
-    const SafetensorsFile file = SafetensorsFile::open(folder / shard);
+  for (const auto& [shard, names] : read_index(index)) {
+    const File file = File::open(index.parent_path() / shard);
     for (const std::string& name : names) {
       if (!file.has(name)) {
-        throw FileError(file.path(), "tensor " + name,
-                        std::string("is missing, though ") + kIndex + " says that it is here");
+        throw FileError(
+            file.path(), "tensor " + name,
+            "is missing, though " + index.filename().string() + " says that it is here");
       }
     }
     NamedTensors tensors = file.tensors();
     for (NamedTensor& tensor : tensors.tensors) {
       if (!names.contains(tensor.name)) continue;
-      all.parameter_count += tensor.view.size();
+      if (counted.insert(tensor.view.data).second) all.parameter_count += tensor.view.size();
       all.tensors.push_back(std::move(tensor));
     }
     storage->push_back(std::move(tensors.storage));
@@ -77,38 +88,35 @@ NamedTensors read_shards(const std::filesystem::path& folder) {
   return all;
 }
 
-NamedTensors read_tensors(const std::filesystem::path& folder) {
-  if (is_there(folder / kWeights)) return SafetensorsFile::open(folder / kWeights).tensors();
-  if (is_there(folder / kIndex)) return read_shards(folder);
-  throw FileError(folder, "weights",
-                  std::string("neither ") + kWeights + " nor " + kIndex + " is there");
+// Nothing where neither is there.
+template <class File>
+std::optional<NamedTensors> read_layout(const std::filesystem::path& folder, const Layout& layout) {
+  if (is_there(folder / layout.file)) return File::open(folder / layout.file).tensors();
+  if (is_there(folder / layout.index)) return read_shards<File>(folder / layout.index);
+  return {};
 }
 
-void check_size(const std::filesystem::path& file, const char* key, std::int64_t said,
-                std::int64_t found) {
-  if (said == found) return;
-  throw FileError(file, std::string("key ") + key,
-                  "is " + std::to_string(said) + ", but the weights have " + std::to_string(found));
+std::string names_of_weights() {
+  return std::string(kSafetensors.file) + ", " + kSafetensors.index + ", " + kPyTorch.file +
+         " and " + kPyTorch.index;
+}
+
+// In the order of Transformers.
+NamedTensors read_tensors(const std::filesystem::path& folder) {
+  if (auto tensors = read_layout<SafetensorsFile>(folder, kSafetensors)) return *std::move(tensors);
+  if (auto tensors = read_layout<PyTorchFile>(folder, kPyTorch)) return *std::move(tensors);
+  throw FileError(folder, "weights", "there is none of " + names_of_weights());
 }
 
 }  // namespace
 
 ModelWeights load_hugging_face(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / kConfig;
-  if (!is_there(file)) {
+  const std::filesystem::path config = folder / kConfig;
+  if (!is_there(config)) {
     throw FileError(folder, kConfig,
-                    std::string("is missing: a Hugging Face folder holds it, and ") + kWeights +
-                        " or " + kIndex + " with its shards");
+                    "is missing: a Hugging Face folder holds it, and one of " + names_of_weights());
   }
-  HuggingFaceConfig config = HuggingFaceConfig::open(file);
-  ModelWeights weights = with_file_errors(folder, [&] {
-    return ModelWeights::from_tensors(std::move(config.architecture), read_tensors(folder));
-  });
-  check_size(file, "hidden_size", config.hidden_size, weights.hidden_size());
-  check_size(file, "num_hidden_layers", config.block_count,
-             static_cast<std::int64_t>(weights.blocks().size()));
-  check_size(file, "vocab_size", config.vocab_size, weights.vocab_size());
-  return weights;
+  return load_configured_model(folder, config, [&] { return read_tensors(folder); });
 }
 
 }  // namespace azimuth

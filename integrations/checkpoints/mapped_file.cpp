@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "azimuth/file_error.h"
+#include "watched_mapping.h"
 
 namespace azimuth {
 namespace {
@@ -26,7 +27,8 @@ struct Descriptor {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::filesystem::path& file) {
+MappedFile::MappedFile(const std::filesystem::path& file)
+    : when_it_shrinks_(FileError(file, "contents", "shrank while it was read").what()) {
   // Non-blocking, so that a named pipe without a writer is refused instead of waited for.
   const Descriptor descriptor{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (descriptor.number < 0) fail(file, "cannot be opened");
@@ -38,8 +40,12 @@ MappedFile::MappedFile(const std::filesystem::path& file) {
   void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor.number, 0);
   if (data == MAP_FAILED) fail(file, "cannot be mapped");
   data_ = static_cast<const std::byte*>(data);
+  watched_ = watch_mapping(bytes(), when_it_shrinks_.c_str());
 }
 
-MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), size_); }
+MappedFile::~MappedFile() {
+  forget_mapping(watched_);
+  ::munmap(const_cast<std::byte*>(data_), size_);
+}
 
 }  // namespace azimuth

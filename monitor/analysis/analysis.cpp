@@ -155,7 +155,7 @@ Signature signature_of(const ModelWeights& weights, const AnalysisOptions& optio
   Observation observation = analyse(weights, options, workers, &trail);
   AnalysisOptions same = options;
   same.previous_high_norm_tokens = std::move(trail.high_norm_tokens);
-  observation.model.weights_digest = weights.digest();
+  observation.model.weights_digest = weights.digest(workers);
   observation.time =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   return signature_of(observation, noise_floor_degrees(weights, observation, same, workers));

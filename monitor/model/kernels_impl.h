@@ -3,32 +3,20 @@
 // takes a function compiled for one instruction set where another is meant.
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "model/kernels.h"
+#include "model/kernels_blocks.h"
 
 namespace azimuth {
 namespace {
 
-template <class T>
-T load(const std::byte* p) {
-  T value;
-  std::memcpy(&value, p, sizeof(T));
-  return value;
-}
-
 float from_bf16(std::uint16_t h) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16);
-}
-
-// Exact for normal, subnormal, infinite and NaN halves, and vectorised by the compiler.
-float from_f16(std::uint16_t h) {
-  const std::uint32_t magnitude = static_cast<std::uint32_t>(h & 0x7fff) << 13;
-  const float scaled = std::bit_cast<float>(magnitude) * 0x1p112f;
-  const std::uint32_t special = (h & 0x7c00) == 0x7c00 ? 0x7f800000u : 0u;
-  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000) << 16;
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(scaled) | special | sign);
 }
 
 // Half of the last place of a float whose significand has `bits` bits behind the point.
@@ -46,66 +34,69 @@ std::uint64_t coins(std::uint64_t seed, std::int64_t row, std::int64_t group) {
   return z ^ (z >> 31);
 }
 
+template <class Block, int run>
+void unpack_run(const std::byte* block, float* out) {
+  const Scale s = Block::scale(block, run);
+#pragma GCC unroll 1  // unrolled, short runs would no longer be vectorised
+  for (int i = 0; i < Block::kRun; ++i) {
+    out[i] = s.scale * static_cast<float>(Block::level(block, run, i)) - s.minimum;
+  }
+}
+
+template <class Block, int... runs>
+void unpack_block(const std::byte* block, float* out, std::integer_sequence<int, runs...>) {
+  (unpack_run<Block, runs>(block, out + runs * Block::kRun), ...);
+}
+
 void unpack_row(StoredType type, const std::byte* row, std::int64_t columns, float* out) {
-  switch (type) {
-    case StoredType::f32:
-      std::memcpy(out, row, static_cast<std::size_t>(columns) * sizeof(float));
-      return;
-    case StoredType::f16:
-      for (std::int64_t i = 0; i < columns; ++i)
-        out[i] = from_f16(load<std::uint16_t>(row + 2 * i));
-      return;
-    case StoredType::bf16:
-      for (std::int64_t i = 0; i < columns; ++i)
-        out[i] = from_bf16(load<std::uint16_t>(row + 2 * i));
-      return;
-    case StoredType::q4_1:  // scale, minimum, then the low halves of 16 bytes, then the high ones
-      for (std::int64_t b = 0; b < columns / 32; ++b, row += 20, out += 32) {
-        const float scale = from_f16(load<std::uint16_t>(row));
-        const float minimum = from_f16(load<std::uint16_t>(row + 2));
-        for (int i = 0; i < 16; ++i) {
-          const int byte = static_cast<int>(row[4 + i]);
-          out[i] = scale * static_cast<float>(byte & 15) + minimum;
-          out[i + 16] = scale * static_cast<float>(byte >> 4) + minimum;
-        }
-      }
-      return;
-    case StoredType::q8_0:
-      for (std::int64_t b = 0; b < columns / 32; ++b, row += 34, out += 32) {
-        const float scale = from_f16(load<std::uint16_t>(row));
-        for (int i = 0; i < 32; ++i) {
-          out[i] = scale * static_cast<float>(static_cast<std::int8_t>(row[2 + i]));
-        }
-      }
-      return;
+  const bool quantised = with_block(type, [&](auto block) {
+    using Block = decltype(block);
+    constexpr int length = Block::kRuns * Block::kRun;
+    const std::int64_t bytes = block_bytes(type);
+    for (std::int64_t b = 0; b < columns / length; ++b) {
+      unpack_block<Block>(row + b * bytes, out + b * length,
+                          std::make_integer_sequence<int, Block::kRuns>());
+    }
+  });
+  if (quantised) return;
+  if (type == StoredType::f32) {
+    std::memcpy(out, row, static_cast<std::size_t>(columns) * sizeof(float));
+  } else if (type == StoredType::f16) {
+    for (std::int64_t i = 0; i < columns; ++i) out[i] = f16_at(row + 2 * i);
+  } else {
+    for (std::int64_t i = 0; i < columns; ++i) out[i] = from_bf16(load<std::uint16_t>(row + 2 * i));
+  }
+}
+
+// Moves each number of a row by what `half_step` says of its column, up or down.
+template <class HalfStep>
+void move_row(std::int64_t columns, std::int64_t row_index, std::uint64_t seed, float* out,
+              const HalfStep& half_step) {
+  std::uint64_t word = 0;
+  for (std::int64_t i = 0; i < columns; ++i) {
+    if (i % 64 == 0) word = coins(seed, row_index, i / 64);
+    const float unit = half_step(i);
+    out[i] += (word >> (i % 64) & 1) != 0 ? unit : -unit;
   }
 }
 
 void nudge_row(StoredType type, const std::byte* row, std::int64_t columns, std::int64_t row_index,
                std::uint64_t seed, float* out) {
-  std::uint64_t word = 0;
-  for (std::int64_t i = 0; i < columns; ++i) {
-    if (i % 64 == 0) word = coins(seed, row_index, i / 64);
-    float unit = 0;
-    switch (type) {
-      case StoredType::f32:
-        unit = half_unit(out[i], 23, -126);
-        break;
-      case StoredType::f16:
-        unit = half_unit(out[i], 10, -14);
-        break;
-      case StoredType::bf16:
-        unit = half_unit(out[i], 7, -126);
-        break;
-      case StoredType::q4_1:
-        unit = 0.5f * from_f16(load<std::uint16_t>(row + i / 32 * 20));
-        break;
-      case StoredType::q8_0:
-        unit = 0.5f * from_f16(load<std::uint16_t>(row + i / 32 * 34));
-        break;
-    }
-    out[i] += (word >> (i % 64) & 1) != 0 ? unit : -unit;
-  }
+  const bool quantised = with_block(type, [&](auto block) {
+    using Block = decltype(block);
+    constexpr int length = Block::kRuns * Block::kRun;
+    const std::int64_t bytes = block_bytes(type);
+    const float levels = type == StoredType::iq4_nl ? kIq4MeanStep : 1;
+    move_row(columns, row_index, seed, out, [&](std::int64_t i) {
+      const int run = static_cast<int>(i % length) / Block::kRun;
+      return 0.5f * levels * Block::scale(row + i / length * bytes, run).scale;
+    });
+  });
+  if (quantised) return;
+  const int bits = type == StoredType::f32 ? 23 : type == StoredType::f16 ? 10 : 7;
+  const int least_exponent = type == StoredType::f16 ? -14 : -126;
+  move_row(columns, row_index, seed, out,
+           [&](std::int64_t i) { return half_unit(out[i], bits, least_exponent); });
 }
 
 void unpack_rows(const TensorView& view, std::int64_t first_row, std::int64_t count, float* out,

@@ -1,117 +1,51 @@
 #include "azimuth/model_weights.h"
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
 
 #include "azimuth/host_map.h"
+#include "azimuth/workers.h"
 #include "model/normalise.h"
 #include "model/sha256.h"
 #include "model/stacked_map.h"
+#include "model/tensors_by_role.h"
 
 namespace azimuth {
 namespace {
 
-[[noreturn]] void reject(const NamedTensor& tensor, const std::string& why) {
-  throw std::invalid_argument("azimuth: tensor " + tensor.name + ": " + why);
-}
-
-std::string text_of(const std::vector<std::int64_t>& shape) {
-  std::string text = "{";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  }
-  return text + "}";
-}
-
-void expect_shape(const NamedTensor& tensor, const std::vector<std::int64_t>& shape) {
-  if (tensor.view.shape != shape) {
-    reject(tensor,
-           "shape " + text_of(tensor.view.shape) + " where " + text_of(shape) + " is expected");
+bool is_matrix_of_a_block(Role role) {
+  switch (role) {
+    case Role::query_weight:
+    case Role::key_weight:
+    case Role::value_weight:
+    case Role::query_key_value_weight:
+    case Role::output_weight:
+    case Role::gate_weight:
+    case Role::up_weight:
+    case Role::gate_up_weight:
+    case Role::down_weight:
+      return true;
+    default:
+      return false;
   }
 }
 
-// Seeds differ from tensor to tensor, so that equal weights are not moved alike.
-Nudge nudge_for(Nudge nudge, std::size_t tensor) {
-  return {nudge.active, nudge.seed * 0x9e3779b97f4a7c15ull + tensor};
+std::string heading(const BoundTensor& bound, const std::vector<std::int64_t>& shape) {
+  return std::string(name_of(bound.role)) + " " + std::to_string(bound.block) + " " +
+         (bound.member > 0 ? std::to_string(bound.member) + " " : "") + text_of(shape) + " ";
+}
+
+void add_update(Sha256& sum, const BoundUpdate& bound) {
+  const LowRankUpdate& update = *bound.update;
+  sum.add(heading(bound.place, {update.b.rows(), update.a.rows(), update.a.cols()}) + "update\n");
+  for (const Eigen::MatrixXf* factor : {&update.b, &update.a}) {
+    sum.add(factor->data(), static_cast<std::size_t>(factor->size()) * sizeof(float));
+  }
 }
 
 }  // namespace
-
-// The tensors of one snapshot by role and block, with the checks that each use of one needs.
-class ModelWeights::TensorsByRole {
- public:
-  TensorsByRole(const NamedTensors& tensors, std::span<const BoundTensor> bound, Nudge nudge)
-      : tensors_(tensors), nudge_(nudge) {
-    for (const BoundTensor& b : bound) index_[{b.role, b.block, b.member}] = b.tensor;
-  }
-
-  bool has(Role role, std::int64_t block) const { return index_.contains({role, block, 0}); }
-
-  const NamedTensor& at(Role role, std::int64_t block, std::int64_t member = 0) const {
-    return tensors_.tensors[index(role, block, member)];
-  }
-
-  std::size_t index(Role role, std::int64_t block, std::int64_t member = 0) const {
-    return index_.at({role, block, member});
-  }
-
-  Eigen::VectorXf vector(Role role, std::int64_t block, std::int64_t size) const {
-    const NamedTensor& tensor = at(role, block);
-    expect_shape(tensor, {size});
-    if (tensor.view.data == nullptr) reject(tensor, "does not lie in host memory");
-    Eigen::VectorXf all(size);
-    unpack(tensor.view, 0, 1, all.data(), nudge_for(nudge_, index(role, block)));
-    return all;
-  }
-
-  Eigen::VectorXf vector_or_empty(Role role, std::int64_t block, std::int64_t size) const {
-    return has(role, block) ? vector(role, block, size) : Eigen::VectorXf();
-  }
-
-  Norm norm(Role weight, Role bias, std::int64_t block, std::int64_t size, double offset) const {
-    if (!has(weight, block)) return {};
-    Norm norm = {vector(weight, block, size), vector_or_empty(bias, block, size)};
-    norm.weight.array() += static_cast<float>(offset);
-    return norm;
-  }
-
-  // How a matrix is stored: {outputs, inputs}, or the reverse.
-  struct Shape {
-    std::int64_t outputs;
-    std::int64_t inputs;
-    bool transposed;
-  };
-
-  // Outputs [first, first + count) of a matrix.
-  std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, std::int64_t member,
-                                       const Shape& shape, std::int64_t first,
-                                       std::int64_t count) const {
-    const NamedTensor& tensor = at(role, block, member);
-    expect_shape(tensor, shape.transposed ? std::vector{shape.inputs, shape.outputs}
-                                          : std::vector{shape.outputs, shape.inputs});
-    const Nudge nudge = nudge_for(nudge_, index(role, block, member));
-    if (tensor.view.data == nullptr) {
-      if (!tensor.device_map) reject(tensor, "has no data");
-      auto map = tensor.device_map(first, count, shape.transposed);
-      return nudge.active ? map->nudged(nudge.seed) : map;
-    }
-    return std::make_shared<HostMap>(tensor.view, HostMap::Part{first, count, shape.transposed},
-                                     nudge);
-  }
-
-  std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, std::int64_t member,
-                                       const Shape& shape) const {
-    return map(role, block, member, shape, 0, shape.outputs);
-  }
-
- private:
-  const NamedTensors& tensors_;
-  Nudge nudge_;
-  std::map<std::tuple<Role, std::int64_t, std::int64_t>, std::size_t> index_;
-};
 
 ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors tensors,
                                         const RoleNames& extra) {
@@ -123,8 +57,41 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
   return weights;
 }
 
+ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) const {
+  ModelWeights updated = *this;
+  for (LowRankUpdate& update : updates) {
+    const auto fail = [&](const std::string& why) {
+      throw std::invalid_argument("azimuth: update of " + update.name + ": " + why);
+    };
+    const auto place = role_of(architecture_, update.name);
+    const auto same = [&](const BoundTensor& b) {
+      return b.role == place->role && b.block == place->block && b.member == place->member;
+    };
+    const auto changed = place ? std::ranges::find_if(bound_, same) : bound_.end();
+    if (changed == bound_.end()) fail("the model has no such weight");
+    if (!is_matrix_of_a_block(place->role)) {
+      fail("only the matrices of blocks can be updated, not " + std::string(name_of(place->role)));
+    }
+    std::vector<std::int64_t> shape = {update.b.rows(), update.a.cols()};
+    if (transposed_) std::ranges::reverse(shape);
+    const std::vector<std::int64_t>& expected = tensors_->tensors[changed->tensor].view.shape;
+    if (shape != expected || update.b.cols() != update.a.rows()) {
+      fail("a product of " + text_of({update.b.rows(), update.b.cols()}) + " and " +
+           text_of({update.a.rows(), update.a.cols()}) + " does not fit a weight of " +
+           text_of(expected));
+    }
+    if (std::ranges::any_of(updated.updates_, same, &BoundUpdate::place)) fail("is there twice");
+    updated.updates_.push_back({*place, std::make_shared<const LowRankUpdate>(std::move(update))});
+  }
+  std::ranges::sort(updated.updates_, {}, [](const BoundUpdate& u) {
+    return std::tuple(u.place.block, u.place.role, u.place.member);
+  });
+  updated.build({});
+  return updated;
+}
+
 void ModelWeights::build(Nudge nudge) {
-  const TensorsByRole tensors(*tensors_, bound_, nudge);
+  const TensorsByRole tensors(*tensors_, bound_, updates_, nudge);
   nudge_ = nudge;
   read_sizes(tensors);
   blocks_.clear();
@@ -252,7 +219,7 @@ BlockWeights ModelWeights::read_block(const TensorsByRole& tensors, std::int64_t
 }
 
 Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) const {
-  const TensorsByRole tensors(*tensors_, bound_, nudge_);
+  const TensorsByRole tensors(*tensors_, bound_, updates_, nudge_);
   const NamedTensor& table = tensors.at(Role::token_embedding, 0);
   const Nudge nudge = nudge_for(nudge_, tensors.index(Role::token_embedding, 0));
   Eigen::MatrixXf states(hidden_size_, static_cast<std::int64_t>(token_ids.size()));
@@ -317,23 +284,38 @@ ModelInfo ModelWeights::info() const {
             : tensor.device_map(0, tensor.view.shape[0], false)->word_sum();
     sum.add(&words, sizeof words);
   }
+  for (const BoundUpdate& bound : updates_) add_update(sum, bound);
   info.weights_fingerprint = sum.hexadecimal().substr(0, 16);
   return info;
 }
 
-std::string ModelWeights::digest() const {
-  Sha256 list;
-  for (const BoundTensor& bound : bound_) {
+std::string ModelWeights::digest(Workers& workers) const {
+  const auto in_host_memory = [&](const BoundTensor& bound) {
     const NamedTensor& tensor = tensors_->tensors[bound.tensor];
-    if (tensor.view.data == nullptr || !tensor.row_ids.empty()) return {};
+    return tensor.view.data != nullptr && tensor.row_ids.empty();
+  };
+  if (!std::ranges::all_of(bound_, in_host_memory)) return {};
+  std::vector<std::string> sums(bound_.size() + updates_.size());
+  workers.for_each(static_cast<std::int64_t>(sums.size()), [&](std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
     Sha256 sum;
-    sum.add(std::string(name_of(bound.role)) + " " + std::to_string(bound.block) + " " +
-            (bound.member > 0 ? std::to_string(bound.member) + " " : "") +
-            text_of(tensor.view.shape) + " " + std::string(name_of(tensor.view.type)) + "\n");
-    sum.add(tensor.view.data, static_cast<std::size_t>(tensor.view.bytes()));
-    list.add(sum.hexadecimal() + "\n");
-  }
+    if (i < bound_.size()) {
+      const TensorView& view = tensors_->tensors[bound_[i].tensor].view;
+      sum.add(heading(bound_[i], view.shape) + std::string(name_of(view.type)) + "\n");
+      sum.add(view.data, static_cast<std::size_t>(view.bytes()));
+    } else {
+      add_update(sum, updates_[i - bound_.size()]);
+    }
+    sums[i] = sum.hexadecimal() + "\n";
+  });
+  Sha256 list;
+  for (const std::string& sum : sums) list.add(sum);
   return list.hexadecimal();
+}
+
+std::string ModelWeights::digest() const {
+  Workers one;
+  return digest(one);
 }
 
 }  // namespace azimuth

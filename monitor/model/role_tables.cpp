@@ -56,10 +56,9 @@ constexpr ModuleName kMetaLlama[] = {
     {"output", head_weight},
 };
 
-// GGUF has one set of names for all families.
+// GGUF has one set of names for all families; these are what most have, then what some have.
 constexpr ModuleName kGguf[] = {
     {"token_embd", token_embedding},
-    {"position_embd", position_embedding},
     {"blk.{}.attn_norm", attention_norm_weight, attention_norm_bias},
     {"blk.{}.attn_q", query_weight, query_bias},
     {"blk.{}.attn_k", key_weight, key_bias},
@@ -72,6 +71,30 @@ constexpr ModuleName kGguf[] = {
     {"blk.{}.ffn_down", down_weight, down_bias},
     {"output_norm", final_norm_weight, final_norm_bias},
     {"output", head_weight, head_bias},
+};
+constexpr ModuleName kGgufPositions[] = {
+    {"position_embd", position_embedding},
+};
+constexpr ModuleName kGgufEmbeddingNorm[] = {
+    {"token_embd_norm", embedding_norm_weight, embedding_norm_bias},
+};
+constexpr ModuleName kGgufQueryKeyNorms[] = {
+    {"blk.{}.attn_q_norm", query_norm_weight, query_norm_bias},
+    {"blk.{}.attn_k_norm", key_norm_weight, key_norm_bias},
+};
+constexpr ModuleName kGgufNormsAfter[] = {
+    {"blk.{}.post_attention_norm", attention_output_norm_weight},
+    {"blk.{}.post_ffw_norm", ffn_output_norm_weight},
+};
+constexpr ModuleName kGgufExperts[] = {
+    {"blk.{}.ffn_gate_inp", router_weight},
+    {"blk.{}.ffn_gate.{}", gate_weight},
+    {"blk.{}.ffn_up.{}", up_weight},
+    {"blk.{}.ffn_down.{}", down_weight},
+};
+// Of Phi-3: stands before kGguf, which has the same name for less.
+constexpr ModuleName kGgufGateUp[] = {
+    {"blk.{}.ffn_up", gate_up_weight},
 };
 
 constexpr ModuleName kBloom[] = {
@@ -187,24 +210,30 @@ constexpr ModuleName kStarcoder2Ffn[] = {
 
 std::span<const RoleTable> role_tables() {
   static const std::vector<RoleTable> tables = {
-      {"bloom", {kBloom}},
-      {"falcon", {kFalcon}},
-      {"gemma2", {kDecoder, kNormsSandwich, kAttention, kGatedFfn}},
-      {"gemma3_text", {kDecoder, kNormsSandwich, kAttention, kQueryKeyNorms, kGatedFfn}},
-      {"gpt2", {kGpt2, kGguf}},
-      {"gpt_neox", {kGptNeox, kNormsBefore}},
+      {"bloom", {kBloom, kGguf, kGgufEmbeddingNorm}},
+      {"falcon", {kFalcon, kGguf}},
+      {"gemma2", {kDecoder, kNormsSandwich, kAttention, kGatedFfn, kGguf, kGgufNormsAfter}},
+      {"gemma3_text",
+       {kDecoder, kNormsSandwich, kAttention, kQueryKeyNorms, kGatedFfn, kGguf, kGgufNormsAfter,
+        kGgufQueryKeyNorms}},
+      {"gpt2", {kGpt2, kGguf, kGgufPositions}},
+      {"gpt_neox", {kGptNeox, kNormsBefore, kGguf}},
       {"llama", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kMetaLlama, kGguf}},
       {"mistral", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
-      {"mixtral", {kDecoder, kNormsBefore, kAttention, kMixtralExperts}},
-      {"mpt", {kMpt}},
-      {"olmo2", {kDecoder, kNormsAfter, kAttention, kQueryKeyNorms, kGatedFfn}},
+      {"mixtral", {kDecoder, kNormsBefore, kAttention, kMixtralExperts, kGguf, kGgufExperts}},
+      {"mpt", {kMpt, kGguf, kGgufPositions, kGgufQueryKeyNorms}},
+      {"olmo2",
+       {kDecoder, kNormsAfter, kAttention, kQueryKeyNorms, kGatedFfn, kGguf, kGgufNormsAfter,
+        kGgufQueryKeyNorms}},
       {"opt", {kOpt}},
-      {"phi", {kDecoder, kNormsBefore, kAttention, kPhi}},
-      {"phi3", {kDecoder, kNormsBefore, kAttention, kPhi3, kGatedFfn}},
-      {"qwen2", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
-      {"qwen3", {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn}},
-      {"stablelm", {kDecoder, kNormsBefore, kAttention, kStablelmNorms, kGatedFfn}},
-      {"starcoder2", {kDecoder, kNormsBefore, kAttention, kStarcoder2Ffn}},
+      {"phi", {kDecoder, kNormsBefore, kAttention, kPhi, kGguf}},
+      {"phi3", {kDecoder, kNormsBefore, kAttention, kPhi3, kGatedFfn, kGgufGateUp, kGguf}},
+      {"qwen2", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kGguf}},
+      {"qwen3",
+       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kGguf, kGgufQueryKeyNorms}},
+      {"stablelm",
+       {kDecoder, kNormsBefore, kAttention, kStablelmNorms, kGatedFfn, kGguf, kGgufQueryKeyNorms}},
+      {"starcoder2", {kDecoder, kNormsBefore, kAttention, kStarcoder2Ffn, kGguf}},
   };
   return tables;
 }

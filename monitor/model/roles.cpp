@@ -235,32 +235,32 @@ std::vector<std::string> Architecture::known() {
   return names;
 }
 
+std::optional<BoundTensor> role_of(const Architecture& architecture, std::string_view name,
+                                   const RoleNames& extra) {
+  const RoleTable& table = table_of(architecture);
+  const auto bound = [](Role role, const Place& place) {
+    return BoundTensor{role, place.block + 1, std::max<std::int64_t>(place.member, 0)};
+  };
+  for (const auto& [role, pattern] : extra) {
+    if (const auto place = match(name, pattern)) return bound(role, *place);
+  }
+  for (;;) {
+    if (const auto found = match(name, table, extra)) return bound(found->first, found->second);
+    const auto prefix =
+        std::ranges::find_if(kPrefixes, [&](std::string_view p) { return name.starts_with(p); });
+    if (prefix == std::end(kPrefixes)) return std::nullopt;
+    name.remove_prefix(prefix->size());
+  }
+}
+
 std::vector<BoundTensor> bind_roles(const Architecture& architecture,
                                     std::span<const NamedTensor> tensors, const RoleNames& extra) {
   architecture.check();
-  const RoleTable& table = table_of(architecture);
   std::vector<BoundTensor> bound;
-  const auto bind = [&](std::size_t tensor, Role role, const Place& place) {
-    bound.push_back({role, place.block + 1, std::max<std::int64_t>(place.member, 0), tensor});
-  };
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const std::string_view name = tensors[i].name;
-    const bool mapped = std::ranges::any_of(extra, [&](const auto& e) {
-      const auto place = match(name, e.second);
-      if (place) bind(i, e.first, *place);
-      return place.has_value();
-    });
-    if (mapped) continue;
-    std::string_view rest = name;
-    for (;;) {
-      if (const auto found = match(rest, table, extra)) {
-        bind(i, found->first, found->second);
-        break;
-      }
-      const auto prefix =
-          std::ranges::find_if(kPrefixes, [&](std::string_view p) { return rest.starts_with(p); });
-      if (prefix == std::end(kPrefixes)) break;
-      rest.remove_prefix(prefix->size());
+    if (auto found = role_of(architecture, tensors[i].name, extra)) {
+      found->tensor = i;
+      bound.push_back(*found);
     }
   }
   const auto place = [](const BoundTensor& b) { return std::tuple(b.block, b.role, b.member); };

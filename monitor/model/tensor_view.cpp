@@ -1,5 +1,6 @@
 #include "azimuth/tensor_view.h"
 
+#include <array>
 #include <functional>
 #include <numeric>
 
@@ -7,40 +8,41 @@
 
 namespace azimuth {
 
-std::string_view name_of(StoredType type) {
-  switch (type) {
-    case StoredType::f32:
-      return "f32";
-    case StoredType::f16:
-      return "f16";
-    case StoredType::bf16:
-      return "bf16";
-    case StoredType::q4_1:
-      return "q4_1";
-    case StoredType::q8_0:
-      return "q8_0";
-  }
-  return "unknown";
-}
+namespace {
 
-std::int64_t block_length(StoredType type) {
-  return type == StoredType::q4_1 || type == StoredType::q8_0 ? 32 : 1;
-}
+struct Facts {
+  std::string_view name;
+  std::int64_t block_length;
+  std::int64_t block_bytes;
+};
 
-std::int64_t block_bytes(StoredType type) {
-  switch (type) {
-    case StoredType::f32:
-      return 4;
-    case StoredType::f16:
-    case StoredType::bf16:
-      return 2;
-    case StoredType::q4_1:
-      return 20;
-    case StoredType::q8_0:
-      return 34;
-  }
-  return 0;
-}
+// In the order of StoredType.
+constexpr std::array<Facts, static_cast<std::size_t>(StoredType::iq4_nl) + 1> kFacts = {{
+    {"f32", 1, 4},
+    {"f16", 1, 2},
+    {"bf16", 1, 2},
+    {"q4_0", 32, 18},
+    {"q4_1", 32, 20},
+    {"q5_0", 32, 22},
+    {"q5_1", 32, 24},
+    {"q8_0", 32, 34},
+    {"q2_k", 256, 84},
+    {"q3_k", 256, 110},
+    {"q4_k", 256, 144},
+    {"q5_k", 256, 176},
+    {"q6_k", 256, 210},
+    {"iq4_nl", 32, 18},
+}};
+
+const Facts& facts_of(StoredType type) { return kFacts.at(static_cast<std::size_t>(type)); }
+
+}  // namespace
+
+std::string_view name_of(StoredType type) { return facts_of(type).name; }
+
+std::int64_t block_length(StoredType type) { return facts_of(type).block_length; }
+
+std::int64_t block_bytes(StoredType type) { return facts_of(type).block_bytes; }
 
 std::int64_t TensorView::size() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());

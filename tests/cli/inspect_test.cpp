@@ -69,6 +69,21 @@ TEST(Inspect, DrawsAPicture) {
                     HasSubstr("Singular directions of the blocks")));
 }
 
+TEST(Inspect, AppliesAnAdapterOnTop) {
+  const std::string adapter = AZIMUTH_TEST_DATA "/adapters/llama";
+  const json expected = json::parse(contents_of(adapter + "/hidden_states.json"));
+  std::string tokens;
+  for (const int id : expected.at("token_ids")) {
+    tokens += (tokens.empty() ? "" : ",") + std::to_string(id);
+  }
+  const Ended ended = run_program(
+      {"inspect", kModel, "--adapter", adapter, "--tokens", tokens, "--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json norms = json::parse(ended.out).at("blocks").at(4).at("norms");
+  const double last = expected.at("norms").at(4).at(0);
+  EXPECT_NEAR(norms.at(0).get<double>() / last, 1, 1e-4);
+}
+
 struct Bad {
   std::string name;
   std::vector<std::string> arguments;
@@ -93,6 +108,14 @@ INSTANTIATE_TEST_SUITE_P(
     Calls, InspectBad,
     ::testing::Values(
         Bad{"MissingFile", {"inspect", "/nowhere/model.gguf"}, 3, "/nowhere/model.gguf: "},
+        Bad{"NoAdapter",
+            {"inspect", kModel, "--adapter", AZIMUTH_TEST_DATA},
+            3,
+            "adapter_config.json"},
+        Bad{"NoConfig",
+            {"inspect", AZIMUTH_TEST_DATA "/architectures/llama/model.safetensors"},
+            3,
+            "needs --config"},
         Bad{"NoModel", {"inspect", AZIMUTH_TEST_DATA}, 3, "config.json"},
         Bad{"PictureThatCannotBeWritten",
             {"inspect", kModel, "--plot", "/nowhere/norms.svg"},

@@ -13,14 +13,20 @@
 
 #include "azimuth/analysis.h"
 #include "azimuth/angle.h"
+#include "azimuth/hugging_face_config.h"
 #include "azimuth/hugging_face_folder.h"
+#include "azimuth/safetensors_file.h"
 #include "azimuth/spectral.h"
 #include "support/dense_block.h"
+#include "support/one_token_norms.h"
 
 namespace azimuth {
 namespace {
 
 using nlohmann::json;
+using testing::difference;
+using testing::Passes;
+using testing::passes;
 
 const std::filesystem::path kData = AZIMUTH_TEST_DATA "/architectures";
 
@@ -54,41 +60,6 @@ NamedTensors tensors_of(const std::string& name) {
   }
   all.storage = std::make_shared<std::vector<SafetensorsFile>>(std::move(files));
   return all;
-}
-
-using Norms = std::vector<std::vector<double>>;
-
-struct Passes {
-  Norms initial;
-  Norms zero_attention;
-};
-
-Passes passes(const ModelWeights& weights, const std::vector<std::int64_t>& token_ids) {
-  Workers workers;
-  const HiddenStates<float> states = single_token_pass<float>(weights, token_ids, workers);
-  Passes result;
-  for (const Eigen::MatrixXf& h : states.initial) {
-    const Eigen::VectorXd norms = h.cast<double>().colwise().norm();
-    result.initial.emplace_back(norms.begin(), norms.end());
-  }
-  for (const Eigen::VectorXd& norms : states.zero_attention_norms) {
-    result.zero_attention.emplace_back(norms.begin(), norms.end());
-  }
-  return result;
-}
-
-// Largest relative difference; infinite where the shapes differ or a number is none.
-double difference(const Norms& norms, const Norms& expected) {
-  if (norms.size() != expected.size()) return INFINITY;
-  double largest = 0;
-  for (std::size_t l = 0; l < norms.size(); ++l) {
-    if (norms[l].size() != expected[l].size()) return INFINITY;
-    for (std::size_t t = 0; t < norms[l].size(); ++t) {
-      const double relative = std::abs(norms[l][t] / expected[l][t] - 1);
-      if (!(relative <= largest)) largest = std::isnan(relative) ? INFINITY : relative;
-    }
-  }
-  return largest;
 }
 
 double difference(const Passes& passes, const json& expected) {

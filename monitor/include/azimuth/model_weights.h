@@ -9,6 +9,7 @@
 
 #include "azimuth/architecture.h"
 #include "azimuth/linear_map.h"
+#include "azimuth/low_rank_update.h"
 #include "azimuth/observation.h"
 #include "azimuth/roles.h"
 #include "azimuth/tensor_view.h"
@@ -45,6 +46,9 @@ struct BlockWeights {
   Norm ffn_output_norm;
 };
 
+class TensorsByRole;
+class Workers;
+
 /// The weights of one snapshot, by role: all that the analysis reads. Immutable; copies share the
 /// underlying memory.
 class ModelWeights {
@@ -54,6 +58,11 @@ class ModelWeights {
   /// std::invalid_argument naming the tensor and the reason.
   static ModelWeights from_tensors(Architecture architecture, NamedTensors tensors,
                                    const RoleNames& extra = {});
+
+  /// The same model with an adapter on top, which is not merged into the weights. Throws
+  /// std::invalid_argument naming the update: the model has no such weight or it is no matrix of a
+  /// block, the shape does not fit, the same weight twice.
+  ModelWeights with_updates(std::vector<LowRankUpdate> updates) const;
 
   const Architecture& architecture() const { return architecture_; }
   std::int64_t hidden_size() const { return hidden_size_; }
@@ -73,14 +82,14 @@ class ModelWeights {
   ModelInfo info() const;
 
   /// SHA-256, hexadecimal, over all bound tensors in canonical order: name of the role, block,
-  /// shape, stored type and bytes of each are hashed, then the list of hashes. Empty if a tensor
-  /// was captured only in part or does not lie in host memory.
-  std::string digest() const;
+  /// shape, stored type and bytes of each are hashed, then the list of hashes, those of updates
+  /// last. Empty if a tensor was captured only in part or does not lie in host memory.
+  std::string digest(Workers& workers) const;
+  std::string digest() const;  ///< on the calling thread
 
  private:
   ModelWeights() = default;
   void build(Nudge nudge);
-  class TensorsByRole;
   void read_sizes(const TensorsByRole& tensors);
   std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> read_values(
       const TensorsByRole& tensors, std::int64_t block) const;
@@ -90,6 +99,7 @@ class ModelWeights {
   Architecture architecture_;
   std::shared_ptr<const NamedTensors> tensors_;
   std::vector<BoundTensor> bound_;
+  std::vector<BoundUpdate> updates_;
   Nudge nudge_;
   std::int64_t hidden_size_ = 0;
   std::int64_t ffn_size_ = 0;

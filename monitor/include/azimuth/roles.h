@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,6 +67,12 @@ struct BoundTensor {
   std::int64_t member = 0;  ///< from 0: which expert of a mixture, or which head's own norm
   std::size_t tensor = 0;   ///< index into the list that was given
 };
+
+/// The role of one parameter by its name (`tensor` is 0), with the table for `architecture` and
+/// then `extra`; nothing for one that plays none. Throws std::invalid_argument for an unknown
+/// architecture.
+std::optional<BoundTensor> role_of(const Architecture& architecture, std::string_view name,
+                                   const RoleNames& extra = {});
 
 /// Finds the roles of `tensors` by their names, with the table for `architecture` and then `extra`.
 /// In canonical order. Throws std::invalid_argument naming the missing roles and the parameters

@@ -13,8 +13,24 @@ namespace azimuth {
 
 class LinearMap;
 
-/// How the numbers of a tensor are stored. `q4_1` and `q8_0` are GGUF's blocks of 32 numbers.
-enum class StoredType { f32, f16, bf16, q4_1, q8_0 };
+/// How the numbers of a tensor are stored. Behind `bf16` stand GGUF's quantised blocks: of 32
+/// numbers, those whose names end in `_k` of 256.
+enum class StoredType {
+  f32,
+  f16,
+  bf16,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+};
 
 std::string_view name_of(StoredType type);
 
@@ -38,8 +54,9 @@ struct TensorView {
 };
 
 /// Which values an unpacked tensor has: those stored, or each of them moved by half a unit of its
-/// stored type (half the last place of a float, half a step of a quantised block), up or down by a
-/// coin that `seed`, the row and the column decide. The second is what the noise floor is made of.
+/// stored type (half the last place of a float, half a step of a quantised block, the mean step
+/// where steps differ), up or down by a coin that `seed`, the row and the column decide. The second
+/// is what the noise floor is made of.
 struct Nudge {
   bool active = false;
   std::uint64_t seed = 0;

@@ -109,6 +109,7 @@ TEST_F(Metadata, HasAValueOfEachType) {
   EXPECT_EQ(file_.integer("i64"), -5);
   EXPECT_EQ(file_.real("f32"), 0.5);
   EXPECT_EQ(file_.real("f64"), 0.1);
+  EXPECT_TRUE(file_.flag("boolean"));
   EXPECT_EQ(file_.string("string"), "r\xc3\xa9sum\xc3\xa9");
   EXPECT_THAT(file_.integers("integers"), ElementsAre(1, -2, 3));
   EXPECT_THAT(file_.integers("empty"), ElementsAre());
@@ -136,6 +137,7 @@ TEST_F(Metadata, NamesTheKeyThatIsMissingOrOfAnotherType) {
   EXPECT_THAT([&] { file_.integer("integers"); }, error("integers: is an array"));
   EXPECT_THAT([&] { file_.integer("huge"); }, error("huge: does not fit a signed 64-bit integer"));
   EXPECT_THAT([&] { file_.real("u32"); }, error("u32: is no floating-point number"));
+  EXPECT_THAT([&] { file_.flag("u8"); }, error("u8: is neither true nor false"));
   EXPECT_THAT([&] { file_.string("u32"); }, error("u32: is no string"));
   EXPECT_THAT([&] { file_.strings("string"); }, error("string: is no array"));
   EXPECT_THAT([&] { file_.strings("integers"); }, error("integers: is no string"));

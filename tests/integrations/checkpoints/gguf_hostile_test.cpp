@@ -1,8 +1,11 @@
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <functional>
+#include <iterator>
+#include <random>
 
-#include "azimuth/gguf_file.h"
+#include "azimuth/gguf_model.h"
 #include "integrations/checkpoints/gguf_writer.h"
 #include "integrations/checkpoints/largest_allocation.h"
 
@@ -143,8 +146,29 @@ const HostileFile kHostileFiles[] = {
        f.tensors[1].dims = {16, 2};
      },
      "tensor row: its rows of 16 numbers are not whole blocks of 32"},
-    {"TypeNotSupported", [](auto& f) { f.tensors[1].type = 14; },
-     "tensor row: its type is Q6_K; F32, F16, BF16, Q4_1 and Q8_0 can be read"},
+    {"RowIsNoWholeBlockOf256",
+     [](auto& f) {
+       f.tensors[1].type = 14;
+       f.tensors[1].dims = {320, 2};
+     },
+     "tensor row: its rows of 320 numbers are not whole blocks of 256"},
+    {"RowOfAnotherBlock", [](auto& f) { f.tensors[1].type = 12; },
+     "tensor row: its rows of 32 numbers are not whole blocks of 256"},
+    {"BlocksOverflow",
+     [](auto& f) {
+       f.tensors[1].type = 1;
+       f.tensors[1].dims = {1ull << 62};
+     },
+     "tensor row: its size overflows"},
+    {"BlockBeyondTheFile",
+     [](auto& f) {
+       f.tensors[1].type = 10;
+       f.tensors[1].dims = {256};
+     },
+     "tensor row: its 84 bytes at offset 32 lie beyond the file's 66 bytes of data"},
+    {"TypeNotSupported", [](auto& f) { f.tensors[1].type = 16; },
+     "tensor row: its type is IQ2_XXS; types that can be read are F32, F16, Q4_0, Q4_1, Q5_0, "
+     "Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, BF16"},
     {"TypeWithdrawn", [](auto& f) { f.tensors[1].type = 4; }, "tensor row: its type is number 4"},
     {"TypeUnknown", [](auto& f) { f.tensors[1].type = ~0u; },
      "tensor row: its type is number 4294967295"},
@@ -217,6 +241,50 @@ TEST(HostileGguf, SurvivesAnyByteChanged) {
     }
   }
   EXPECT_GT(opened, 0) << "bytes of the data may have any value";
+}
+
+std::string converted(const char* name) {
+  std::ifstream stream(std::string(AZIMUTH_TEST_DATA "/gguf/") + name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+TEST(HostileGguf, AConvertedModelIsRefusedAtEachPercentThatIsCut) {
+  const std::string bytes = converted("mixtral.gguf");
+  TemporaryFile file(bytes);
+  EXPECT_NO_THROW(load_gguf(file.path()));
+  for (std::size_t percent = 0; percent < 100; ++percent) {
+    file.write(std::string_view(bytes).substr(0, bytes.size() * percent / 100));
+    EXPECT_THROW(load_gguf(file.path()), FileError) << percent << "%";
+  }
+}
+
+// As above, with models: whatever is said of them in the header, they are refused or can be used.
+TEST(HostileGguf, AConvertedModelSurvivesAnyByteOfItsHeaderChanged) {
+  std::minstd_rand random(1);
+  int opened = 0;
+  int refused = 0;
+  for (const char* name : {"falcon_40b.gguf", "mixtral.gguf", "phi3.gguf"}) {
+    const std::string bytes = converted(name);
+    TemporaryFile file(bytes);
+    const std::size_t data =
+        bytes.find("output_norm.weight");  // among the last names of the header
+    ASSERT_NE(data, std::string::npos);
+    for (int i = 0; i < 250; ++i) {
+      std::string changed = bytes;
+      changed[random() % data] ^= static_cast<char>(1 << random() % 8);
+      file.write(changed);
+      try {
+        const ModelWeights weights = load_gguf(file.path());
+        EXPECT_FALSE(weights.digest().empty());
+        weights.embed(weights.architecture().special_token_ids);
+        ++opened;
+      } catch (const FileError&) {
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(opened, 50) << "as by a byte of a token's name";
+  EXPECT_GT(refused, 50);
 }
 
 }  // namespace

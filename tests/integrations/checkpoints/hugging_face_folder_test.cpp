@@ -141,6 +141,14 @@ TEST(HuggingFaceFolder, SingleFileGoesBeforeTheIndex) {
   EXPECT_EQ(load(files).digest(), load(small_folder()).digest());
 }
 
+TEST(HuggingFaceFolder, SafetensorsGoBeforePyTorch) {
+  for (Files files : {small_folder(), small_sharded_folder()}) {
+    files["pytorch_model.bin"] = "nothing of use";
+    files["pytorch_model.bin.index.json"] = "nothing of use";
+    EXPECT_EQ(load(files).digest(), load(small_folder()).digest());
+  }
+}
+
 struct BadFolder {
   const char* name;
   std::function<void(Files&)> damage;  ///< of the small folder with shards
@@ -172,10 +180,29 @@ const std::string kOutside = "/" + kIndex + ": tensor " + kEmbedding + ": its fi
 
 const BadFolder kBadFolders[] = {
     {"NoConfig", [](auto& f) { f.erase("config.json"); },
-     ": config.json: is missing: a Hugging Face folder holds it, and model.safetensors or "
-     "model.safetensors.index.json with its shards"},
+     ": config.json: is missing: a Hugging Face folder holds it, and one of model.safetensors, "
+     "model.safetensors.index.json, pytorch_model.bin and pytorch_model.bin.index.json"},
     {"NoWeights", [](auto& f) { f.erase(kIndex); },
-     ": weights: neither model.safetensors nor model.safetensors.index.json is there"},
+     ": weights: there is none of model.safetensors, model.safetensors.index.json, "
+     "pytorch_model.bin and pytorch_model.bin.index.json"},
+    {"PyTorchOfAnotherFormat",
+     [](auto& f) {
+       f.erase(kIndex);
+       f["pytorch_model.bin"] = "weights";
+     },
+     "/pytorch_model.bin: format: is neither"},
+    {"PyTorchShardAbove",
+     [](auto& f) {
+       f.erase(kIndex);
+       f["pytorch_model.bin.index.json"] = R"({"weight_map":{"a":"../model.bin"}})";
+     },
+     "/pytorch_model.bin.index.json: tensor a: its file '../model.bin' is not the name of a file"},
+    {"PyTorchShardMissing",
+     [](auto& f) {
+       f.erase(kIndex);
+       f["pytorch_model.bin.index.json"] = R"({"weight_map":{"a":"model.bin"}})";
+     },
+     "/model.bin: cannot be opened: "},
     {"BadConfig", [](auto& f) { f["config.json"] = R"({"model_type":"mamba"})"; },
      "/config.json: key model_type: 'mamba' is not known"},
     {"EmptyConfig", [](auto& f) { f["config.json"] = ""; },

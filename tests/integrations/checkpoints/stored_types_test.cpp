@@ -1,51 +1,89 @@
+// Numbers of every stored type against those of the gguf package, bit for bit:
+// tests/data/gguf/make_stored_types.py says how the file was made.
+
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
-#include <span>
+#include <map>
 
 #include "azimuth/gguf_file.h"
-#include "integrations/checkpoints/gguf_writer.h"
-#include "integrations/checkpoints/quantised_blocks.h"
 
 namespace azimuth {
 namespace {
 
-using namespace azimuth::testing;
+constexpr StoredType kTypes[] = {
+    StoredType::f16,  StoredType::bf16, StoredType::q4_0,  StoredType::q4_1, StoredType::q5_0,
+    StoredType::q5_1, StoredType::q8_0, StoredType::q2_k,  StoredType::q3_k, StoredType::q4_k,
+    StoredType::q5_k, StoredType::q6_k, StoredType::iq4_nl};
 
-// `bytes` as a tensor of `rows` rows in a file; its numbers must be those of the gguf package.
-void expect_numbers(std::uint32_t ggml_type, std::uint64_t rows,
-                    std::span<const std::uint8_t> bytes, std::span<const std::uint32_t> expected) {
-  GgufWriter writer;
-  writer.tensors = {{"blocks",
-                     {expected.size() / rows, rows},
-                     ggml_type,
-                     std::string(bytes.begin(), bytes.end())}};
-  const TemporaryFile file(writer.bytes());
-  const NamedTensors tensors = GgufFile::open(file.path()).tensors();
-  const TensorView& view = tensors.tensors.at(0).view;
-  ASSERT_EQ(view.bytes(), static_cast<std::int64_t>(bytes.size()));
-  std::vector<float> numbers(expected.size());
-  unpack(view, 0, view.rows(), numbers.data());
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const auto wanted = std::bit_cast<float>(expected[i]);
-    if (std::isnan(wanted)) {  // processors differ in the bits of one
-      EXPECT_TRUE(std::isnan(numbers[i])) << "number " << i;
-    } else {
-      EXPECT_EQ(std::bit_cast<std::uint32_t>(numbers[i]), expected[i])
-          << "number " << i << ": " << numbers[i] << " where " << wanted << " is expected";
-    }
-  }
-  std::vector<float> last_row(static_cast<std::size_t>(view.columns()));
-  unpack(view, view.rows() - 1, 1, last_row.data());
-  EXPECT_EQ(std::bit_cast<std::uint32_t>(last_row.back()),
-            std::bit_cast<std::uint32_t>(numbers.back()));
+std::vector<float> unpacked(const TensorView& view, Nudge nudge = {}) {
+  std::vector<float> numbers(static_cast<std::size_t>(view.size()));
+  unpack(view, 0, view.rows(), numbers.data(), nudge);
+  return numbers;
 }
 
-TEST(StoredTypes, F16IsThatOfTheGgufPackage) { expect_numbers(1, 4, f16_bytes, f16_numbers); }
-TEST(StoredTypes, BF16IsThatOfTheGgufPackage) { expect_numbers(30, 4, bf16_bytes, bf16_numbers); }
-TEST(StoredTypes, Q4_1IsThatOfTheGgufPackage) { expect_numbers(3, 2, q4_1_bytes, q4_1_numbers); }
-TEST(StoredTypes, Q8_0IsThatOfTheGgufPackage) { expect_numbers(8, 2, q8_0_bytes, q8_0_numbers); }
+class StoredTypes : public ::testing::TestWithParam<StoredType> {
+ protected:
+  TensorView tensor(const std::string& suffix) const {
+    const std::string name = std::string(name_of(GetParam())) + suffix;
+    for (const NamedTensor& tensor : tensors_.tensors) {
+      if (tensor.name == name) return tensor.view;
+    }
+    ADD_FAILURE() << "no tensor " << name;
+    return {};
+  }
+
+  const NamedTensors tensors_ =
+      GgufFile::open(AZIMUTH_TEST_DATA "/gguf/stored_types.gguf").tensors();
+};
+
+TEST_P(StoredTypes, AreUnpackedAsByTheGgufPackage) {
+  const TensorView view = tensor("");
+  ASSERT_EQ(view.type, GetParam());
+  const std::vector<float> numbers = unpacked(view);
+  const std::vector<float> expected = unpacked(tensor(".numbers"));
+  ASSERT_EQ(numbers.size(), expected.size());
+  ASSERT_GE(numbers.size(), static_cast<std::size_t>(4 * block_length(GetParam())));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (std::isnan(expected[i])) {  // processors differ in the bits of one
+      EXPECT_TRUE(std::isnan(numbers[i])) << "number " << i;
+    } else {
+      EXPECT_EQ(std::bit_cast<std::uint32_t>(numbers[i]), std::bit_cast<std::uint32_t>(expected[i]))
+          << "number " << i << ": " << numbers[i] << " where " << expected[i] << " is expected";
+    }
+  }
+}
+
+TEST_P(StoredTypes, HaveRowsOfTheirOwn) {
+  const TensorView view = tensor("");
+  const std::vector<float> numbers = unpacked(view);
+  std::vector<float> row(static_cast<std::size_t>(view.columns()));
+  unpack(view, view.rows() - 1, 1, row.data());
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(row[i]),
+              std::bit_cast<std::uint32_t>(numbers[numbers.size() - row.size() + i]));
+  }
+}
+
+TEST_P(StoredTypes, AreMovedByHalfAStepOfTheirBlock) {
+  if (block_length(GetParam()) == 1) return;  // a float's step is its last place: see HostMap
+  const std::vector<float> numbers = unpacked(tensor(""));
+  const std::vector<float> nudged = unpacked(tensor(""), {true, 5});
+  const std::vector<float> steps = unpacked(tensor(".steps"));
+  std::map<bool, int> directions;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const double moved = static_cast<double>(nudged[i]) - numbers[i];
+    const double rounding = 1e-6 * std::abs(static_cast<double>(numbers[i]));
+    EXPECT_NEAR(std::abs(moved), 0.5 * steps[i], 1e-4 * steps[i] + rounding) << "number " << i;
+    if (moved != 0) ++directions[moved > 0];
+  }
+  EXPECT_GT(directions[true], static_cast<int>(numbers.size()) / 4);
+  EXPECT_GT(directions[false], static_cast<int>(numbers.size()) / 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Gguf, StoredTypes, ::testing::ValuesIn(kTypes),
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace azimuth

@@ -13,10 +13,11 @@
 namespace azimuth {
 
 /// A GGUF file, version 2 or 3, little-endian: metadata and tensors by name, whatever model they
-/// belong to. The file is mapped, not loaded: opening reads the header only, and pages of a tensor
-/// come in as they are read. Files are taken to be hostile: `open` checks every length, count and
-/// offset before it is used, and after it nothing in `tensors()` points outside the mapping. Memory
-/// stays in proportion to the header that is really there, whatever counts it claims.
+/// belong to; or all files of a model that was split (NAME-00001-of-00003.gguf), whichever of them
+/// is opened. Files are mapped, not loaded: opening reads headers only, and pages of a tensor come
+/// in as they are read. Files are taken to be hostile: `open` checks every length, count and offset
+/// before it is used, and after it nothing in `tensors()` points outside the mapping. Memory stays
+/// in proportion to the headers that are really there, whatever counts they claim.
 ///
 /// Copies are cheap and share the mapping. Every member may be called from any thread. The file
 /// must not be written to or truncated while it is mapped: the system then ends the process
@@ -27,10 +28,11 @@ namespace azimuth {
 ///     for (const NamedTensor& tensor : file.tensors().tensors) ...
 class GgufFile {
  public:
-  /// Stored types F32, F16, BF16, Q4_1 and Q8_0. Throws FileError: cannot be opened, no GGUF file,
-  /// damaged, or a tensor of another type.
+  /// Every StoredType. Throws FileError, naming the file at fault: cannot be opened, no GGUF file,
+  /// damaged, a tensor of another type; of a split model a part that is missing or of another one.
   static GgufFile open(const std::filesystem::path& file);
 
+  /// Of a split model: its first file, which holds the metadata.
   const std::filesystem::path& path() const;
 
   /// The keys of the metadata, in the order of the file. The text lives as long as the file.
@@ -38,8 +40,9 @@ class GgufFile {
   bool has(std::string_view key) const;
 
   /// The value of a key. Throw FileError, naming the key, if it is not there or has another type.
-  std::int64_t integer(std::string_view key) const;     ///< of any width that fits
-  double real(std::string_view key) const;              ///< float32 or float64
+  std::int64_t integer(std::string_view key) const;  ///< of any width that fits
+  double real(std::string_view key) const;           ///< float32 or float64
+  bool flag(std::string_view key) const;
   std::string_view string(std::string_view key) const;  ///< lives as long as the file
   std::vector<std::int64_t> integers(std::string_view key) const;
   std::vector<double> reals(std::string_view key) const;

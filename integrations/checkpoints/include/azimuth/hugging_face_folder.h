@@ -2,16 +2,16 @@
 
 #include <filesystem>
 
-#include "azimuth/hugging_face_config.h"
+#include "azimuth/file_error.h"
 #include "azimuth/model_weights.h"
-#include "azimuth/safetensors_file.h"
 
 namespace azimuth {
 
 /// The weights of a model as Hugging Face Transformers saves it: a folder with `config.json` and
-/// `model.safetensors`, or shards that `model.safetensors.index.json` names. Mapped and not
-/// inflated (see SafetensorsFile). Where both are there, `model.safetensors` is read, as
-/// Transformers does; of a shard, the tensors that the index says are in it.
+/// the weights. Of several forms of them the first that is there is read, as Transformers does:
+/// `model.safetensors`, shards that `model.safetensors.index.json` names, `pytorch_model.bin`,
+/// shards that `pytorch_model.bin.index.json` names; of a shard, the tensors that the index says
+/// are in it. Mapped and not inflated (see SafetensorsFile and PyTorchFile).
 ///
 /// Throws FileError for everything that is wrong with the folder: a file that is missing, damaged
 /// or outside the folder, a tensor that is missing or has the wrong shape, a hidden size, number of

@@ -1,0 +1,94 @@
+#include "model/tensors_by_role.h"
+
+#include <stdexcept>
+
+#include "azimuth/host_map.h"
+#include "model/low_rank_map.h"
+
+namespace azimuth {
+namespace {
+
+void expect_shape(const NamedTensor& tensor, const std::vector<std::int64_t>& shape) {
+  if (tensor.view.shape != shape) {
+    reject(tensor,
+           "shape " + text_of(tensor.view.shape) + " where " + text_of(shape) + " is expected");
+  }
+}
+
+}  // namespace
+
+void reject(const NamedTensor& tensor, const std::string& why) {
+  throw std::invalid_argument("azimuth: tensor " + tensor.name + ": " + why);
+}
+
+std::string text_of(const std::vector<std::int64_t>& shape) {
+  std::string text = "{";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  }
+  return text + "}";
+}
+
+Nudge nudge_for(Nudge nudge, std::size_t tensor) {
+  return {nudge.active, nudge.seed * 0x9e3779b97f4a7c15ull + tensor};
+}
+
+TensorsByRole::TensorsByRole(const NamedTensors& tensors, std::span<const BoundTensor> bound,
+                             std::span<const BoundUpdate> updates, Nudge nudge)
+    : tensors_(tensors), nudge_(nudge) {
+  for (const BoundTensor& b : bound) index_[{b.role, b.block, b.member}] = b.tensor;
+  for (const BoundUpdate& u : updates) {
+    updates_[{u.place.role, u.place.block, u.place.member}] = u.update.get();
+  }
+}
+
+Eigen::VectorXf TensorsByRole::vector(Role role, std::int64_t block, std::int64_t size) const {
+  const NamedTensor& tensor = at(role, block);
+  expect_shape(tensor, {size});
+  if (tensor.view.data == nullptr) reject(tensor, "does not lie in host memory");
+  Eigen::VectorXf all(size);
+  unpack(tensor.view, 0, 1, all.data(), nudge_for(nudge_, index(role, block)));
+  return all;
+}
+
+Eigen::VectorXf TensorsByRole::vector_or_empty(Role role, std::int64_t block,
+                                               std::int64_t size) const {
+  return has(role, block) ? vector(role, block, size) : Eigen::VectorXf();
+}
+
+Norm TensorsByRole::norm(Role weight, Role bias, std::int64_t block, std::int64_t size,
+                         double offset) const {
+  if (!has(weight, block)) return {};
+  Norm norm = {vector(weight, block, size), vector_or_empty(bias, block, size)};
+  norm.weight.array() += static_cast<float>(offset);
+  return norm;
+}
+
+std::shared_ptr<const LinearMap> TensorsByRole::map(Role role, std::int64_t block,
+                                                    std::int64_t member, const Shape& shape,
+                                                    std::int64_t first, std::int64_t count) const {
+  const NamedTensor& tensor = at(role, block, member);
+  expect_shape(tensor, shape.transposed ? std::vector{shape.inputs, shape.outputs}
+                                        : std::vector{shape.outputs, shape.inputs});
+  auto stored =
+      stored_map(tensor, nudge_for(nudge_, index(role, block, member)), shape, first, count);
+  const auto found = updates_.find({role, block, member});
+  if (found == updates_.end()) return stored;
+  const LowRankUpdate& update = *found->second;
+  return std::make_shared<LowRankMap>(std::move(stored), update.a,
+                                      update.b.middleRows(first, count));
+}
+
+std::shared_ptr<const LinearMap> TensorsByRole::stored_map(const NamedTensor& tensor, Nudge nudge,
+                                                           const Shape& shape, std::int64_t first,
+                                                           std::int64_t count) const {
+  if (tensor.view.data == nullptr) {
+    if (!tensor.device_map) reject(tensor, "has no data");
+    auto map = tensor.device_map(first, count, shape.transposed);
+    return nudge.active ? map->nudged(nudge.seed) : map;
+  }
+  return std::make_shared<HostMap>(tensor.view, HostMap::Part{first, count, shape.transposed},
+                                   nudge);
+}
+
+}  // namespace azimuth

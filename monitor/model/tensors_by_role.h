@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "azimuth/linear_map.h"
+#include "azimuth/low_rank_update.h"
+#include "azimuth/model_weights.h"
+#include "azimuth/roles.h"
+#include "azimuth/tensor_view.h"
+
+namespace azimuth {
+
+/// Throws std::invalid_argument, naming the tensor.
+[[noreturn]] void reject(const NamedTensor& tensor, const std::string& why);
+
+std::string text_of(const std::vector<std::int64_t>& shape);
+
+/// Seeds differ from tensor to tensor, so that equal weights are not moved alike.
+Nudge nudge_for(Nudge nudge, std::size_t tensor);
+
+/// The tensors of one snapshot by role and block, with the checks that each use of one needs: all
+/// throw std::invalid_argument, naming the tensor. Refers to what it is made of.
+class TensorsByRole {
+ public:
+  TensorsByRole(const NamedTensors& tensors, std::span<const BoundTensor> bound,
+                std::span<const BoundUpdate> updates, Nudge nudge);
+
+  bool has(Role role, std::int64_t block) const { return index_.contains({role, block, 0}); }
+  std::size_t index(Role role, std::int64_t block, std::int64_t member = 0) const {
+    return index_.at({role, block, member});
+  }
+  const NamedTensor& at(Role role, std::int64_t block, std::int64_t member = 0) const {
+    return tensors_.tensors[index(role, block, member)];
+  }
+
+  Eigen::VectorXf vector(Role role, std::int64_t block, std::int64_t size) const;
+  Eigen::VectorXf vector_or_empty(Role role, std::int64_t block, std::int64_t size) const;
+  Norm norm(Role weight, Role bias, std::int64_t block, std::int64_t size, double offset) const;
+
+  /// How a matrix is stored: {outputs, inputs}, or the reverse.
+  struct Shape {
+    std::int64_t outputs;
+    std::int64_t inputs;
+    bool transposed;
+  };
+
+  /// Outputs [first, first + count) of a matrix, or all of them, with what updates it.
+  std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, std::int64_t member,
+                                       const Shape& shape, std::int64_t first,
+                                       std::int64_t count) const;
+  std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, std::int64_t member,
+                                       const Shape& shape) const {
+    return map(role, block, member, shape, 0, shape.outputs);
+  }
+
+ private:
+  std::shared_ptr<const LinearMap> stored_map(const NamedTensor& tensor, Nudge nudge,
+                                              const Shape& shape, std::int64_t first,
+                                              std::int64_t count) const;
+
+  using Place = std::tuple<Role, std::int64_t, std::int64_t>;
+
+  const NamedTensors& tensors_;
+  Nudge nudge_;
+  std::map<Place, std::size_t> index_;
+  std::map<Place, const LowRankUpdate*> updates_;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Writes LoRA adapters of the tiny models in ../architectures, and what PEFT itself computes with them.
+
+    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch==2.15.0 transformers==5.24.0 peft==0.21.2
+    /tmp/venv/bin/python tests/data/adapters/generate.py
+
+One folder a case: the adapter as PEFT saves it, and hidden_states.json with the norms of the residual stream for
+sequences of one token, in float64, the adapter not merged. Both factors are random. Seeded.
+"""
+
+import importlib.util
+import json
+import pathlib
+import shutil
+import zlib
+
+import torch
+import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM
+
+HERE = pathlib.Path(__file__).parent
+ARCHITECTURES = HERE.parent / "architectures"
+spec = importlib.util.spec_from_file_location("architectures", ARCHITECTURES / "generate.py")
+architectures = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(architectures)
+
+# Name of the folder: the base and the adapter. Separate matrices with ranks and scales of their own; a fused matrix that
+# is stored transposed; a fused one that keeps values head by head.
+CASES = {
+    "llama": ("llama", dict(r=3, lora_alpha=7, target_modules="all-linear", rank_pattern={"down_proj": 2},
+                            alpha_pattern={"layers.1.self_attn.v_proj": 11})),
+    "gpt2": ("gpt2", dict(r=4, lora_alpha=6, use_rslora=True, target_modules=["c_attn", "c_fc", "c_proj"],
+                          fan_in_fan_out=True)),
+    "gpt_neox": ("gpt_neox_parallel", dict(r=2, lora_alpha=4,
+                                           target_modules=["query_key_value", "dense", "dense_4h_to_h"])),
+}
+
+
+def write_case(name):
+    base, settings = CASES[name]
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    load = lambda: AutoModelForCausalLM.from_pretrained(ARCHITECTURES / base, dtype=torch.float64,
+                                                        **architectures.EAGER).eval()
+    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+    tuned = get_peft_model(load(), LoraConfig(task_type="CAUSAL_LM", **settings))
+    for key, parameter in tuned.named_parameters():
+        if "lora_" in key:
+            parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
+    tuned.float().save_pretrained(folder)
+    (folder / "README.md").unlink()
+    config = folder / "adapter_config.json"  # The base's path is this machine's.
+    config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": base}, indent=1) + "\n")
+
+    token_ids = json.loads((ARCHITECTURES / base / "hidden_states.json").read_text())["token_ids"]
+    model = PeftModel.from_pretrained(load(), folder).double().eval().base_model.model
+    result = {"base": base, "token_ids": token_ids}
+    for prefix, zero in (("", False), ("zero_attention_", True)):
+        states = architectures.one_token_pass(model, token_ids, zero)[0]
+        assert states.dtype == torch.float64
+        result[prefix + "norms"] = architectures.rounded(states)
+    lines = ",\n".join(f' "{key}": {json.dumps(value)}' for key, value in result.items())
+    (folder / "hidden_states.json").write_text(f"{{\n{lines}\n}}\n")
+    print(name, [f"{block[0]:.4g}" for block in result["norms"]], sorted(f.name for f in folder.iterdir()))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    for case in CASES:
+        write_case(case)
