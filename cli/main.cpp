@@ -3,9 +3,15 @@
 #include <exception>
 #include <string_view>
 
+#include "azimuth/shrunk_files.h"
 #include "compare.h"
+#include "completion.h"
+#include "history.h"
 #include "inspect.h"
+#include "manual.h"
+#include "report.h"
 #include "signature.h"
+#include "watch.h"
 
 namespace {
 
@@ -16,6 +22,7 @@ constexpr int kBadInput = 3;
 }  // namespace
 
 int main(int argc, char** argv) {
+  azimuth::exit_when_a_file_shrinks(kBadInput);
   CLI::App app("Measures the high-norm direction of language models.", "azimuth");
   app.set_version_flag("--version", "azimuth " AZIMUTH_VERSION);
   app.require_subcommand(1);
@@ -23,10 +30,15 @@ int main(int argc, char** argv) {
   azimuth::cli::add_inspect(app);
   azimuth::cli::add_signature(app);
   azimuth::cli::add_compare(app);
+  azimuth::cli::add_history(app);
+  azimuth::cli::add_report(app);
+  azimuth::cli::add_watch(app);
+  azimuth::cli::add_completion(app);
+  azimuth::cli::add_manual(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_name() == "RequiredError" && argc > 1) {
+    if (error.get_name() == "RequiredError" && argc > 1 && app.get_subcommands().empty()) {
       std::fprintf(stderr, "azimuth: '%s' is no call of azimuth; azimuth --help lists them\n",
                    argv[1]);
       return kUsage;

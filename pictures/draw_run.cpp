@@ -25,8 +25,11 @@ void draw_axes(Svg& svg, const Box& plot, const Axes& axes, const Scale& x, cons
   svg.line({plot.left, plot.top}, {plot.left, plot.bottom}, "stroke=\"#888\"");
 
   const double middle = (plot.left + plot.right) / 2;
-  svg.text({plot.left, axes.title_y}, axes.title, "font-size=\"14\" font-weight=\"bold\"");
+  if (!axes.title.empty()) {
+    svg.text({plot.left, axes.title_y}, axes.title, "font-size=\"14\" font-weight=\"bold\"");
+  }
   svg.text({middle, plot.bottom + axes.below + 38}, axes.x_title, "text-anchor=\"middle\"");
+  if (axes.y_title.empty()) return;
   const double x_of_y = plot.left - 54;
   const double y_of_y = (plot.top + plot.bottom) / 2;
   svg.text({x_of_y, y_of_y}, axes.y_title,

@@ -24,7 +24,8 @@ inline constexpr std::string_view dark = "#444444";
 /// `name="value"`, followed by a space.
 std::string with(std::string_view name, std::string_view value);
 
-/// Title, frame, grid and ticks of a panel. The labels of the x axis stand `below` the plot.
+/// Title, frame, grid and ticks of a panel. The labels of the x axis stand `below` the plot. A
+/// title that is empty is left out.
 struct Axes {
   std::string_view title;
   std::string_view x_title;

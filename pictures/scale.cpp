@@ -41,13 +41,14 @@ Extent positive_extent(const std::vector<double>& values) {
 constexpr double kZeroBand = 26;         // pixels between 0 and the first decade
 constexpr double kSmallestAngle = 1e-6;  // degrees; what lies below is shown as 0
 constexpr double kWideSpread = 20;
+constexpr int kMostTicks = 8;
 
 }  // namespace
 
 Scale Scale::linear(double low, double high, double from, double to, bool whole) {
   Scale scale;
   scale.low_ = low;
-  scale.high_ = high > low ? high : low + 1;
+  scale.high_ = high > low ? high : low + std::max(1.0, std::abs(low) * 1e-9);
   scale.from_ = from;
   scale.to_ = to;
   const double span = scale.high_ - scale.low_;
@@ -60,8 +61,11 @@ Scale Scale::linear(double low, double high, double from, double to, bool whole)
     }
   }
   if (whole) step = std::max(1.0, std::round(step));
-  for (double i = std::ceil(scale.low_ / step); i * step <= scale.high_ + step * 1e-6; ++i) {
-    scale.ticks_.push_back({i * step, plain_number(i * step)});
+  const double first = std::ceil(scale.low_ / step);
+  for (int i = 0; i < kMostTicks; ++i) {  // adding 1 to a large number may change nothing
+    const double value = (first + i) * step;
+    if (!(value <= scale.high_ + step * 1e-6)) break;
+    scale.ticks_.push_back({value, plain_number(value)});
   }
   return scale;
 }

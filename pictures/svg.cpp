@@ -1,7 +1,6 @@
 #include "svg.h"
 
 #include <charconv>
-#include <cstdint>
 #include <iterator>
 
 namespace azimuth::pictures {
@@ -29,57 +28,7 @@ std::string path_data(const std::vector<Point>& points) {
   return data;
 }
 
-/// Bytes of the UTF-8 character that `text` begins with; 0 if there is none that XML allows.
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  if (byte(0) < 0x80) {
-    const bool allowed = byte(0) >= 0x20 || byte(0) == '\t' || byte(0) == '\n' || byte(0) == '\r';
-    return allowed ? 1 : 0;
-  }
-  const std::size_t size = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : 2;
-  if (byte(0) < 0xC2 || byte(0) > 0xF4 || text.size() < size) return 0;
-  std::uint32_t code = byte(0) & (0xFF >> (size + 1));
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-    code = code << 6 | (byte(i) & 0x3F);
-  }
-  const bool overlong = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
-  const bool forbidden = (code >= 0xD800 && code < 0xE000) || code == 0xFFFE || code == 0xFFFF;
-  return overlong || forbidden || code > 0x10FFFF ? 0 : size;
-}
-
 }  // namespace
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const auto size = character_size(text);
-    switch (size == 0 ? '\0' : text.front()) {
-      case '\0':
-        out += "\uFFFD";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += text.substr(0, size);
-    }
-    text.remove_prefix(size == 0 ? 1 : size);
-  }
-  return out;
-}
 
 std::string short_number(double value) {
   char buffer[32];
@@ -119,6 +68,16 @@ void Svg::path(const std::vector<Point>& points, std::string_view attributes) {
 void Svg::area(const std::vector<Point>& outline, std::string_view attributes) {
   if (outline.empty()) return;
   out_ += "<path d=\"" + path_data(outline) + "Z\" " + std::string(attributes) + "/>\n";
+}
+
+void Svg::boxes(const std::vector<Box>& boxes, std::string_view attributes) {
+  if (boxes.empty()) return;
+  out_ += "<path d=\"";
+  for (const Box& box : boxes) {
+    out_ += "M" + coordinate(box.left) + " " + coordinate(box.top) + "h" + coordinate(box.width()) +
+            "v" + coordinate(box.height()) + "h" + coordinate(-box.width()) + "z";
+  }
+  out_ += "\" " + std::string(attributes) + "/>\n";
 }
 
 void Svg::circle(Point centre, double radius, std::string_view attributes) {

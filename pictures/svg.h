@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "azimuth/escaped.h"
+
 namespace azimuth::pictures {
 
 struct Point {
@@ -21,9 +23,6 @@ struct Box {
   double height() const { return bottom - top; }
 };
 
-/// `text` as it may stand in XML: what XML does not allow, and what is not UTF-8, becomes U+FFFD.
-std::string escaped(std::string_view text);
-
 /// A number with three significant digits.
 std::string short_number(double value);
 
@@ -37,6 +36,8 @@ class Svg {
   /// An open line through `points`; a single one becomes a dot by round line caps.
   void path(const std::vector<Point>& points, std::string_view attributes);
   void area(const std::vector<Point>& outline, std::string_view attributes);
+  /// All in one element: a large number of them takes little room.
+  void boxes(const std::vector<Box>& boxes, std::string_view attributes);
   void circle(Point centre, double radius, std::string_view attributes);
   void text(Point at, std::string_view text, std::string_view attributes = "");
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
@@ -84,8 +85,12 @@ Signature decode(std::string_view bytes) {
                              " bytes where there should be " + std::to_string(length));
 
   v1::Signature message;
-  if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size())))
-    throw std::runtime_error("content: not an azimuth.v1.Signature");
+  {
+    // Of text that is not UTF-8 Protobuf would print lines of its own beside our error.
+    const google::protobuf::LogSilencer silence;
+    if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size())))
+      throw std::runtime_error("content: not an azimuth.v1.Signature");
+  }
   // One signature has one encoding: a change that decoding would not notice is damage too.
   if (deterministic_bytes(message) != payload || message.digest() != digest_of(message))
     throw std::runtime_error("digest: does not match the content, which is damaged");

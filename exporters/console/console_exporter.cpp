@@ -8,8 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "azimuth/snapshot_line.h"
 #include "screen.h"
-#include "snapshot_line.h"
 
 namespace azimuth {
 namespace {

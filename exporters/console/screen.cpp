@@ -12,20 +12,6 @@ namespace {
 
 constexpr const char* kEraseLine = "\r\x1b[K";
 
-const char* colour_of(Tone tone) {
-  switch (tone) {
-    case Tone::good:
-      return "\x1b[32m";
-    case Tone::notice:
-      return "\x1b[33m";
-    case Tone::bad:
-      return "\x1b[31m";
-    case Tone::plain:
-      return "";
-  }
-  return "";
-}
-
 }  // namespace
 
 void Screen::print(const std::vector<Line>& lines, std::int64_t step) {
@@ -34,8 +20,7 @@ void Screen::print(const std::vector<Line>& lines, std::int64_t step) {
   std::string text = drawn_bar_.empty() ? "" : kEraseLine;
   if (!header_printed_) text += header_line() + "\n";
   for (const Line& line : lines) {
-    const bool coloured = options_.colours && line.tone != Tone::plain;
-    text += coloured ? colour_of(line.tone) + line.text + "\x1b[0m\n" : line.text + "\n";
+    text += (options_.colours ? coloured(line) : line.text) + "\n";
   }
   const std::string bar = this->bar();
   if (!put(text + bar)) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "snapshot_line.h"
+#include "azimuth/snapshot_line.h"
 
 namespace azimuth::console {
 

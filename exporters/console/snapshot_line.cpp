@@ -1,4 +1,4 @@
-#include "snapshot_line.h"
+#include "azimuth/snapshot_line.h"
 
 #include <algorithm>
 #include <cmath>
@@ -53,7 +53,29 @@ std::string degrees(double value) {
   return number(value > 0 && value < 0.0005 ? "%.0e" : "%.3f", value);
 }
 
-std::string angle(const Observation& observation, std::string_view reference) {
+const char* colour_of(Tone tone) {
+  switch (tone) {
+    case Tone::good:
+      return "\x1b[32m";
+    case Tone::notice:
+      return "\x1b[33m";
+    case Tone::bad:
+      return "\x1b[31m";
+    case Tone::plain:
+      return "";
+  }
+  return "";
+}
+
+std::string event_line(const Event& event) {
+  std::string kind = event.kind;
+  std::replace(kind.begin(), kind.end(), '_', ' ');
+  return "  ! " + kind + (event.message.empty() ? "" : ": " + event.message);
+}
+
+}  // namespace
+
+std::string angle_text(const Observation& observation, std::string_view reference) {
   for (const AngleObservation& angle : observation.angles) {
     if (angle.reference != reference || std::isnan(angle.degrees)) continue;
     std::string text = degrees(angle.degrees) + "°";
@@ -65,10 +87,9 @@ std::string angle(const Observation& observation, std::string_view reference) {
   return std::string(kDash);
 }
 
-/// "3,12", shortened to the column's width.
-std::string blocks(const Observation& observation,
-                   std::vector<BlockFactor> StageObservation::*list) {
-  constexpr std::size_t width = 12;
+std::string blocks_text(const Observation& observation,
+                        std::vector<BlockFactor> StageObservation::*list) {
+  constexpr std::size_t width = 12;  // of the column
   std::set<std::int32_t> sorted;
   for (const StageObservation& stage : observation.stages) {
     for (const BlockFactor& block : stage.*list) sorted.insert(block.block);
@@ -97,13 +118,9 @@ Tone tone_of(State state) {
   }
 }
 
-std::string event_line(const Event& event) {
-  std::string kind = event.kind;
-  std::replace(kind.begin(), kind.end(), '_', ' ');
-  return "  ! " + kind + (event.message.empty() ? "" : ": " + event.message);
+std::string coloured(const Line& line) {
+  return line.tone == Tone::plain ? line.text : colour_of(line.tone) + line.text + "\x1b[0m";
 }
-
-}  // namespace
 
 std::string header_line() {
   std::vector<std::string> titles;
@@ -116,9 +133,9 @@ std::vector<Line> lines_of(const Observation& o) {
   const bool large_loss = std::fabs(o.loss) >= 1000;
   lines.push_back(
       {row({std::to_string(o.step), number(large_loss ? "%.3g" : "%.4f", o.loss),
-            std::string(name_of(o.state)), number("%.1f", peak_ratio(o)), angle(o, "previous"),
-            angle(o, "base"), blocks(o, &StageObservation::explosion_blocks),
-            blocks(o, &StageObservation::decay_blocks),
+            std::string(name_of(o.state)), number("%.1f", peak_ratio(o)), angle_text(o, "previous"),
+            angle_text(o, "base"), blocks_text(o, &StageObservation::explosion_blocks),
+            blocks_text(o, &StageObservation::decay_blocks),
             number("%.2f%%", 100 * o.cost.overhead_ratio)}),
        tone_of(o.state)});
   for (const Event& event : o.events) lines.push_back({event_line(event), Tone::notice});

@@ -50,8 +50,8 @@ TEST_F(Compare, ASignatureComparesLikeTheModelItIsOf) {
   const Signature written = read_signature(file("llama.azsig"));
   EXPECT_THAT(signed_model.out, AllOf(HasSubstr(written.digest), HasSubstr("noise floor")));
 
-  const Ended ended = run_program({"compare", model("llama"), model("mistral"), file("llama.azsig"),
-                                   "--format", "json"});
+  const Ended ended = run_program(
+      {"compare", model("llama"), model("mistral"), file("llama.azsig"), "--format", "json"});
   ASSERT_EQ(ended.code, 0) << ended.err;
   const json c = json::parse(ended.out);
   EXPECT_EQ(c.at("names"), json({model("llama"), model("mistral"), file("llama.azsig")}));

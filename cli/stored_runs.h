@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "azimuth/history_reader.h"
+#include "azimuth/v1/history.pb.h"
+
+namespace azimuth::cli {
+
+/// The runs of a history, or the one that is asked for by a `name` that is not empty. Throws
+/// FileError, naming the runs that there are, if it is not among them.
+std::vector<HistoryReader::Run> stored_runs(HistoryReader& history,
+                                            const std::filesystem::path& store,
+                                            const std::string& name);
+
+/// "25 snapshots to step 192, 2026-05-01 12:03:04 to 12:07:10 UTC, 2 attempts, ended".
+std::string run_summary(const HistoryReader::Run& run);
+
+/// Everything but the observations.
+v1::RunHistory to_proto(const HistoryReader::Run& run);
+
+}  // namespace azimuth::cli

@@ -1,0 +1,87 @@
+#include "angle_series.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "line.h"
+#include "panels.h"
+
+namespace azimuth::pictures {
+namespace {
+
+constexpr std::size_t kMostDots = 60;  // beyond that, lines alone, and whole ones
+
+const AngleObservation* angle_to(const RunPoint& point, std::string_view reference) {
+  const auto found = std::ranges::find(point.angles, reference, &AngleObservation::reference);
+  return found == point.angles.end() ? nullptr : &*found;
+}
+
+std::vector<std::vector<Point>> pieces(std::span<const RunPoint> points, const Scale& x,
+                                       const Scale& y, std::string_view reference,
+                                       double AngleObservation::*value) {
+  return line_pieces(
+      points,
+      [&](const RunPoint& point) {
+        const auto* angle = angle_to(point, reference);
+        return angle == nullptr ? kNotApplicable : angle->*value;
+      },
+      x, y);
+}
+
+}  // namespace
+
+std::vector<AngleSeries> base_and_previous() {
+  return {{"base", "to the base", colour::vermilion, "none"},
+          {"previous", "to the previous snapshot", colour::blue, "6 4"}};
+}
+
+std::vector<double> numbers_of(std::span<const RunPoint> points,
+                               std::span<const AngleSeries> series, bool with_floors) {
+  std::vector<double> numbers;
+  for (const auto& point : points) {
+    for (const auto& one : series) {
+      const auto* angle = angle_to(point, one.reference);
+      if (angle == nullptr) continue;
+      if (std::isfinite(angle->degrees)) numbers.push_back(angle->degrees);
+      if (with_floors && std::isfinite(angle->noise_floor_degrees)) {
+        numbers.push_back(angle->noise_floor_degrees);
+      }
+    }
+  }
+  return numbers;
+}
+
+void draw_series(Svg& svg, const Box& plot, const Scale& x, const Scale& y,
+                 std::span<const RunPoint> points, const AngleSeries& series) {
+  for (auto piece :
+       pieces(points, x, y, series.reference, &AngleObservation::noise_floor_degrees)) {
+    svg.path(piece, with("stroke", series.colour) +
+                        "stroke-width=\"1.6\" stroke-opacity=\"0.7\" stroke-dasharray=\"1 4\"");
+    piece.push_back({piece.back().x, plot.bottom});
+    piece.push_back({piece.front().x, plot.bottom});
+    svg.area(piece, with("fill", series.colour) + "fill-opacity=\"0.08\"");
+  }
+  const bool few = points.size() <= kMostDots;
+  for (const auto& piece : pieces(points, x, y, series.reference, &AngleObservation::degrees)) {
+    svg.path(piece, with("stroke", series.colour) +
+                        with("stroke-dasharray", few ? series.dashes : "none") +
+                        (few ? "stroke-width=\"2.2\"" : "stroke-width=\"1.6\""));
+    if (!few) continue;
+    for (const auto& point : piece) svg.circle(point, 3, with("fill", series.colour));
+  }
+}
+
+void draw_sample(Svg& svg, Point at, const AngleSeries& series) {
+  svg.path({at, {at.x + 24, at.y}}, with("stroke", series.colour) +
+                                        with("stroke-dasharray", series.dashes) +
+                                        "stroke-width=\"2.2\"");
+  svg.circle({at.x + 12, at.y}, 3, with("fill", series.colour));
+}
+
+void draw_floor_sample(Svg& svg, Point at) {
+  svg.box({at.x, at.y, at.x + 24, at.y + 6}, with("fill", colour::dark) + "fill-opacity=\"0.1\"");
+  svg.path({at, {at.x + 24, at.y}},
+           with("stroke", colour::dark) + "stroke-width=\"1.6\" stroke-dasharray=\"1 4\"");
+}
+
+}  // namespace azimuth::pictures

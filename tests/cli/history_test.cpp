@@ -1,0 +1,106 @@
+// `azimuth history` and `azimuth report` as a person calls them.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "cli/run_program.h"
+#include "cli/stored_run.h"
+
+namespace azimuth::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class History : public ::testing::Test {
+ protected:
+  std::string page_of(const std::string& run, const std::string& store) const {
+    const std::string page = folder_.path() / "report.html";
+    const Ended ended = run_program({"report", store, "--run", run, "-o", page});
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    return contents_of(page);
+  }
+
+  TemporaryFolder folder_;
+  const std::string store_ = folder_.path() / "run.azimuth";
+};
+
+TEST_F(History, PrintsARowASnapshotWithItsEventsBelow) {
+  store_run(store_, "run-a", 6);
+  const Ended ended = run_program({"history", store_});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("6 snapshots to step 50"), HasSubstr("not ended"),
+                               HasSubstr("5.000° (±0.100)"), HasSubstr("! state changed: stable"),
+                               HasSubstr("drifting since step 30"), Not(HasSubstr("\x1b"))));
+}
+
+TEST_F(History, PrintsJsonWithEveryObservationOnce) {
+  store_run(store_, "run-a", 5);
+  store_run(store_, R"(b"observations":[],)", 2);
+  const Ended ended = run_program({"history", store_, "--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json runs = json::parse(ended.out).at("runs");
+  ASSERT_EQ(runs.size(), 2u);
+  // Both began at the same time.
+  const json& a = runs[0].at("run") == "run-a" ? runs[0] : runs[1];
+  const json& b = runs[0].at("run") == "run-a" ? runs[1] : runs[0];
+  EXPECT_EQ(a.at("run"), "run-a");
+  EXPECT_EQ(a.at("observation_count"), "5");
+  EXPECT_EQ(a.at("ended"), false);
+  ASSERT_EQ(a.at("observations").size(), 5u);
+  EXPECT_EQ(a.at("observations")[4].at("step"), "40");
+  EXPECT_EQ(a.at("observations")[4].at("angles")[1].at("degrees"), 4);
+  EXPECT_EQ(b.at("run"), R"(b"observations":[],)");
+  EXPECT_EQ(b.at("observations").size(), 2u);
+}
+
+TEST_F(History, ShowsOneRunOfSeveralAndNamesThemWhereThereIsNoSuch) {
+  store_run(store_, "run-a", 2);
+  store_run(store_, "run-b", 3);
+  const Ended one = run_program({"history", store_, "--run", "run-b", "--format", "json"});
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(json::parse(one.out).at("runs").size(), 1u);
+  const Ended none = run_program({"history", store_, "--run", "run-c"});
+  EXPECT_EQ(none.code, 3);
+  EXPECT_EQ(none.err, "azimuth: " + store_ + ": run run-c: this history has run-a, run-b\n");
+}
+
+TEST_F(History, RefusesWhatIsNoStore) {
+  for (const char* call : {"history", "report"}) {
+    std::vector<std::string> arguments = {call, folder_.path() / "none.azimuth"};
+    if (std::string(call) == "report") {
+      arguments.insert(arguments.end(), {"-o", folder_.path() / "report.html"});
+    }
+    const Ended ended = run_program(arguments);
+    EXPECT_EQ(ended.code, 3) << call;
+    EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+    EXPECT_THAT(ended.err, HasSubstr("none.azimuth: "));
+  }
+}
+
+TEST_F(History, TheReportIsOnePageThatAsksForNothing) {
+  store_run(store_, "<script>alert(1)</script>", 6);
+  const std::string page = page_of("<script>alert(1)</script>", store_);
+  EXPECT_THAT(page, AllOf(HasSubstr("width=device-width"), HasSubstr("&lt;script&gt;alert(1)"),
+                          HasSubstr("It has turned 5.000° from its base"),
+                          HasSubstr("drifting &lt;b&gt;"), HasSubstr("Norms by block")));
+  EXPECT_THAT(page, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("src=")),
+                          Not(HasSubstr("@import")), Not(HasSubstr("url("))));
+  const std::regex address(R"re(href="(?!#|data:,"))re");
+  EXPECT_FALSE(std::regex_search(page, address));
+}
+
+TEST_F(History, TheReportOfALongRunStaysSmallAndKeepsItsEvents) {
+  store_run(store_, "long", 3'000);
+  const std::string page = page_of("long", store_);
+  EXPECT_LT(page.size(), 2'000'000u);
+  EXPECT_THAT(page, AllOf(HasSubstr("drifting &lt;b&gt;"), HasSubstr("step 29990")));
+}
+
+}  // namespace
+}  // namespace azimuth::testing

@@ -1,0 +1,364 @@
+// The program on files that somebody made to harm it: of every kind of damage and every reader one.
+// What each reader says to all damage that we thought of stands in its own tests.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/ptrace.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "cli/run_program.h"
+#include "integrations/checkpoints/pytorch_writer.h"
+
+namespace azimuth::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+const std::filesystem::path kData = AZIMUTH_TEST_DATA;
+const std::string kConfig = kData / "architectures/llama/config.json";
+constexpr std::int64_t kMaxBytes = 1ll << 30;
+
+struct Hostile {
+  const char* name;
+  /// Writes the file, and returns the arguments that make the program read it.
+  std::function<std::vector<std::string>(const TemporaryFolder&)> write;
+  std::string file;  ///< that the error names, in the folder
+  std::string words;
+};
+
+void PrintTo(const Hostile& hostile, std::ostream* out) { *out << hostile.name; }
+
+Hostile safetensors(const char* name, std::function<void(SafetensorsWriter&)> damage,
+                    std::string words) {
+  return {name,
+          [damage](const TemporaryFolder& folder) -> std::vector<std::string> {
+            SafetensorsWriter writer = small_safetensors();
+            damage(writer);
+            return {"inspect", folder.write("a.safetensors", writer.bytes()), "--config", kConfig};
+          },
+          "a.safetensors", std::move(words)};
+}
+
+Hostile gguf(const char* name, std::function<void(GgufWriter&)> damage, std::string words) {
+  return {name,
+          [damage](const TemporaryFolder& folder) -> std::vector<std::string> {
+            GgufWriter writer = small_file();
+            damage(writer);
+            return {"inspect", folder.write("a.gguf", writer.bytes())};
+          },
+          "a.gguf", std::move(words)};
+}
+
+Hostile pytorch(const char* name, std::function<void(PyTorchWriter&)> damage, std::string words) {
+  return {name,
+          [damage](const TemporaryFolder& folder) -> std::vector<std::string> {
+            PyTorchWriter writer = small_checkpoint();
+            damage(writer);
+            return {"inspect", folder.write("a.pt", writer.bytes()), "--config", kConfig};
+          },
+          "a.pt", std::move(words)};
+}
+
+Hostile pickle(const char* name, const std::string& value, std::string words) {
+  return pytorch(
+      name, [value](auto& z) { z.entries[0].data = pickle_of(value); }, std::move(words));
+}
+
+Hostile in_folder(const char* name, std::string file, std::string bytes, std::string words) {
+  return {name,
+          [file, bytes](const TemporaryFolder& folder) -> std::vector<std::string> {
+            std::filesystem::copy(kConfig, folder.path());
+            folder.write(file, bytes);
+            return {"inspect", folder.path()};
+          },
+          file, std::move(words)};
+}
+
+Hostile adapter(const char* name, std::string bytes, std::string words) {
+  return {name,
+          [bytes](const TemporaryFolder& folder) -> std::vector<std::string> {
+            folder.write("adapter_config.json", bytes);
+            return {"inspect", kData / "architectures/llama", "--adapter", folder.path()};
+          },
+          "adapter_config.json", std::move(words)};
+}
+
+Hostile signature(const char* name, std::string bytes, std::string words) {
+  return {name,
+          [bytes](const TemporaryFolder& folder) -> std::vector<std::string> {
+            const std::string file = folder.write("a.azsig", bytes);
+            return {"compare", file, file};
+          },
+          "a.azsig", std::move(words)};
+}
+
+std::string times(std::string_view text, int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += text;
+  return all;
+}
+
+/// A tensor that is made once and remembered, ten million times.
+std::string ten_million_tensors() {
+  return small_matrix() +
+         std::string(
+             "q\0"
+             "0](",
+             5) +
+         times(std::string_view("h\0", 2), 10'000'000) + "e";
+}
+
+const std::string kIndex = "model.safetensors.index.json";
+const std::string kDeep(100'000, '[');
+const std::string kSignatureStart("AZSIG\r\n\x1a\1\0\0\0", 12);
+
+const std::vector<Hostile> kHostile = {
+    safetensors(
+        "SafetensorsHeaderBeyondTheFile", [](auto& f) { f.header_length = 1ull << 60; },
+        "header: claims 1152921504606846976 bytes"),
+    safetensors(
+        "SafetensorsDataOverlap", [](auto& f) { f.tensors[2].offsets = "[24,28]"; },
+        "tensor row: its data overlap"),
+    safetensors(
+        "SafetensorsOffsetsBackwards", [](auto& f) { f.tensors[0].offsets = "[24,0]"; },
+        "tensor matrix: its data begin at byte 24 and end at byte 0"),
+    safetensors(
+        "SafetensorsOffsetOverflows",
+        [](auto& f) { f.tensors[0].offsets = "[0,18446744073709551615]"; },
+        "tensor matrix: its data_offsets are not"),
+    safetensors(
+        "SafetensorsShapeOverflows",
+        [](auto& f) { f.tensors[0].shape = "[4294967296,4294967296]"; },
+        "tensor matrix: its size overflows"),
+    {"SafetensorsOfTenMillionTensors",
+     [](const TemporaryFolder& folder) -> std::vector<std::string> {
+       // Every entry takes some 60 bytes; those behind the first are not there, and not looked at.
+       const std::uint64_t header = 60ull * 10'000'000;
+       const auto file = folder.write("a.safetensors", raw(header) + R"({"t":{"dtype":"F32",)");
+       std::filesystem::resize_file(file, 8 + header + 4);
+       return {"inspect", file, "--config", kConfig};
+     },
+     "a.safetensors", "header: claims 600000000 bytes; at most 33554432 are read"},
+    safetensors(
+        "SafetensorsTensorTwice", [](auto& f) { f.tensors[2].name = "matrix"; },
+        "header: \"matrix\" is there twice"),
+    safetensors(
+        "SafetensorsNotUtf8", [](auto& f) { f.tensors[0].name = "m\xff"; }, "header: parse error"),
+    safetensors(
+        "SafetensorsTooDeep", [](auto& f) { f.metadata = kDeep; },
+        "header: is nested more than 32 deep"),
+
+    gguf(
+        "GgufHeaderBeyondTheFile", [](auto& f) { f.tensor_count = 100; }, "tensor number 3: "),
+    gguf(
+        "GgufDataOverlap", [](auto& f) { f.tensors[1].offset = 0; },
+        "tensor row: its data overlap"),
+    gguf(
+        "GgufOffsetOverflows", [](auto& f) { f.tensors[1].offset = ~0ull - 31; },
+        "tensor row: its 34 bytes at offset 18446744073709551584"),
+    gguf(
+        "GgufShapeOverflows",
+        [](auto& f) {
+          f.tensors[0].dims = {1ull << 32, 1ull << 32};
+        },
+        "tensor matrix: its size overflows"),
+    gguf(
+        "GgufOfTenMillionTensors", [](auto& f) { f.tensor_count = 10'000'000; },
+        "header: claims 10000000 tensors"),
+    gguf(
+        "GgufTensorTwice", [](auto& f) { f.tensors[1].name = "matrix"; },
+        "tensor matrix: is there twice"),
+    gguf(
+        "GgufNotUtf8", [](auto& f) { f.tensors[0].name = "m\xff\n"; },
+        "tensor m\\xff\\x0a: its name is not UTF-8"),
+    gguf(
+        "GgufArchitectureNotUtf8", [](auto& f) { f.keys[0].second = text("ll\xff\n\x1b[2J"); },
+        "key general.architecture: 'll\\xff\\x0a\\x1b[2J' is not known"),
+    gguf(
+        "GgufTooDeep",
+        [](auto& f) {
+          f.keys[1].second = times(raw(9u), 1) + times(raw(9u) + raw<std::uint64_t>(1), 10'000);
+        },
+        "key a.number: arrays are nested more than 4 deep"),
+
+    pytorch(
+        "ZipDirectoryBeyondTheFile", [](auto& z) { z.directory_size = 1 << 20; },
+        "zip directory: claims 1048576 bytes"),
+    pytorch(
+        "ZipEntriesOverlap", [](auto& z) { z.entries[2].size = 40; },
+        "entry archive/data/0: overlaps"),
+    pytorch(
+        "ZipEntryTwice", [](auto& z) { z.entries[3].name = z.entries[2].name; },
+        "entry archive/data/0: is there twice"),
+    pytorch(
+        "ZipEntryAbove", [](auto& z) { z.entries[1].name = "archive/../../x"; },
+        "entry archive/../../x: its name is not that of a place in the archive"),
+    pytorch(
+        "ZipBomb",
+        [](auto& z) {
+          z.entries[2].method = 8;
+          z.entries[2].unpacked = 1ull << 31;
+        },
+        "entry archive/data/0: is compressed"),
+    pytorch(
+        "ZipOfManyEntries",
+        [](auto& z) {
+          z.zip64 = true;
+          z.count = 1ull << 60;
+        },
+        "zip directory: claims 1152921504606846976 entries"),
+    pickle("PickleCallsSystem", call_of("os", "system", {text_of("touch /tmp/azimuth_was_run")}),
+           "refers to os.system, which no state dict needs; it is not run"),
+    pickle("PickleTooDeep", times("]", 100'000) + times("a", 99'999),
+           "is nested more than 64 deep"),
+    pickle("PickleNotUtf8", "}" + text_of("a\xff") + "Ns", "holds text that is not UTF-8: a\\xff"),
+    pickle("PickleShapeOverflows", dict_of({{"t", matrix_of(0, {1ll << 32, 1ll << 32}, {0, 0})}}),
+           "tensor t: its size overflows"),
+    pickle("PickleStrideBackwards", dict_of({{"t", matrix_of(5, {6}, {-1})}}),
+           "tensor t: its strides hold something else"),
+    pickle("PickleTensorTwice", dict_of({{"t", small_matrix()}, {"t", small_matrix()}}),
+           "tensor t: is there twice"),
+    pytorch(
+        "PickleOfTenMillionTensors",
+        [](auto& z) { z.entries[0].data = pickle_of(ten_million_tensors()); },
+        "holds more than the 4000000 values"),
+
+    in_folder("IndexAbove", kIndex, R"({"weight_map":{"a":"../b"}})",
+              "tensor a: its file '../b' is not the name of a file in this folder"),
+    in_folder("IndexTwice", kIndex, R"({"weight_map":{"a":"b","a":"c"}})",
+              "JSON: \"a\" is there twice"),
+    in_folder("IndexNotUtf8", kIndex, "{\"weight_map\":{\"\xff\":\"b\"}}", "JSON: parse error"),
+    in_folder("IndexTooDeep", kIndex, kDeep, "JSON: is nested more than 32 deep"),
+    in_folder("ConfigTooDeep", "config.json", kDeep, "JSON: is nested more than 32 deep"),
+    in_folder("ConfigNotUtf8", "config.json", "{\"model_type\":\"\xff\"}", "JSON: parse error"),
+    in_folder("ConfigTwice", "config.json", R"({"model_type":"llama","model_type":"llama"})",
+              "JSON: \"model_type\" is there twice"),
+
+    adapter("AdapterTooDeep", kDeep, "JSON: is nested more than 32 deep"),
+    adapter("AdapterNotUtf8", "{\"peft_type\":\"\xff\"}", "JSON: parse error"),
+    adapter("AdapterTwice", R"({"peft_type":"LORA","peft_type":"LORA"})",
+            "JSON: \"peft_type\" is there twice"),
+
+    signature("SignatureLengthBeyondTheFile", kSignatureStart + raw(~0ull) + "xx", "length: "),
+    signature("SignatureOfAnythingElse", kSignatureStart + raw<std::uint64_t>(2) + "\xff\xff",
+              "content: "),
+};
+
+/// What every bad file comes to: one line that says which, what and why, and exit code 3.
+void expect_one_clear_error(const Ended& ended, const std::filesystem::path& file) {
+  EXPECT_EQ(ended.code, 3) << ended.err;
+  EXPECT_EQ(ended.out, "");
+  EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+  EXPECT_TRUE(ended.err.ends_with('\n'));
+  const std::string start = "azimuth: " + file.string() + ": ";
+  ASSERT_THAT(ended.err, StartsWith(start));
+  const std::size_t what = ended.err.find(": ", start.size());
+  EXPECT_TRUE(what != std::string::npos && what > start.size()) << ended.err;
+  EXPECT_LT(ended.err.size(), 2'000u);
+  EXPECT_LT(ended.peak_bytes, kMaxBytes);
+}
+
+class HostileFile : public ::testing::TestWithParam<Hostile> {};
+
+TEST_P(HostileFile, IsOneLineAndExitCode3InBoundedMemory) {
+  const TemporaryFolder folder;
+  const Ended ended = run_program(GetParam().write(folder));
+  expect_one_clear_error(ended, folder.path() / GetParam().file);
+  EXPECT_THAT(ended.err, HasSubstr(": " + GetParam().words));
+  EXPECT_FALSE(std::filesystem::exists("/tmp/azimuth_was_run"));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, HostileFile, ::testing::ValuesIn(kHostile),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+struct Cut {
+  const char* name;
+  std::filesystem::path file;
+  std::vector<std::string> arguments;  ///< the file's name comes between
+  std::vector<std::string> rest;
+};
+
+class CutFile : public ::testing::TestWithParam<Cut> {};
+
+TEST_P(CutFile, IsOneLineAndExitCode3) {
+  const std::string bytes = contents_of(GetParam().file);
+  ASSERT_GT(bytes.size(), 1'000u);
+  const TemporaryFolder folder;
+  for (std::size_t percent = 0; percent < 100; ++percent) {
+    SCOPED_TRACE(std::to_string(percent) + "%");
+    const auto file = folder.write(GetParam().file.filename().string(),
+                                   bytes.substr(0, bytes.size() * percent / 100));
+    std::vector<std::string> arguments = GetParam().arguments;
+    arguments.push_back(file);
+    std::ranges::copy(GetParam().rest, std::back_inserter(arguments));
+    expect_one_clear_error(run_program(arguments), file);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Real, CutFile,
+                         ::testing::Values(Cut{"Gguf", kData / "gguf/llama.gguf", {"inspect"}, {}},
+                                           Cut{"Safetensors",
+                                               kData / "architectures/llama/model.safetensors",
+                                               {"inspect", "--config", kConfig},
+                                               {}},
+                                           Cut{"PyTorch",
+                                               kData / "pytorch/qwen2/pytorch_model.bin",
+                                               {"inspect", "--config",
+                                                kData / "pytorch/qwen2/config.json"},
+                                               {}},
+                                           Cut{"LegacyPyTorch",
+                                               kData / "pytorch/training_model_legacy.pt",
+                                               {"inspect", "--config", kConfig},
+                                               {}},
+                                           Cut{"LibTorch",
+                                               kData / "pytorch/libtorch_module.pt",
+                                               {"inspect", "--config", kConfig},
+                                               {}}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+/// Runs the program call by call of the system until it has mapped `file`, cuts the file to `size`
+/// bytes, and lets the program go on.
+Ended run_and_cut_once_mapped(std::vector<std::string> arguments, const std::filesystem::path& file,
+                              std::uintmax_t size) {
+  const TemporaryFolder folder;
+  const std::string err = folder.path() / "err";
+  arguments.insert(arguments.begin(), AZIMUTH_PROGRAM);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+    ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  int status = 0;
+  const std::string maps = "/proc/" + std::to_string(child) + "/maps";
+  bool mapped = false;
+  while (waitpid(child, &status, 0) == child && WIFSTOPPED(status) && !mapped) {
+    mapped = contents_of(maps).find(file.string()) != std::string::npos;
+    if (mapped) {
+      std::filesystem::resize_file(file, size);
+      ptrace(PTRACE_DETACH, child, nullptr, nullptr);
+    } else {
+      ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+    }
+  }
+  EXPECT_TRUE(mapped);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, "", contents_of(err)};
+}
+
+TEST(ShrinkingFile, IsOneLineAndExitCode3) {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("a.gguf", contents_of(kData / "gguf/llama.gguf"));
+  const Ended ended = run_and_cut_once_mapped({"inspect", file}, file, 4096);
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_EQ(ended.err, "azimuth: " + file + ": contents: shrank while it was read\n");
+}
+
+}  // namespace
+}  // namespace azimuth::testing
