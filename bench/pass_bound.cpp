@@ -2,66 +2,38 @@
 // the caches, beside the two things that bound it, on the same threads in the same run: reading
 // the same bytes, and LibTorch's sgemm on matrices of the same shapes.
 
-#include <torch/types.h>
 #include <torch/utils.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
-#include <functional>
 #include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "azimuth/analysis.h"
-#include "azimuth/monitor.h"
+#include "azimuth/workers.h"
+#include "bounds.h"
 #include "random_model.h"
 
 namespace {
 
 using namespace azimuth;
 
-double best_of(int times, const std::function<void()>& work) {
-  const Clock clock;
-  double best = INFINITY;
-  for (int i = 0; i < times; ++i) {
-    const double before = clock.monotonic_seconds();
-    work();
-    best = std::min(best, clock.monotonic_seconds() - before);
-  }
-  return best;
-}
-
-// All products of the pass as float32 matrix products, of matrices that are there already.
-double sgemm_seconds(const bench::RandomModel& model, std::int64_t tokens) {
+// The products of the pass.
+std::vector<bench::Product> products_of(const bench::RandomModel& model, std::int64_t tokens) {
   const std::int64_t d = model.hidden_size;
   const std::int64_t f = model.ffn_size;
-  struct Product {
-    torch::Tensor weight, columns;
-  };
-  std::vector<Product> products;
+  std::vector<bench::Product> products;
   for (std::int64_t b = 0; b < model.blocks; ++b) {
     // Attention sees the initial tokens, the FFN those without attention too.
-    for (int i = 0; i < 2; ++i) products.push_back({torch::rand({d, d}), torch::rand({d, tokens})});
-    for (int i = 0; i < 2; ++i) {
-      products.push_back({torch::rand({f, d}), torch::rand({d, 2 * tokens})});
-    }
-    products.push_back({torch::rand({d, f}), torch::rand({f, 2 * tokens})});
+    for (int i = 0; i < 2; ++i) products.push_back({d, d, tokens});
+    for (int i = 0; i < 2; ++i) products.push_back({f, d, 2 * tokens});
+    products.push_back({d, f, 2 * tokens});
   }
-  return best_of(3, [&] {
-    for (const Product& p : products) torch::mm(p.weight, p.columns);
-  });
-}
-
-double read_seconds(std::int64_t bytes, Workers& workers) {
-  const std::vector<std::uint64_t> memory(static_cast<std::size_t>(bytes / 8), 1);
-  constexpr std::int64_t kPiece = 1 << 17;
-  const auto pieces = static_cast<std::int64_t>(memory.size()) / kPiece;
-  std::vector<std::uint64_t> sums(static_cast<std::size_t>(pieces));
-  return best_of(3, [&] {
-    workers.for_each(pieces, [&](std::int64_t i) {
-      const auto begin = memory.begin() + i * kPiece;
-      sums[static_cast<std::size_t>(i)] = std::accumulate(begin, begin + kPiece, std::uint64_t{0});
-    });
-  });
+  return products;
 }
 
 }  // namespace
@@ -84,7 +56,7 @@ int main(int argc, char** argv) {
   Workers workers(threads);
   std::vector<std::int64_t> ids(static_cast<std::size_t>(tokens));
   std::iota(ids.begin(), ids.end(), 0);
-  const double sgemm = sgemm_seconds(model, tokens);
+  const double sgemm = bench::sgemm_seconds(products_of(model, tokens));
   std::printf("%lld tokens, %lld blocks, hidden size %lld, FFN size %lld, %d threads\n",
               static_cast<long long>(tokens), static_cast<long long>(model.blocks),
               static_cast<long long>(model.hidden_size), static_cast<long long>(model.ffn_size),
@@ -95,10 +67,12 @@ int main(int argc, char** argv) {
        {StoredType::f32, StoredType::bf16, StoredType::q8_0, StoredType::q4_1}) {
     model.type = type;
     const ModelWeights weights = bench::random_model(model);
-    const double pass = best_of(3, [&] { single_token_pass<float>(weights, ids, workers); });
+    const double pass = bench::best_of(3, [&] { single_token_pass<float>(weights, ids, workers); });
     const std::int64_t numbers = model.blocks * (2 * model.hidden_size * model.hidden_size +
                                                  3 * model.hidden_size * model.ffn_size);
-    const double read = read_seconds(numbers / block_length(type) * block_bytes(type), workers);
+    const std::vector<std::byte> stored(
+        static_cast<std::size_t>(numbers / block_length(type) * block_bytes(type)), std::byte{1});
+    const double read = bench::read_seconds(stored, workers);
     const double bound = std::max(sgemm, read);
     std::printf("%8s %10.3f %10.3f %10.3f %17.0f%%\n", std::string(name_of(type)).c_str(), pass,
                 sgemm, read, 100 * bound / pass);
