@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "azimuth/safetensors_file.h"
 #include "config_fields.h"
 #include "core_errors.h"
+#include "model_tensors.h"
 #include "strict_json.h"
 
 namespace azimuth {
@@ -21,7 +21,7 @@ namespace {
 using Json = ConfigFields::Json;
 
 constexpr const char* kConfig = "adapter_config.json";
-constexpr const char* kWeights = "adapter_model.safetensors";
+constexpr std::array kWeights = {"adapter_model.safetensors", "adapter_model.bin"};
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
 constexpr std::size_t kMaxConfigValues = 100'000;
 constexpr double kMaxAlpha = 1e6;
@@ -169,6 +169,15 @@ std::vector<LowRankUpdate> read_updates(const std::filesystem::path& file,
   return updates;
 }
 
+// The first of the names that is there; where none is, the name that PEFT uses today.
+std::filesystem::path weights_of(const std::filesystem::path& folder) {
+  for (const char* name : kWeights) {
+    std::error_code error;
+    if (std::filesystem::exists(folder / name, error)) return folder / name;
+  }
+  return folder / kWeights.front();
+}
+
 }  // namespace
 
 ModelWeights with_lora_adapter(const ModelWeights& base, const std::filesystem::path& folder) {
@@ -178,11 +187,10 @@ ModelWeights with_lora_adapter(const ModelWeights& base, const std::filesystem::
   const ConfigFields config(file, json);
   refuse_what_is_not_supported(config);
   const Scales scales(config);
-  const SafetensorsFile weights = SafetensorsFile::open(folder / kWeights);
-  const NamedTensors tensors = weights.tensors();
-  return with_file_errors(weights.path(), [&] {
-    return base.with_updates(read_updates(weights.path(), tensors, scales));
-  });
+  const std::filesystem::path weights = weights_of(folder);
+  const NamedTensors tensors = read_model_tensors(weights);
+  return with_file_errors(
+      weights, [&] { return base.with_updates(read_updates(weights, tensors, scales)); });
 }
 
 }  // namespace azimuth

@@ -7,6 +7,7 @@
 #include "azimuth/safetensors_file.h"
 #include "configured_model.h"
 #include "mapped_file.h"
+#include "model_tensors.h"
 #include "pytorch_archive.h"
 
 namespace azimuth {
@@ -18,7 +19,9 @@ bool is_safetensors(std::span<const std::byte> bytes) {
   return bytes.size() > 8 && bytes[8] == std::byte{'{'};
 }
 
-NamedTensors read_tensors(const std::filesystem::path& file) {
+}  // namespace
+
+NamedTensors read_model_tensors(const std::filesystem::path& file) {
   bool safetensors = false;
   {
     const MappedFile mapping(file);
@@ -30,11 +33,9 @@ NamedTensors read_tensors(const std::filesystem::path& file) {
   return safetensors ? SafetensorsFile::open(file).tensors() : PyTorchFile::open(file).tensors();
 }
 
-}  // namespace
-
 ModelWeights load_model_file(const std::filesystem::path& file,
                              const std::filesystem::path& config) {
-  return load_configured_model(file, config, [&] { return read_tensors(file); });
+  return load_configured_model(file, config, [&] { return read_model_tensors(file); });
 }
 
 }  // namespace azimuth

@@ -17,6 +17,7 @@ import zlib
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 HERE = pathlib.Path(__file__).parent
@@ -49,6 +50,8 @@ def write_case(name):
         if "lora_" in key:
             parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
     tuned.float().save_pretrained(folder)
+    if name == "llama":  # as PEFT saved it before safetensors were its default
+        torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
     (folder / "README.md").unlink()
     config = folder / "adapter_config.json"  # The base's path is this machine's.
     config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": base}, indent=1) + "\n")

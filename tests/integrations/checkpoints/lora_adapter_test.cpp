@@ -177,8 +177,20 @@ TEST_F(LoraAdapter, RefusesTensorsThatAreNotOfTheModel) {
   EXPECT_THAT(complaint(), HasSubstr("only the matrices of blocks"));
 }
 
+// As PEFT saved it before safetensors were its default.
+TEST(LoraAdapterOfPyTorch, IsTheSameAdapter) {
+  const TemporaryFolder folder;
+  for (const char* name : {"adapter_config.json", "adapter_model.bin"}) {
+    std::filesystem::copy(kData / "adapters" / "llama" / name, folder.path());
+  }
+  const ModelWeights base = base_of("llama");
+  EXPECT_EQ(with_lora_adapter(base, folder.path()).digest(),
+            with_lora_adapter(base, kData / "adapters" / "llama").digest());
+}
+
 TEST_F(LoraAdapter, SaysWhichFileIsMissing) {
   std::filesystem::remove(folder_.path() / "adapter_model.safetensors");
+  std::filesystem::remove(folder_.path() / "adapter_model.bin");
   EXPECT_THAT(complaint(), HasSubstr("adapter_model.safetensors: "));
   std::filesystem::remove(folder_.path() / "adapter_config.json");
   EXPECT_THAT(complaint(), HasSubstr("adapter_config.json: "));
