@@ -8,7 +8,7 @@ namespace azimuth {
 /// Orthonormal vectors, one after the other: what the Lanczos and Arnoldi iterations grow.
 class KrylovBasis {
  public:
-  explicit KrylovBasis(Eigen::Index size) : size_(size) {}
+  explicit KrylovBasis(Eigen::Index size) : size_(size), vectors_(size, 0) {}
 
   Eigen::Index count() const { return count_; }
   auto vectors() const { return vectors_.leftCols(count_); }

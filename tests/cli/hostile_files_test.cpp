@@ -19,7 +19,11 @@ using ::testing::StartsWith;
 
 const std::filesystem::path kData = AZIMUTH_TEST_DATA;
 const std::string kConfig = kData / "architectures/llama/config.json";
-constexpr std::int64_t kMaxBytes = 1ll << 30;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::int64_t kMaxBytes = 4ll << 30;  // shadows of memory, and what was freed is kept
+#else
+constexpr std::int64_t kMaxBytes = 512ll << 20;
+#endif
 
 struct Hostile {
   const char* name;

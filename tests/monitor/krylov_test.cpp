@@ -54,6 +54,16 @@ TEST(SingularTriples, OfALargeOperator) {
   }
 }
 
+// There is nothing to begin with: the first product is zero already, or too long to have a length.
+TEST(SingularTriples, OfAnOperatorThatIsZeroOrTooLargeDoNotConverge) {
+  for (const double factor : {0.0, 1e200}) {
+    const LinearOperator op = operator_of(factor * Eigen::MatrixXd::Identity(8, 8));
+    const SingularTriples triples = singular_triples(op, {}, kTight, 120);
+    EXPECT_FALSE(triples.converged) << factor;
+    EXPECT_EQ(KrylovBasis(8).fresh().norm(), random_direction(8, 1).norm());
+  }
+}
+
 // The residual that is reported is the one that can be measured.
 TEST(SingularTriples, ReportTheirTrueResidualWhereTheyDoNotConverge) {
   const KnownSingularValues known;

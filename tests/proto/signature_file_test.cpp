@@ -188,6 +188,16 @@ TEST_F(SignatureFile, LengthsThatLieAreRefused) {
   EXPECT_THAT(complaint(), HasSubstr("content: "));
 }
 
+TEST_F(SignatureFile, TextThatIsNotUtf8IsOneErrorAndNothingElse) {
+  write_signature(file_, sample_signature());
+  std::string damaged = bytes();
+  damaged[damaged.find(read_signature(file_).digest)] = '\xff';
+  put(damaged);
+  ::testing::internal::CaptureStderr();
+  EXPECT_THAT(complaint(), HasSubstr("content: "));
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
 TEST_F(SignatureFile, AFileThatIsTooLargeIsNotRead) {
   put(header_for(std::size_t{1} << 34));
   std::filesystem::resize_file(file_, kHeaderBytes + (std::uintmax_t{1} << 34));

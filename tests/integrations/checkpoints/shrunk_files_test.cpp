@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "azimuth/gguf_file.h"
 #include "azimuth/pytorch_file.h"
 #include "azimuth/safetensors_file.h"
 #include "integrations/checkpoints/pytorch_writer.h"
@@ -26,6 +27,12 @@ std::string large_checkpoint() {
   PyTorchWriter writer = checkpoint_of(pickle_of(
       dict_of({{"large", tensor_of("BFloat16Storage", "0", kNumbers, 0, {kNumbers}, {1})}})));
   writer.entries[2].data = std::string(2 * kNumbers, '\0');
+  return writer.bytes();
+}
+
+std::string large_gguf() {
+  GgufWriter writer;
+  writer.tensors = {{"large", {kNumbers}, 0, f32_data(std::vector<float>(kNumbers))}};
   return writer.bytes();
 }
 
@@ -59,6 +66,13 @@ TEST(ShrunkFiles, EndTheProgramWithOneClearError) {
         read_while_it_shrinks<PyTorchFile>(second);
       },
       ExitedWithCode(3), "^azimuth: .*a.pt: contents: shrank while it was read\n$");
+  const auto third = folder.write("a.gguf", large_gguf());
+  EXPECT_EXIT(
+      {
+        exit_when_a_file_shrinks(3);
+        read_while_it_shrinks<GgufFile>(third);
+      },
+      ExitedWithCode(3), "^azimuth: .*a.gguf: contents: shrank while it was read\n$");
 }
 
 TEST(ShrunkFiles, NameTheOneThatShrankOfThoseThatAreOpen) {
