@@ -44,9 +44,11 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--steps", options.training.steps, "Optimizer steps")
       ->check(CLI::PositiveNumber)
+      ->take_last()
       ->capture_default_str();
   app.add_option("--every", options.every, "Steps from one snapshot to the next")
       ->check(CLI::PositiveNumber)
+      ->take_last()
       ->capture_default_str();
   app.add_option("--run", options.run, "Name of the run")->capture_default_str();
   app.footer(

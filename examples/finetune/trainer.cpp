@@ -21,6 +21,12 @@ void Trainer::on_step_end(std::function<void(const StepInfo&)> callback) {
   callbacks_.push_back(std::move(callback));
 }
 
+void Trainer::set_learning_rate(double rate) {
+  for (auto& group : optimizer_.param_groups()) {
+    static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
+  }
+}
+
 void Trainer::run() {
   for (std::int64_t number = 1; number <= options_.steps && !stopped_; ++number) {
     const double loss = step(number);

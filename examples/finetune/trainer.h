@@ -30,6 +30,9 @@ class Trainer {
   Architecture architecture() const { return model_.architecture; }
   void on_step_end(std::function<void(const StepInfo&)> callback);
 
+  /// From the next step on.
+  void set_learning_rate(double rate);
+
   void run();
   /// Ends `run` after the step at hand.
   void stop() { stopped_ = true; }
