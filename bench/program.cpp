@@ -23,6 +23,7 @@
 #include <thread>
 #include <vector>
 
+#include "azimuth/analysis.h"
 #include "azimuth/gguf_model.h"
 #include "azimuth/monitor.h"
 #include "bounds.h"
@@ -130,9 +131,7 @@ double sha256_seconds(std::span<const std::byte> bytes, Workers& workers) {
 }
 
 void measure(const std::string& model, int times) {
-  // Of MonitorOptions::probe_size, and of noise_floor_degrees().
   const std::int64_t tokens = MonitorOptions{}.probe_size;
-  constexpr int kNoiseFloorPasses = 4;
 
   Workers workers(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   torch::set_num_threads(workers.threads());
@@ -140,10 +139,12 @@ void measure(const std::string& model, int times) {
   const std::span<const std::byte> file = mapped(model);
   const double read = bench::read_seconds(file, workers);
   const double hash = sha256_seconds(file, workers);
-  const double sgemm = (1 + kNoiseFloorPasses) * bench::sgemm_seconds(sizes.products);
+  const double sgemm =
+      static_cast<double>(1 + kNoiseFloorPasses) * bench::sgemm_seconds(sizes.products);
   const double bound = read + hash + sgemm;
 
-  const std::filesystem::path out = std::filesystem::temp_directory_path() / "bench-program.azsig";
+  const std::filesystem::path out = std::filesystem::temp_directory_path() /
+                                    ("bench-program-" + std::to_string(getpid()) + ".azsig");
   const std::vector<std::string> signature = {"signature", model, "--no-spectral", "-o", out};
   const std::vector<std::string> compare = {"compare", model, model};
   call_program(signature, false);  // the file is in the page cache now, as it is for the bounds
@@ -162,7 +163,7 @@ void measure(const std::string& model, int times) {
   std::printf("%-48s %8s %8s\n", "", "seconds", "× bound");
   std::printf("%-48s %8.3f\n", "reading the file", read);
   std::printf("%-48s %8.3f\n", "SHA-256 of the file", hash);
-  std::printf("%-48s %8.3f\n", "sgemm, 1 pass and 4 for the noise floor", sgemm);
+  std::printf("%-48s %8.3f\n", "sgemm: the pass, 4 more for the noise floor", sgemm);
   std::printf("%-48s %8.3f\n", "the bound: the sum of these", bound);
   std::printf("%-48s %8.3f %8.2f\n", "azimuth signature --no-spectral", signature_seconds,
               signature_seconds / bound);

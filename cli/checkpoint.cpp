@@ -1,9 +1,10 @@
 #include "checkpoint.h"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -19,17 +20,24 @@
 namespace azimuth::cli {
 namespace {
 
-bool is_gguf(const std::filesystem::path& file) {
-  std::array<char, 4> start = {};
-  std::ifstream(file, std::ios::binary).read(start.data(), start.size());
-  return std::string_view(start.data(), start.size()) == "GGUF";
+bool starts_with(const std::filesystem::path& file, std::string_view magic) {
+  std::string start(magic.size(), '\0');
+  std::ifstream(file, std::ios::binary)
+      .read(start.data(), static_cast<std::streamsize>(start.size()));
+  return start == magic;
 }
+
+bool is_gguf(const std::filesystem::path& file) { return starts_with(file, "GGUF"); }
+bool is_sqlite(const std::filesystem::path& file) { return starts_with(file, "SQLite format 3"); }
 
 ModelWeights open_weights(const std::filesystem::path& path, const std::filesystem::path& config) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return load_hugging_face(path);
   if (!config.empty()) return load_model_file(path, config);
   if (is_gguf(path) || !std::filesystem::exists(path, error)) return load_gguf(path);
+  if (is_sqlite(path)) {
+    throw FileError(path, "open", "is a history store: name a snapshot, as STORE@STEP");
+  }
   throw FileError(path, "open", "is no GGUF and no signature file; any other needs --config FILE");
 }
 
@@ -54,16 +62,21 @@ std::optional<StepOfHistory> parse_step_of_history(const std::string& name) {
     if (at < last) parsed.run = name.substr(at + 1, last - at - 1);
     return parsed;
   }
-  throw FileError(name.substr(0, last), "open", "no such file");
+  throw FileError(name.substr(0, last), "open", "is no file");
+}
+
+std::string names_of(const std::vector<HistoryReader::Run>& runs) {
+  std::string names;
+  for (const HistoryReader::Run& run : runs) names += (names.empty() ? "" : ", ") + run.run;
+  return names;
 }
 
 std::string only_run(HistoryReader& history, const std::filesystem::path& store) {
   const std::vector<HistoryReader::Run> runs = history.runs();
   if (runs.size() == 1) return runs.front().run;
   if (runs.empty()) throw FileError(store, "runs", "there is none");
-  std::string names;
-  for (const HistoryReader::Run& run : runs) names += (names.empty() ? "" : ", ") + run.run;
-  throw FileError(store, "runs", "there are several, name one as STORE@RUN@STEP: " + names);
+  throw FileError(store, "runs",
+                  "there are several, name one as STORE@RUN@STEP: " + names_of(runs));
 }
 
 Signature open_history(StepOfHistory at) {
@@ -71,6 +84,10 @@ Signature open_history(StepOfHistory at) {
   if (at.run.empty()) at.run = only_run(history, at.store);
   auto signature = history.signature_at_step(at.run, at.step);
   if (!signature) {
+    const std::vector<HistoryReader::Run> runs = history.runs();
+    if (std::ranges::find(runs, at.run, &HistoryReader::Run::run) == runs.end()) {
+      throw FileError(at.store, "run " + at.run, "this history has " + names_of(runs));
+    }
     throw FileError(at.store, "run " + at.run,
                     "there is no snapshot of step " + std::to_string(at.step));
   }
@@ -91,11 +108,16 @@ void add_config_option(CLI::App& call, CheckpointOptions& options) {
 
 Checkpoint open_checkpoint(const std::string& name, const CheckpointOptions& options) {
   std::error_code error;
-  if (!std::filesystem::exists(name, error)) {
+  const auto status = std::filesystem::status(name, error);
+  if (!std::filesystem::exists(status)) {
     if (auto step = parse_step_of_history(name)) {
       require_weights_for(name, "--adapter", !options.adapter.empty());
       return open_history(*std::move(step));
     }
+  }
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+      !std::filesystem::is_directory(status)) {
+    throw FileError(name, "open", "is neither a file nor a folder");
   }
   if (is_signature_file(name)) {
     require_weights_for(name, "--adapter", !options.adapter.empty());

@@ -11,6 +11,7 @@
 #include "azimuth/comparison.h"
 #include "azimuth/pictures.h"
 #include "azimuth/proto_conversion.h"
+#include "azimuth/replace_file.h"
 #include "checkpoint.h"
 #include "format_text.h"
 #include "measure.h"
@@ -37,9 +38,14 @@ std::vector<std::int64_t> within_vocabulary(const std::vector<std::int64_t>& tok
 // All models are probed with the tokens of the first: others turn the direction by hundredths of a
 // degree.
 std::vector<Signature> signatures_of(const Options& options) {
-  std::vector<Signature> signatures;
+  std::vector<Checkpoint> checkpoints;  // all, before the first is measured
   for (const std::string& name : options.checkpoints) {
-    Checkpoint checkpoint = open_checkpoint(name, options.reading);
+    checkpoints.push_back(open_checkpoint(name, options.reading));
+  }
+  std::vector<Signature> signatures;
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    const std::string& name = options.checkpoints[i];
+    Checkpoint& checkpoint = checkpoints[i];
     if (auto* signature = std::get_if<Signature>(&checkpoint)) {
       signatures.push_back(std::move(*signature));
     } else {
@@ -93,11 +99,12 @@ std::string comparison_text(const Comparison& c) {
 }
 
 void run(const Options& options) {
+  check_output(options.plot, options.checkpoints);
   const Comparison comparison = compare(options.checkpoints, signatures_of(options));
   if (!options.plot.empty()) {
     Comparison named = comparison;
     for (std::string& name : named.names) name = short_name(name);
-    write_picture(options.plot, draw_comparison(named));
+    replace_file(options.plot, draw_comparison(named));
   }
   if (options.format == "json") {
     print_json(to_json(comparison));

@@ -6,6 +6,7 @@
 
 #include "azimuth/pictures.h"
 #include "azimuth/proto_conversion.h"
+#include "azimuth/replace_file.h"
 #include "checkpoint.h"
 #include "inspection_text.h"
 #include "measure.h"
@@ -49,9 +50,10 @@ Observation inspect(Options& options) {
 }
 
 void run(Options& options) {
+  check_output(options.plot, {options.checkpoint, options.reading.adapter.string()});
   const Observation observation = inspect(options);
   if (!options.plot.empty()) {
-    write_picture(options.plot, draw_model(observation, short_name(options.checkpoint)));
+    replace_file(options.plot, draw_model(observation, short_name(options.checkpoint)));
   }
   if (options.format == "json") {
     print_json(to_json(observation));

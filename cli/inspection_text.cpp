@@ -7,6 +7,7 @@
 
 #include "azimuth/median.h"
 #include "format_text.h"
+#include "printable.h"
 
 namespace azimuth::cli {
 namespace {
@@ -45,10 +46,10 @@ std::string about_model(const Observation& o, const std::string& name) {
   out += text(
       "  %s, %lld blocks, hidden size %lld, FFN size %lld, vocabulary %lld, %.4g million "
       "parameters\n",
-      m.architecture.c_str(), static_cast<long long>(m.block_count),
+      printable(m.architecture, 80).c_str(), static_cast<long long>(m.block_count),
       static_cast<long long>(m.hidden_size), static_cast<long long>(m.ffn_size),
       static_cast<long long>(m.vocab_size), static_cast<double>(m.parameter_count) / 1e6);
-  out += text("  weights %s\n", m.weights_digest.c_str());
+  out += text("  weights %s\n", printable(m.weights_digest, 80).c_str());
   out += text("  probe of %zu tokens, special ones: ", o.probe.token_ids.size()) +
          (o.probe.special_token_ids.empty() ? "none" : ids(o.probe.special_token_ids)) + "\n\n";
   return out;

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
 #include <string_view>
 
 #include "azimuth/shrunk_files.h"
@@ -26,6 +27,10 @@ int main(int argc, char** argv) {
   CLI::App app("Measures the high-norm direction of language models.", "azimuth");
   app.set_version_flag("--version", "azimuth " AZIMUTH_VERSION);
   app.require_subcommand(1);
+  // One line, as every error.
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("azimuth: ") + error.what() + " (azimuth --help)\n";
+  });
   app.footer("Example:\n  azimuth inspect ./SmolLM2-135M-Instruct --plot norms.svg");
   azimuth::cli::add_inspect(app);
   azimuth::cli::add_signature(app);
@@ -38,7 +43,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_name() == "RequiredError" && argc > 1 && app.get_subcommands().empty()) {
+    if (error.get_name() == "RequiredError" && argc > 1 && argv[1][0] != '-' &&
+        app.get_subcommands().empty()) {
       std::fprintf(stderr, "azimuth: '%s' is no call of azimuth; azimuth --help lists them\n",
                    argv[1]);
       return kUsage;

@@ -12,9 +12,6 @@
 namespace azimuth::cli {
 namespace {
 
-// Of noise_floor_degrees: how many passes it makes, and so how far a bar has to go.
-constexpr std::int64_t kNoiseFloorPasses = 4;
-
 std::vector<std::int64_t> probe_of(const std::vector<std::int64_t>& tokens,
                                    const ModelWeights& weights) {
   for (const std::int64_t id : tokens) {
@@ -35,7 +32,8 @@ std::vector<std::int64_t> probe_of(const std::vector<std::int64_t>& tokens,
 
 void add_tokens_option(CLI::App& call, MeasureOptions& options) {
   call.add_option("--tokens", options.tokens, "Token ids of the probe, all of them, in this order")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
 }
 
 Measured measure(const ModelWeights& weights, const MeasureOptions& options,

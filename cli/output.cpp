@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <system_error>
 
 #include "azimuth/file_error.h"
@@ -32,11 +31,27 @@ void print(const std::string& text) {
 
 void print_json(const std::string& json) { print(json + "\n"); }
 
-void write_picture(const std::filesystem::path& file, const std::string& svg) {
-  std::ofstream out(file, std::ios::binary);
-  out << svg;
-  out.close();
-  if (!out) throw FileError(file, "picture", "cannot be written");
+void check_output(const std::filesystem::path& file, const std::vector<std::string>& inputs) {
+  if (file.empty()) return;
+  std::error_code error;
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder, error)) {
+    throw FileError(file, "open", "there is no folder " + folder.string());
+  }
+  if (std::filesystem::is_directory(file, error)) throw FileError(file, "open", "is a folder");
+  if (!std::filesystem::exists(file, error)) return;
+  for (const std::string& input : inputs) {
+    // Of STORE@STEP the store.
+    for (std::size_t end = 0; end != std::string::npos;) {
+      end = input.find('@', end + 1);
+      const std::filesystem::path path = input.substr(0, end);
+      if (!std::filesystem::equivalent(file, path, error) &&
+          !std::filesystem::equivalent(folder, path, error)) {
+        continue;
+      }
+      throw FileError(file, "open", "is read by this call; write to another file");
+    }
+  }
 }
 
 }  // namespace azimuth::cli

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace azimuth::cli {
 
@@ -17,7 +18,9 @@ bool colours_wanted();
 void print(const std::string& text);
 void print_json(const std::string& json);  ///< and a line's end
 
-/// Throws FileError.
-void write_picture(const std::filesystem::path& file, const std::string& svg);
+/// Before a call works for minutes: throws FileError if `file` cannot be what it then writes, since
+/// its folder is missing, or it is one of the files that are read: `inputs`, CKPT or STORE as they
+/// were given, and what lies in folders among them. Nothing if `file` is empty.
+void check_output(const std::filesystem::path& file, const std::vector<std::string>& inputs);
 
 }  // namespace azimuth::cli

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "azimuth/file_error.h"
 #include "azimuth/proto_conversion.h"
+#include "azimuth/replace_file.h"
 #include "output.h"
 #include "printable.h"
 #include "progress_bar.h"
@@ -41,19 +41,13 @@ std::vector<RunStory> read_stories(HistoryReader& history,
   return stories;
 }
 
-void write_page(const std::filesystem::path& file, const std::string& page) {
-  std::ofstream out(file, std::ios::binary);
-  out << page;
-  out.close();
-  if (!out) throw FileError(file, "report", "cannot be written");
-}
-
 void print_words(const RunStory& story) {
   print(printable(story.run.run) + "\n" + run_summary(story.run) + "\n");
   for (const std::string& sentence : in_words(story)) print("  " + sentence + "\n");
 }
 
 void run(const Options& options) {
+  check_output(options.page, {options.store.string()});
   HistoryReader history(options.store);
   std::vector<HistoryReader::Run> runs = stored_runs(history, options.store, options.run);
   if (runs.empty()) throw FileError(options.store, "runs", "there are none yet");
@@ -61,7 +55,7 @@ void run(const Options& options) {
   runs.erase(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(left_out));
 
   const std::vector<RunStory> stories = read_stories(history, runs);
-  write_page(options.page, report_page(options.store.filename().string(), stories, left_out));
+  replace_file(options.page, report_page(options.store.filename().string(), stories, left_out));
   if (options.format == "json") {
     v1::History summary;
     for (const auto& run : runs) *summary.add_runs() = to_proto(run);

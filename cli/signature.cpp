@@ -10,6 +10,7 @@
 #include "format_text.h"
 #include "measure.h"
 #include "output.h"
+#include "printable.h"
 
 namespace azimuth::cli {
 namespace {
@@ -41,12 +42,13 @@ std::string signature_text(const Signature& signature, const Options& options) {
     out += text("  noise floor   %.2g°%s\n", signature.noise_floor_degrees,
                 signature.primary_stage < 0 ? " (provisional: no token is high-norm yet)" : "");
   }
-  out += text("  weights       %s\n", signature.model.weights_digest.c_str());
-  out += text("  digest        %s\n", signature.digest.c_str());
+  out += text("  weights       %s\n", printable(signature.model.weights_digest).c_str());
+  out += text("  digest        %s\n", printable(signature.digest).c_str());
   return out;
 }
 
 void run(Options& options) {
+  check_output(options.out, {options.checkpoint, options.reading.adapter.string()});
   options.measuring.spectral = !options.no_spectral;
   write_signature(options.out, signature_of(options));
   const Signature written = read_signature(options.out);  // with its digest

@@ -1,22 +1,20 @@
 #include "azimuth/signature_file.h"
 
-#include <fcntl.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <fstream>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include "azimuth/proto_conversion.h"
+#include "azimuth/replace_file.h"
 #include "signature_check.h"
 
 namespace azimuth {
@@ -137,46 +135,6 @@ std::string load(const std::filesystem::path& file) {
   return bytes;
 }
 
-/// A file beside the one it is to replace; removed again unless it was put in place.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::filesystem::path& destination)
-      : destination_(destination), path_(destination) {
-    path_ += ".part-" + std::to_string(std::random_device()());
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) throw_errno("open");
-  }
-
-  ~TemporaryFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (!in_place_) ::unlink(path_.c_str());
-  }
-
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  void write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) throw_errno("write");
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-
-  void put_in_place() {
-    if (::fsync(descriptor_) != 0) throw_errno("write");
-    if (::rename(path_.c_str(), destination_.c_str()) != 0) throw_errno("write");
-    in_place_ = true;
-  }
-
- private:
-  std::filesystem::path destination_;
-  std::filesystem::path path_;
-  int descriptor_ = -1;
-  bool in_place_ = false;
-};
-
 template <class Work>
 auto naming(const std::filesystem::path& file, Work work) {
   try {
@@ -195,19 +153,20 @@ Signature read_signature(const std::filesystem::path& file) {
 }
 
 bool is_signature_file(const std::filesystem::path& file) noexcept {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return false;
   std::array<char, kMagic.size()> start = {};
   std::ifstream(file, std::ios::binary).read(start.data(), start.size());
   return std::string_view(start.data(), start.size()) == kMagic;
 }
 
 void write_signature(const std::filesystem::path& file, Signature signature) {
-  naming(file, [&] {
-    const std::string bytes = encode(signature);
-    decode(bytes);
-    TemporaryFile temporary(file);
-    temporary.write(bytes);
-    temporary.put_in_place();
+  const std::string bytes = naming(file, [&] {
+    const std::string encoded = encode(signature);
+    decode(encoded);
+    return encoded;
   });
+  replace_file(file, bytes);
 }
 
 }  // namespace azimuth

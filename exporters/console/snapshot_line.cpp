@@ -48,9 +48,10 @@ std::string number(const char* format, double value) {
   return text;
 }
 
-/// Three decimals, or an order of magnitude where these would all be 0.
+/// Three decimals, or an order of magnitude where these would all be 0 and it says something: what
+/// lies below 1e-9 is rounding.
 std::string degrees(double value) {
-  return number(value > 0 && value < 0.0005 ? "%.0e" : "%.3f", value);
+  return number(value > 1e-9 && value < 0.0005 ? "%.0e" : "%.3f", value);
 }
 
 const char* colour_of(Tone tone) {

@@ -120,7 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"PictureThatCannotBeWritten",
             {"inspect", kModel, "--plot", "/nowhere/norms.svg"},
             3,
-            "/nowhere/norms.svg: picture: cannot be written"},
+            "/nowhere/norms.svg: open: there is no folder /nowhere"},
         Bad{"TokenOutsideTheVocabulary", {"inspect", kModel, "--tokens", "1,4000"}, 2, "4000"},
         Bad{"NoCall", {}, 2, "subcommand"}, Bad{"UnknownCall", {"inspekt"}, 2, "inspekt"},
         Bad{"UnknownFormat", {"inspect", kModel, "--format", "xml"}, 2, "xml"}),

@@ -26,7 +26,7 @@ std::string address_of(const GrpcExporter& exporter) {
 
 /// The run ends as soon as somebody has been watching: `end_run` waits for subscribers.
 Ended watch_until_the_end(GrpcExporter& exporter, std::vector<std::string> further = {}) {
-  std::vector<std::string> arguments = {"watch", address_of(exporter)};
+  std::vector<std::string> arguments = {"watch", address_of(exporter), "--wait", "60"};
   arguments.insert(arguments.end(), further.begin(), further.end());
   Ended ended;
   std::jthread program([&] { ended = run_program(arguments); });

@@ -90,7 +90,9 @@ std::int64_t vocabulary_pass_tiles(const ModelWeights& weights);
 /// What the method cannot resolve of the direction in `observation`, in degrees: the larger of the
 /// turn from float32 to float64 and the turn when every weight is moved by half a unit of its
 /// stored type, the worst of three draws (design, 2.6). NaN without a direction. The hysteresis in
-/// `options` should be that of `observation` itself. Costs about six passes.
+/// `options` should be that of `observation` itself. Makes kNoiseFloorPasses passes, that in float64
+/// twice as dear as the others.
+inline constexpr std::int64_t kNoiseFloorPasses = 4;
 double noise_floor_degrees(const ModelWeights& weights, const Observation& observation,
                            const AnalysisOptions& options, Workers& workers);
 
