@@ -47,6 +47,15 @@ def die_with_parent():
 CHILD = {"preexec_fn": die_with_parent, "start_new_session": True}
 
 
+def stop_process(process):
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Stack:
     """Use it in a `with`. `prometheus` and `alertmanager` are the addresses of their HTTP interfaces.
 
@@ -82,12 +91,7 @@ class Stack:
 
     def stop(self):
         for process in reversed(self.processes):
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop_process(process)
         self.processes.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -151,8 +155,7 @@ def run_between(command, scraped):
             try:
                 return process.wait()
             finally:
-                process.terminate()
-                process.wait()
+                stop_process(process)
     except KeyboardInterrupt:
         print("\nStopped; nothing is left behind.")
         return 130
@@ -165,7 +168,7 @@ def main():
     options = parser.parse_args()
     try:
         return run_between(options.command, options.scrape)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         print(f"alerting_stack: {error}", file=sys.stderr)
         return 1
 

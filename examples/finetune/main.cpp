@@ -70,8 +70,8 @@ void finetune(const Options& options) {
   examples::Trainer trainer(std::move(model), ids, options.training);
   std::printf(
       "Fine-tuning %s: %lld steps of %lld tokens, a snapshot every %lld steps.\n"
-      "Metrics: http://127.0.0.1:9464/metrics. Stream: grpcurl -plaintext 127.0.0.1:50051 "
-      "azimuth.v1.MonitorService/Watch\n",
+      "Metrics: http://127.0.0.1:9464/metrics. Live: build/release/bin/azimuth watch "
+      "127.0.0.1:50051\n",
       options.model.filename().c_str(), static_cast<long long>(options.training.steps),
       static_cast<long long>(options.training.tokens_per_step),
       static_cast<long long>(options.every));

@@ -18,20 +18,20 @@ def losses():
         p.lines("Failures of exporters", "Attempts of exporters to open a port or file, or to take a record, that "
                 "failed. They try again by themselves; a rate that stays asks for a look at the run's log.",
                 [p.target(rate("azimuth_export_failures_total", "exporter"), "{{exporter}}")], unit="ops", minimum=0,
-                width=8, overrides=EXPORTER_COLOURS),
+                axis_to=1, width=8, overrides=EXPORTER_COLOURS),
         p.lines("Dropped records", "Records that an exporter never got. The history store never drops. Any other that "
                 "does is too slow, or hangs.",
                 [p.target(rate("azimuth_exports_dropped_total", "exporter"), "{{exporter}}")], unit="ops", minimum=0,
-                width=8, overrides=EXPORTER_COLOURS),
+                axis_to=1, width=8, overrides=EXPORTER_COLOURS),
         p.lines("Longest queues", f"The longest queue of each kind of exporter. The store's should stay below "
                 f"{STORE_BACKLOG}: when it is full, snapshots are skipped.",
                 [p.target(f"max by (exporter) (azimuth_export_queue_length{RUNS})", "{{exporter}}")], unit="short",
-                minimum=0, width=8, limits=True, thresholds=p.steps((STORE_BACKLOG, p.VERMILION)),
+                minimum=0, axis_to=STORE_BACKLOG, width=8, limits=True, thresholds=p.steps((STORE_BACKLOG, p.VERMILION)),
                 overrides=EXPORTER_COLOURS),
         p.lines("The history store's queue by run", "Records that wait to be committed, by run: which run's disk is "
                 "slow, full or gone. What waits is lost if the process is killed.",
                 [p.target(f'max by (run) (azimuth_export_queue_length{{run=~"$run", exporter="store"}})', "{{run}}")],
-                unit="short", minimum=0, width=12, color=BY_VALUE, no_value="no run has a store", limits=True,
+                unit="short", minimum=0, axis_to=STORE_BACKLOG, width=12, color=BY_VALUE, no_value="no run has a store", limits=True,
                 thresholds=p.steps((STORE_BACKLOG, p.VERMILION))),
         p.lines("Snapshots", "What became of snapshots, a second, over all runs. Many skipped: analysis does not keep "
                 "pace with the interval that was asked for.",

@@ -86,8 +86,8 @@ def stat(title, description, targets, *, unit, width=4, height=4, **more):
 
 
 def lines(title, description, targets, *, unit, width=12, height=8, scale="linear", bars=False, stepped=False,
-          limits=False, legend="list", **more):
-    """A time series. `limits` draws the thresholds as lines."""
+          limits=False, legend="list", axis_to=None, **more):
+    """A time series. `limits` draws the thresholds as lines; the axis reaches `axis_to` at least."""
     distribution = {"linear": {"type": "linear"}, "log": {"type": "log", "log": 10},
                     "symlog": {"type": "symlog", "log": 10, "linearThreshold": 1}}[scale]
     custom = {"drawStyle": "bars" if bars else "line", "lineWidth": 2, "fillOpacity": 60 if bars else 0,
@@ -95,6 +95,8 @@ def lines(title, description, targets, *, unit, width=12, height=8, scale="linea
               "scaleDistribution": distribution, "axisPlacement": "auto",
               "stacking": {"mode": "normal" if bars else "none", "group": "A"},
               "thresholdsStyle": {"mode": "dashed" if limits else "off"}}
+    if axis_to is not None:
+        custom["axisSoftMax"] = axis_to
     options = {"legend": {"displayMode": legend, "placement": "bottom", "showLegend": legend != "hidden", "calcs": []},
                "tooltip": {"mode": "multi", "sort": "desc"}}
     # Series of no known name are told apart by lightness, not by hue.
@@ -161,12 +163,15 @@ def table(title, description, columns, *, key, sort_by, descending, width=24, he
 COLOURED_CELL = {"type": "color-background", "mode": "basic"}
 
 
-def column(unit, *, thresholds=None, mappings=None, **properties):
+# A cell without a number is neither good nor bad, whatever the lowest threshold's colour.
+NO_NUMBER = {"type": "special", "options": {"match": "null+nan", "result": {"text": "-", "color": GREY, "index": 99}}}
+
+
+def column(unit, *, thresholds=None, mappings=(), **properties):
     result = {"unit": unit, **properties}
     if thresholds:
         result["thresholds"] = {"mode": "absolute", "steps": thresholds}
-    if mappings:
-        result["mappings"] = mappings
     if thresholds or mappings:
+        result["mappings"] = [*mappings, NO_NUMBER]
         result["custom__cellOptions"] = COLOURED_CELL
     return result

@@ -30,6 +30,7 @@ void use(const GgufFile& file, int way) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
   // Under a name that says which part of a split model it is, where it says so itself: the other
   // part is the same file, which is refused only when it is compared with the first.
   static const FuzzedFolder folder;

@@ -33,9 +33,10 @@ from panel_queries import panel_queries  # noqa: E402
 SCALE = 30
 LONGEST_WAIT = 15 * 60 / SCALE  # of any rule, in seconds
 PATIENCE = 600  # seconds for any condition
-SCRAPE_EVERY = EVALUATE_EVERY = 1  # seconds
+SCRAPE_EVERY = 2  # seconds
+EVALUATE_EVERY = 1
 BLOCKS = 30  # of SmolLM2-135M
-FIXED_SERIES = 75  # of a run with one exporter and a base
+FIXED_SERIES = 78  # of a run with two exporters and a base
 TOO_HIGH_RATE = "1e-2"  # a hundred times the usual
 
 # What each run raises.
@@ -47,7 +48,9 @@ EXPECTED = {
     "killed": {"AzimuthRunSilent"},
 }
 DRIFTING = {"AzimuthNoLongerStable", "AzimuthDriftingFromBase"}
-# Alertmanager holds these back where something critical came first, and where such a training goes is chaos.
+# Where a training at too high a rate goes is chaos: it may turn far before its direction is lost, and Alertmanager holds
+# these back where something critical came first.
+MAY_COME_TOO = {"rate-too-high": {"AzimuthSignatureChanged"}}
 MAY_BE_HELD_BACK = {"rate-too-high": DRIFTING}
 
 # The panels that are rightly empty while a single run is well, and why.
@@ -58,7 +61,6 @@ EMPTY_WHEN_WELL = {
     ("azimuth-direction", "annotation", "Events"): "nothing happened",
     ("azimuth-fleet", "annotation", "Events"): "nothing happened",
     ("azimuth-itself", "annotation", "Events"): "nothing happened",
-    ("azimuth-itself", "timeseries", "The history store's queue by run"): "the run has no history store",
 }
 
 
@@ -117,10 +119,11 @@ class Webhook:
 class Run:
     """A training in a process of its own."""
 
-    def __init__(self, name):
+    def __init__(self, name, folder):
         self.name = name
         self.process = subprocess.Popen(
-            [os.environ["WATCHED_RUN"], os.environ["AZIMUTH_SMOLLM2"], ROOT / "examples/data/opticks.ids", name],
+            [os.environ["WATCHED_RUN"], os.environ["AZIMUTH_SMOLLM2"], ROOT / "examples/data/opticks.ids", name,
+             folder / f"{name}.azimuth"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         first = self.process.stdout.readline().split()
         if not first:
@@ -172,7 +175,7 @@ class Watched:
         self.rules.cleanup()
 
     def start(self, name):
-        run = Run(name)
+        run = Run(name, self.stack.folder)
         with self.lock:
             self.runs.append(run)
             self.stack.scrape(*(each.address for each in self.runs))
@@ -295,9 +298,11 @@ class Alerts(unittest.TestCase):
     def test_each_run_raises_exactly_what_it_should(self):
         for run, expected in EXPECTED.items():
             with self.subTest(run=run):
-                self.assertEqual(watched.in_alertmanager[run], expected)
+                may_come_too = MAY_COME_TOO.get(run, set())
                 may_be_held_back = MAY_BE_HELD_BACK.get(run, set())
-                self.assertEqual(watched.webhook.fired.get(run, set()) | may_be_held_back, expected)
+                self.assertEqual(watched.in_alertmanager[run] - may_come_too, expected)
+                notified = watched.webhook.fired.get(run, set()) - may_come_too
+                self.assertEqual(notified | may_be_held_back, expected)
 
     def test_nothing_else_is_heard_of(self):
         self.assertLessEqual(set(watched.webhook.fired), set(EXPECTED))

@@ -1,5 +1,5 @@
-// A fine-tuning that can be made to misbehave: watched_run MODEL IDS RUN. Serves its metrics on a
-// free port and writes "port N". Then it trains, and does what its standard input says, a line
+// A fine-tuning that can be made to misbehave: watched_run MODEL IDS RUN STORE. Serves its metrics
+// on a free port and writes "port N". Then it trains, and does what its standard input says, a line
 // each:
 //
 //     blend SHARE       over the next three steps another model's weights are blended in, up to
@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "azimuth/history_store.h"
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
 #include "azimuth/prometheus_exporter.h"
@@ -131,7 +132,7 @@ class Faults {
   std::shared_ptr<Orders> orders_ = std::make_shared<Orders>();  // its reader may outlive this
 };
 
-void train(const char* model_file, const char* ids_file, const char* run) {
+void train(const char* model_file, const char* ids_file, const char* run, const char* store) {
   at::set_num_threads(1);
   auto model = examples::load_decoder(model_file);
   const auto config = model.decoder->config();
@@ -149,6 +150,7 @@ void train(const char* model_file, const char* ids_file, const char* run) {
                             .max_overhead = 1});
   const auto exporter = azimuth::PrometheusExporter::listen("127.0.0.1:0");
   monitor.add(exporter);
+  monitor.add(azimuth::HistoryStore::open(store));
   monitor.use_first_snapshot_as_base();
   monitor.attach(trainer);
   monitor.drain(std::chrono::minutes(5));
@@ -169,9 +171,9 @@ void train(const char* model_file, const char* ids_file, const char* run) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
+  if (argc != 5) return 2;
   try {
-    train(argv[1], argv[2], argv[3]);
+    train(argv[1], argv[2], argv[3], argv[4]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "watched_run: %s\n", error.what());
     return 1;
