@@ -84,8 +84,13 @@ std::string opened(std::string run) {
 }
 
 /// One History, an observation at a time, so that a long one need not fit into memory. Each stands
-/// on a line of its own.
+/// on a line of its own. All are read once before: of a damaged history nothing is printed rather
+/// than half an object.
 void print_history_json(HistoryReader& history, const std::vector<Run>& runs) {
+  for (const Run& run : runs) {
+    to_json(to_proto(run));
+    history.for_each(run.run, [](const Observation& observation) { to_json(observation); });
+  }
   print(R"({"runs":[)");
   for (const Run& run : runs) {
     print((&run == runs.data() ? "\n" : ",\n") + opened(to_json(to_proto(run))));

@@ -38,7 +38,7 @@ std::string tiles(const RunStory& story) {
                     : text("from the base, ± %.2g°", angle.noise_floor_degrees));
   }
   out += tile(text("%.3g ×", peak_ratio(o)), "the norm of ordinary tokens");
-  out += tile("step " + std::to_string(o.step), text("%zu snapshots", story.points.size()));
+  out += tile("step " + std::to_string(o.step), snapshots_text(story.run));
   out += tile(text("%.2f%%", 100 * o.cost.overhead_ratio), "of the machine spent on watching");
   return out + "</ul>\n";
 }
@@ -135,13 +135,11 @@ std::string event_row(const RunStory& story, const RunStory::Happening& happenin
   const Event& event = happening.event;
   std::string kind = event.kind;
   std::ranges::replace(kind, '_', ' ');
-  const bool severe =
-      event.kind == event_kind::direction_lost || event.kind == event_kind::nonfinite_weights;
   std::string out = "<tr><td class=\"number\">" + std::to_string(event.step) +
                     "</td><td class=\"time\">" + time_text(happening.time);
   if (story.run.attempts > 1) out += ", attempt " + std::to_string(happening.attempt);
-  return out + (severe ? "</td><td class=\"severe\">" : "</td><td>") + escaped(kind) + "</td><td>" +
-         escaped(event.message) + "</td></tr>\n";
+  return out + (happening.severe ? "</td><td class=\"severe\">" : "</td><td>") + escaped(kind) +
+         "</td><td>" + escaped(event.message) + "</td></tr>\n";
 }
 
 std::string events(const RunStory& story) {

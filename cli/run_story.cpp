@@ -1,8 +1,10 @@
 #include "run_story.h"
 
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "printable.h"
 
@@ -14,6 +16,8 @@ constexpr std::size_t kLastEvents = 150;
 constexpr std::size_t kLongestMessage = 200;  // characters
 constexpr std::size_t kLongestKind = 40;
 
+bool is_from_previous(const AngleObservation& angle) { return angle.reference == "previous"; }
+
 bool is_severe(const Event& event, State state) {
   return event.kind == event_kind::direction_lost || event.kind == event_kind::nonfinite_weights ||
          (event.kind == event_kind::state_changed && state == State::changed);
@@ -21,11 +25,12 @@ bool is_severe(const Event& event, State state) {
 
 void add_events(RunStory& story, const Observation& o) {
   for (const Event& event : o.events) {
-    story.marks.push_back({event.step, is_severe(event, o.state)});
+    const bool severe = is_severe(event, o.state);
+    story.marks.push_back({event.step, severe});
     Event readable = event;
     readable.kind = printable(event.kind, kLongestKind);
     readable.message = printable(event.message, kLongestMessage);
-    story.events.push_back({readable, o.attempt, o.time});
+    story.events.push_back({readable, o.attempt, o.time, severe});
     if (story.events.size() > kFirstEvents + kLastEvents) {
       story.events.erase(story.events.begin() + kFirstEvents);
       ++story.events_left_out;
@@ -33,7 +38,21 @@ void add_events(RunStory& story, const Observation& o) {
   }
 }
 
+/// A run that ends normally observes its last step once more, if it had a snapshot: the point stays
+/// one. Its angle to the previous snapshot would be that of the step to itself.
+void add_again(RunPoint& point, const Observation& o) {
+  std::vector<AngleObservation> angles = std::move(point.angles);
+  std::erase_if(angles, std::not_fn(is_from_previous));
+  point = run_point(o);
+  std::erase_if(point.angles, is_from_previous);
+  point.angles.insert(point.angles.begin(), angles.begin(), angles.end());
+}
+
+/// `story.newest` is still the one before `o`.
 void add_point(RunStory& story, const Observation& o) {
+  if (!story.points.empty() && story.newest.attempt == o.attempt && story.newest.step == o.step) {
+    return add_again(story.points.back(), o);
+  }
   while (!story.points.empty() && story.points.back().step >= o.step) {
     story.points.pop_back();
     ++story.replaced;

@@ -17,13 +17,15 @@ struct RunStory {
     Event event;  ///< its texts cut to a readable length
     std::int64_t attempt = 0;
     double time = 0;
+    bool severe = false;  ///< as its mark
   };
 
   HistoryReader::Run run;
   Observation newest;
-  /// As training went in the end: what a later attempt did again has replaced what it repeats.
+  /// As training went in the end, each step once: what a later attempt did again has replaced what
+  /// it repeats.
   std::vector<RunPoint> points;
-  std::int64_t replaced = 0;      ///< observations that are not among the points therefore
+  std::int64_t replaced = 0;      ///< points that are not among them therefore
   std::vector<Happening> events;  ///< the first and the last ones
   std::int64_t events_left_out = 0;
   std::vector<EventMark> marks;  ///< of all events

@@ -74,11 +74,12 @@ std::vector<std::string> in_words(const RunStory& story) {
       "CPU seconds of analysis.",
       100 * newest.cost.overhead_ratio, story.training_thread_seconds, story.analysis_cpu_seconds));
   if (story.replaced > 0) {
-    words.push_back(text(
-        "The charts leave out %lld observations of steps that came again%s.", whole(story.replaced),
-        story.run.attempts > 1
-            ? text(": the run was started %lld times", whole(story.run.attempts)).c_str()
-            : ""));
+    words.push_back(
+        text("The charts leave out %lld observation%s of steps that came again%s.",
+             whole(story.replaced), story.replaced == 1 ? "" : "s",
+             story.run.attempts > 1
+                 ? text(": the run was started %lld times", whole(story.run.attempts)).c_str()
+                 : ""));
   }
   return words;
 }

@@ -45,10 +45,13 @@ std::vector<HistoryReader::Run> stored_runs(HistoryReader& history,
                   names.empty() ? "this history has no runs yet" : "this history has " + names);
 }
 
+std::string snapshots_text(const HistoryReader::Run& run) {
+  return counted(run.observations, "snapshot");
+}
+
 std::string run_summary(const HistoryReader::Run& run) {
-  std::string out = counted(run.observations, "snapshot") + " to step " +
-                    std::to_string(run.last_step) + ", " + from_to(run.first_time, run.last_time) +
-                    " UTC";
+  std::string out = snapshots_text(run) + " to step " + std::to_string(run.last_step) + ", " +
+                    from_to(run.first_time, run.last_time) + " UTC";
   if (run.attempts > 1) out += ", " + counted(run.attempts, "attempt");
   return out + (std::isnan(run.ended_at) ? ", not ended" : ", ended");
 }

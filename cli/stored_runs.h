@@ -15,6 +15,9 @@ std::vector<HistoryReader::Run> stored_runs(HistoryReader& history,
                                             const std::filesystem::path& store,
                                             const std::string& name);
 
+/// "25 snapshots", those that a later attempt repeated and the one at the end included.
+std::string snapshots_text(const HistoryReader::Run& run);
+
 /// "25 snapshots to step 192, 2026-05-01 12:03:04 to 12:07:10 UTC, 2 attempts, ended".
 std::string run_summary(const HistoryReader::Run& run);
 

@@ -4,19 +4,58 @@
 #include <system_error>
 #include <utility>
 
+#include "azimuth/utf8.h"
+
 namespace azimuth {
 namespace {
 
 /// How long a connection waits for another one that writes.
 constexpr int kBusyMilliseconds = 5000;
 
+constexpr std::size_t kLongestPath = 4096;   // bytes
+constexpr std::size_t kLongestReason = 400;  // SQLite quotes the file's own names in it
+
+std::string hexadecimal(char byte) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto value = static_cast<unsigned char>(byte);
+  return {kDigits[value >> 4], kDigits[value & 15]};
+}
+
+/// As FileError shows text: bytes that are no UTF-8 and control characters as \xNN, cut.
+std::string printable(std::string_view text, std::size_t limit) {
+  std::string out;
+  while (!text.empty() && out.size() < limit) {
+    const std::size_t length = utf8_length(text);
+    const auto byte = static_cast<unsigned char>(text[0]);
+    const bool plain = length != 0 && byte >= 0x20 && byte != 0x7f;
+    out += plain ? std::string(text.substr(0, length)) : "\\x" + hexadecimal(text[0]);
+    text.remove_prefix(plain ? length : 1);
+  }
+  return text.empty() ? out : out + "...";
+}
+
+int flags_of(Database::Access access) {
+  if (access == Database::Access::write) return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  return SQLITE_OPEN_READONLY | (access == Database::Access::read ? 0 : SQLITE_OPEN_URI);
+}
+
+/// https://sqlite.org/uri.html: "immutable" is how a database in write-ahead mode is read from a
+/// place that cannot be written to (https://sqlite.org/wal.html#read_only_databases).
+std::string immutable_uri(std::string_view path) {
+  std::string uri = "file://";
+  for (const char c : path) {
+    uri += c == '%' || c == '?' || c == '#' ? "%" + hexadecimal(c) : std::string(1, c);
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
-Database::Database(std::string path, Access access) : path_(std::move(path)) {
-  const int flags =
-      access == Access::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+Database::Database(std::string path, Access access)
+    : path_(std::move(path)), access_(access), written_(written()) {
+  const std::string name = access == Access::read_at_rest ? immutable_uri(path_) : path_;
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(path_.c_str(), &handle, flags, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags_of(access), nullptr);
   handle_.reset(handle);
   if (code != SQLITE_OK) fail("cannot open");
   sqlite3_busy_timeout(handle, kBusyMilliseconds);
@@ -32,7 +71,19 @@ std::int64_t Database::pragma(const std::string& name) {
 }
 
 void Database::fail(std::string_view what, std::string_view why) const {
-  throw std::runtime_error(path_ + ": " + std::string(what) + ": " + std::string(why));
+  throw std::runtime_error(printable(path_, kLongestPath) + ": " + std::string(what) + ": " +
+                           printable(why, kLongestReason));
+}
+
+std::filesystem::file_time_type Database::written() const {
+  std::error_code error;
+  return std::filesystem::last_write_time(path_, error);
+}
+
+void Database::check_rest() const {
+  if (access_ == Access::read_at_rest && written() != written_) {
+    fail("cannot read", "was written to meanwhile: read it again");
+  }
 }
 
 void Database::fail(std::string_view what) const {

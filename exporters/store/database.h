@@ -3,16 +3,20 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 
 namespace azimuth {
 
-/// One connection to an SQLite file. Every error is a std::runtime_error "FILE: what: why".
+/// One connection to an SQLite file. Every error is a std::runtime_error "FILE: what: why", one
+/// line whatever the file and its name hold.
 class Database {
  public:
-  enum class Access { read, write };
+  /// `read_at_rest` is for a file that nobody has open for writing: it takes no locks and puts no
+  /// file beside it, so that its folder may be one that cannot be written to.
+  enum class Access { read, read_at_rest, write };
 
   /// For writing, the file is made if it is missing.
   Database(std::string path, Access access);
@@ -23,6 +27,10 @@ class Database {
   /// With SQLite's reason for the failure of the last call.
   [[noreturn]] void fail(std::string_view what) const;
 
+  /// Of a file that was at rest: throws if somebody has written to it since it was opened, since
+  /// what was read may then be half old and half new.
+  void check_rest() const;
+
   sqlite3* get() const { return handle_.get(); }
 
  private:
@@ -30,7 +38,11 @@ class Database {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
   };
 
+  std::filesystem::file_time_type written() const;
+
   std::string path_;
+  Access access_;
+  std::filesystem::file_time_type written_;  ///< last, when it was opened
   std::unique_ptr<sqlite3, Close> handle_;
 };
 

@@ -1,5 +1,8 @@
 #include "schema.h"
 
+#include <filesystem>
+#include <system_error>
+
 namespace azimuth {
 namespace {
 
@@ -32,6 +35,14 @@ PRAGMA application_id = 1635412333;
 PRAGMA user_version = 1;
 )sql";
 
+/// Views and virtual tables could run for ever.
+bool has_plain_tables(Database& database) {
+  Statement tables(database, "cannot read", R"sql(
+    SELECT count(*) FROM sqlite_master
+    WHERE name IN ('runs', 'observations') AND type = 'table' AND rootpage > 0)sql");
+  return tables.step() && tables.integer(0) == 2;
+}
+
 /// Whether the file is a history; false if it is empty. Throws if it is anything else.
 bool is_history(Database& database) {
   const std::int64_t version = database.pragma("user_version");
@@ -41,6 +52,9 @@ bool is_history(Database& database) {
       database.fail("cannot open", "schema version " + std::to_string(version) +
                                        " is newer than this program's, " +
                                        std::to_string(kVersion));
+    }
+    if (!has_plain_tables(database)) {
+      database.fail("cannot open", "a history of Azimuth without its tables");
     }
     return true;
   }
@@ -56,6 +70,23 @@ void use_write_ahead_log(Database& database) {
   Statement mode(database, what, "PRAGMA journal_mode = WAL");
   if (!mode.step() || mode.text(0) != "wal") {
     database.fail(what, "not supported where this file lies");
+  }
+}
+
+/// Whether nobody has the file open for writing, and nobody who had was killed: the last one that
+/// closes it removes its write-ahead log, and all there is lies in the file itself.
+bool is_at_rest(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::status(path + "-wal", error).type() ==
+         std::filesystem::file_type::not_found;
+}
+
+/// SQLite reads the part of a last page that is missing as zeros. Only of a file at rest: one that
+/// is written to may still grow.
+void check_size(Database& database, const std::string& path) {
+  const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path));
+  if (size < database.pragma("page_count") * database.pragma("page_size")) {
+    database.fail("cannot read", "its end is missing");
   }
 }
 
@@ -79,8 +110,10 @@ std::unique_ptr<Database> open_for_writing(const std::string& path) {
 }
 
 std::unique_ptr<Database> open_for_reading(const std::string& path) {
-  auto database = std::make_unique<Database>(path, Database::Access::read);
+  const auto access = is_at_rest(path) ? Database::Access::read_at_rest : Database::Access::read;
+  auto database = std::make_unique<Database>(path, access);
   if (!is_history(*database)) database->fail("cannot open", "an empty file, no history of Azimuth");
+  if (access == Database::Access::read_at_rest) check_size(*database, path);
   return database;
 }
 

@@ -11,7 +11,8 @@ namespace azimuth {
 /// std::runtime_error if the file is something else or was made by a newer version.
 std::unique_ptr<Database> open_for_writing(const std::string& path);
 
-/// Opens a history for reading. Throws as above, and if the file is missing.
+/// Opens a history for reading what it holds now: one that was at rest does not see what is written
+/// later. Throws as above, and if the file is missing.
 std::unique_ptr<Database> open_for_reading(const std::string& path);
 
 }  // namespace azimuth

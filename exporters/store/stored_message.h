@@ -1,5 +1,7 @@
 #pragma once
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <string_view>
 
 #include "azimuth/proto_conversion.h"
@@ -11,6 +13,7 @@ namespace azimuth {
 template <class Message>
 auto from_stored(const Database& database, std::string_view bytes) {
   Message message;
+  const google::protobuf::LogSilencer silence;  // the error below says it
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     database.fail("cannot read", "damaged " + message.GetTypeName());
   }

@@ -3,12 +3,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/ptrace.h>
 
 #include <algorithm>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "cli/run_program.h"
+#include "cli/stored_run.h"
 #include "integrations/checkpoints/pytorch_writer.h"
 
 namespace azimuth::testing {
@@ -99,6 +102,43 @@ Hostile signature(const char* name, std::string bytes, std::string words) {
           "a.azsig", std::move(words)};
 }
 
+void run_sql(const std::filesystem::path& file, const std::string& sql) {
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(database);
+  sqlite3_close(database);
+}
+
+/// A history that SQL was let loose on, as `azimuth history` prints it in JSON.
+Hostile store(const char* name, const std::string& sql, std::string words) {
+  return {name,
+          [sql](const TemporaryFolder& folder) -> std::vector<std::string> {
+            const std::filesystem::path file = folder / "a.azimuth";
+            store_run(file, "run", 3);
+            run_sql(file, sql);
+            return {"history", file, "--format", "json"};
+          },
+          "a.azimuth", std::move(words)};
+}
+
+Hostile report_of(Hostile hostile, const char* name) {
+  hostile.name = name;
+  hostile.write = [write = hostile.write](const TemporaryFolder& folder) {
+    return std::vector<std::string>{"report", write(folder).at(1), "-o", folder / "report.html"};
+  };
+  return hostile;
+}
+
+Hostile signature_of_step(Hostile hostile, const char* name) {
+  hostile.name = name;
+  hostile.write = [write = hostile.write](const TemporaryFolder& folder) {
+    const std::string step = write(folder).at(1) + "@20";
+    return std::vector<std::string>{"compare", step, step};
+  };
+  return hostile;
+}
+
 std::string times(std::string_view text, int count) {
   std::string all;
   for (int i = 0; i < count; ++i) all += text;
@@ -118,6 +158,12 @@ std::string ten_million_tensors() {
 const std::string kIndex = "model.safetensors.index.json";
 const std::string kDeep(100'000, '[');
 const std::string kSignatureStart("AZSIG\r\n\x1a\1\0\0\0", 12);
+
+/// The last of three observations, so that two good ones are read before.
+Hostile store_blob(const char* name, const std::string& blob, std::string words) {
+  return store(name, "UPDATE observations SET observation = " + blob + " WHERE sequence = 3",
+               std::move(words));
+}
 
 const std::vector<Hostile> kHostile = {
     safetensors(
@@ -249,6 +295,50 @@ const std::vector<Hostile> kHostile = {
     signature("SignatureLengthBeyondTheFile", kSignatureStart + raw(~0ull) + "xx", "length: "),
     signature("SignatureOfAnythingElse", kSignatureStart + raw<std::uint64_t>(2) + "\xff\xff",
               "content: "),
+
+    {"StoreOfAnythingElse",
+     [](const TemporaryFolder& folder) -> std::vector<std::string> {
+       return {"history", folder.write("a.azimuth", std::string(5000, 'x'))};
+     },
+     "a.azimuth", "file is not a database"},
+    {"StoreOfAnotherSchema",
+     [](const TemporaryFolder& folder) -> std::vector<std::string> {
+       run_sql(folder / "a.azimuth", "CREATE TABLE runs (run); INSERT INTO runs VALUES ('run')");
+       return {"history", folder / "a.azimuth"};
+     },
+     "a.azimuth", "an SQLite file, but no history of Azimuth"},
+    store("StoreOfANewerVersion", "PRAGMA user_version = 99", "schema version 99 is newer"),
+    store("StoreWithoutItsTables", "DROP TABLE observations",
+          "a history of Azimuth without its tables"),
+    store("StoreOfAnEndlessView",
+          "DROP TABLE observations; CREATE VIEW observations AS WITH RECURSIVE n(x) AS (SELECT 1 "
+          "UNION ALL SELECT x FROM n) SELECT 'run' AS run, x AS attempt, x AS sequence, x AS step, "
+          "x AS time, x AS observation, x AS tracker FROM n",
+          "a history of Azimuth without its tables"),
+    store("StoreWithoutAColumn",
+          "DROP INDEX observations_by_step; ALTER TABLE observations DROP COLUMN step",
+          "no such column: step"),
+    store("StoreSchemaOfSeveralLines",
+          "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TABLE runs (' || "
+          "char(10) || 'x y z (', name = 'ru' || char(10) || 'ns' WHERE name = 'runs'",
+          "malformed database schema (ru\\x0ans)"),
+    store("StoreRunNotUtf8",
+          "UPDATE observations SET run = CAST(x'72ff0a' AS TEXT); "
+          "UPDATE runs SET run = CAST(x'72ff0a' AS TEXT)",
+          "the name of a run is not UTF-8: r\\xff\\x0a"),
+    store_blob("StoreBlobDamaged", "'damaged'", "damaged azimuth.v1.Observation"),
+    store_blob("StoreBlobCut", "substr(observation, 1, length(observation) / 2)",
+               "damaged azimuth.v1.Observation"),
+    store_blob("StoreBlobNotUtf8", "x'1201ff'", "damaged azimuth.v1.Observation"),
+    store_blob("StoreBlobOfTenMillionBytes", "randomblob(10000000)",
+               "damaged azimuth.v1.Observation"),
+    report_of(store_blob("", "'damaged'", "damaged azimuth.v1.Observation"),
+              "StoreBlobDamagedInAReport"),
+    signature_of_step(store_blob("", "'damaged'", "damaged azimuth.v1.Observation"),
+                      "StoreBlobDamagedInASignature"),
+    signature_of_step(
+        store("", "UPDATE observations SET tracker = 'damaged'", "damaged azimuth.v1.TrackerState"),
+        "StoreTrackerDamaged"),
 };
 
 /// What every bad file comes to: one line that says which, what and why, and exit code 3.
@@ -277,6 +367,43 @@ TEST_P(HostileFile, IsOneLineAndExitCode3InBoundedMemory) {
 
 INSTANTIATE_TEST_SUITE_P(All, HostileFile, ::testing::ValuesIn(kHostile),
                          [](const auto& info) { return std::string(info.param.name); });
+
+TEST(CutStore, IsOneLineAndExitCode3) {
+  const TemporaryFolder folder;
+  const std::filesystem::path whole = folder / "whole.azimuth";
+  store_run(whole, "run", 20);
+  const std::string bytes = contents_of(whole);
+  for (std::size_t percent = 0; percent < 100; ++percent) {
+    SCOPED_TRACE(std::to_string(percent) + "%");
+    const std::string file =
+        folder.write("a.azimuth", bytes.substr(0, bytes.size() * percent / 100));
+    expect_one_clear_error(run_program({"history", file}), file);
+    expect_one_clear_error(run_program({"compare", file + "@10", file + "@20"}), file);
+  }
+}
+
+/// Nothing of a store is checked by itself, so that damage may go unseen: what is printed must be
+/// whole all the same.
+TEST(StoreWithAFlippedByte, IsReadOrIsOneLineAndExitCode3) {
+  const TemporaryFolder folder;
+  const std::filesystem::path whole = folder / "whole.azimuth";
+  store_run(whole, "run", 5);
+  const std::string bytes = contents_of(whole);
+  for (std::size_t i = 0; i < 300; ++i) {
+    const std::size_t place = bytes.size() * i / 300;
+    SCOPED_TRACE("byte " + std::to_string(place));
+    std::string damaged = bytes;
+    damaged[place] = static_cast<char>(~damaged[place]);
+    const std::string file = folder.write("a.azimuth", damaged);
+    const Ended ended = run_program({"history", file, "--format", "json"});
+    if (ended.code == 0) {
+      EXPECT_TRUE(nlohmann::json::accept(ended.out));
+      EXPECT_EQ(ended.err, "");
+    } else {
+      expect_one_clear_error(ended, file);
+    }
+  }
+}
 
 struct Cut {
   const char* name;

@@ -11,8 +11,7 @@ namespace azimuth::testing {
 
 /// Writes a run that is watched every ten steps: its direction turns away from its base by a degree
 /// a snapshot, and half-way its state changes.
-inline void store_run(const std::filesystem::path& path, const std::string& run, int snapshots) {
-  HistoryStore store(path);
+inline void store_run(HistoryStore& store, const std::string& run, int snapshots) {
   for (int i = 0; i < snapshots; ++i) {
     Observation o = sample_observation(i + 1);
     o.run = run;
@@ -27,6 +26,11 @@ inline void store_run(const std::filesystem::path& path, const std::string& run,
     }
     store.write(Record{o, {}, nullptr});
   }
+}
+
+inline void store_run(const std::filesystem::path& path, const std::string& run, int snapshots) {
+  HistoryStore store(path);
+  store_run(store, run, snapshots);
 }
 
 }  // namespace azimuth::testing

@@ -162,6 +162,10 @@ def write_ggufs():
                 writer.add_tensor(tensor.name, numpy.array(tensor.data).astype(numpy.float16))
         put("gguf", name, written(writer))
 
+    # An observation as it is, and with its field 4, the step, changed.
+    put("history", "same", b"\0")
+    put("history", "step", b"\0\x20\x28")
+
     # Every stored type, whose bytes may be any.
     writer = gguf.GGUFWriter(None, "none")
     for kind in (Type.F32, Type.F16, Type.BF16, Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0, Type.Q2_K,

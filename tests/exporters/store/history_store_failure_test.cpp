@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <stdexcept>
@@ -121,6 +122,24 @@ TEST_F(HistoryStoreFailureTest, RefusesAHistoryOfANewerVersion) {
   EXPECT_THAT(error_of([&] { HistoryStore::open(path_)->last_known("run-a"); }),
               AllOf(StartsWith(path_.string() + ": cannot open: "), HasSubstr("version 99")));
   EXPECT_THAT(error_of([&] { HistoryReader reader(path_); }), HasSubstr("version 99"));
+}
+
+TEST_F(HistoryStoreFailureTest, SaysWhereAFileAtRestWasWrittenToWhileItWasRead) {
+  HistoryStore::open(path_)->write(sample_record(1, 10));
+  const auto an_hour_ago = std::filesystem::last_write_time(path_) - std::chrono::hours(1);
+  std::filesystem::last_write_time(path_, an_hour_ago);
+  const auto write_one_more = [&](const Observation&) {
+    HistoryStore::open(path_)->write(sample_record(2, 20, 2));
+  };
+  EXPECT_EQ(error_of([&] { HistoryReader(path_).for_each("run-a", write_one_more); }),
+            path_.string() + ": cannot read: was written to meanwhile: read it again");
+  EXPECT_THAT(stored(), ElementsAre("1.1", "2.2"));
+}
+
+TEST_F(HistoryStoreFailureTest, SaysSoInOneLineWhateverThePath) {
+  path_ = folder_ / "a\n\x1b\xff";
+  const std::string start = folder_.string() + "/a\\x0a\\x1b\\xff: cannot open: ";
+  EXPECT_THAT(error_of([&] { HistoryReader reader(path_); }), StartsWith(start));
 }
 
 TEST_F(HistoryStoreFailureTest, ReportsDamagedRowsAndMissingFiles) {

@@ -1,5 +1,9 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -125,6 +129,63 @@ TEST_F(HistoryStoreTest, IsReadWhileItIsWritten) {
   }
   writer.join();
   EXPECT_EQ(last, count);
+}
+
+/// What `function` returns in a process that may not write to the folder, even if we are root. It
+/// must be below 256.
+template <class Function>
+int without_permission(const std::filesystem::path& folder, const Function& function) {
+  using std::filesystem::perms;
+  std::filesystem::permissions(folder, static_cast<perms>(0555));
+  const pid_t child = fork();
+  if (child == 0) {
+    constexpr uid_t kNobody = 65534;
+    if (geteuid() == 0 && setuid(kNobody) != 0) _exit(255);
+    if (access(folder.c_str(), W_OK) == 0) _exit(254);
+    try {
+      _exit(function());
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      _exit(253);
+    }
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  std::filesystem::permissions(folder, static_cast<perms>(0755));
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(HistoryStoreTest, IsReadWhereNothingCanBeWritten) {
+  HistoryStore::open(path_)->write(sample_record(1, 10));
+  const auto count = [&] { return static_cast<int>(stored().size()); };
+  EXPECT_EQ(without_permission(folder_, count), 1) << "at rest";
+  const auto store = HistoryStore::open(path_);
+  store->write(sample_record(2, 20));
+  EXPECT_EQ(without_permission(folder_, count), 2) << "while it is written";
+}
+
+TEST_F(HistoryStoreTest, LeavesNothingBesideAFileAtRest) {
+  path_ = folder_ / "a?b#c%41";
+  HistoryStore::open(path_)->write(sample_record(1, 10));
+  HistoryReader reader(path_);
+  EXPECT_EQ(reader.runs().size(), 1U);
+  EXPECT_TRUE(reader.at_step("run-a", 10));
+  EXPECT_TRUE(reader.signature_at_step("run-a", 10));
+  EXPECT_THAT(stored(), ElementsAre("1.1"));
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    names.push_back(entry.path().filename());
+  }
+  EXPECT_THAT(names, ElementsAre("a?b#c%41"));
+}
+
+TEST_F(HistoryStoreTest, ShowsAReaderWhatIsWrittenAfterItWasOpened) {
+  HistoryStore::open(path_)->write(sample_record(1, 10));
+  HistoryReader reader(path_);
+  const auto store = HistoryStore::open(path_);
+  store->write(sample_record(2, 20));
+  EXPECT_EQ(reader.runs().at(0).observations, 2);
+  EXPECT_TRUE(reader.at_step("run-a", 20));
 }
 
 TEST_F(HistoryStoreTest, IsAskedAndWrittenFromSeveralThreads) {

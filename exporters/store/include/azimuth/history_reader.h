@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,14 +12,14 @@
 
 namespace azimuth {
 
-class Database;
-
-/// Reads what a HistoryStore wrote, also while it is being written. Changes nothing in the file.
+/// Reads what a HistoryStore wrote, also while it is being written, and from where nothing can be
+/// written. Changes nothing in the file, and puts nothing beside it unless a run has it open or was
+/// killed.
 ///
 ///     azimuth::HistoryReader history("pretrain-7.azimuth");
 ///     history.for_each("pretrain-7", [](const azimuth::Observation& o) { plot(o.step, o.loss); });
 ///
-/// Use it from one thread at a time. Every call throws std::runtime_error, "FILE: what: why", where
+/// Every call reads the file anew. Each throws std::runtime_error, "FILE: what: why", where
 /// the file is missing, is no history, was made by a newer version or is damaged.
 class HistoryReader {
  public:
@@ -35,7 +34,6 @@ class HistoryReader {
   };
 
   explicit HistoryReader(const std::filesystem::path& path);
-  ~HistoryReader();
 
   /// In the order in which they began.
   std::vector<Run> runs();
@@ -51,7 +49,7 @@ class HistoryReader {
   std::optional<Signature> signature_at_step(std::string_view run, std::int64_t step);
 
  private:
-  std::unique_ptr<Database> database_;
+  std::string path_;
 };
 
 }  // namespace azimuth

@@ -1,0 +1,103 @@
+// A blob of a history store, and all that the program makes of it: rows, JSON, a signature and a
+// report. The first byte of an input says which blob it is, and whether the rest follows a good
+// one: as a message of Protobuf, it then changes that one's fields, and adds to its lists.
+
+#include <sqlite3.h>
+
+#include <array>
+#include <stdexcept>
+#include <string>
+
+#include "azimuth/history_reader.h"
+#include "azimuth/history_store.h"
+#include "azimuth/proto_conversion.h"
+#include "azimuth/snapshot_line.h"
+#include "fuzz/fuzzed_file.h"
+#include "report_page.h"
+#include "run_story.h"
+#include "stored_runs.h"
+#include "support/sample_observation.h"
+
+using namespace azimuth;
+using namespace azimuth::testing;
+
+namespace {
+
+constexpr const char* kRun = "run";
+
+Observation good_observation() {
+  Observation observation = sample_observation();
+  observation.run = kRun;
+  return observation;
+}
+
+/// With two observations, of which the second one's blobs are replaced.
+class FuzzedStore {
+ public:
+  FuzzedStore() {
+    Observation observation = good_observation();
+    HistoryStore store(path());
+    store.write({observation, {}, nullptr});
+    ++observation.sequence;
+    ++observation.step;
+    store.write({observation, {}, nullptr});
+  }
+
+  std::string path() const { return folder_.path() / "a.azimuth"; }
+
+  void replace(const char* column, const std::string& blob) const {
+    // Without a log beside the file, and without waiting for a disk.
+    const std::string sql =
+        "UPDATE observations SET " + std::string(column) + " = ? WHERE sequence = 4";
+    sqlite3* database = nullptr;
+    sqlite3_stmt* update = nullptr;
+    if (sqlite3_open(path().c_str(), &database) != SQLITE_OK) __builtin_trap();
+    sqlite3_exec(database, "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
+    sqlite3_exec(database, "PRAGMA journal_mode = MEMORY", nullptr, nullptr, nullptr);
+    sqlite3_exec(database, "PRAGMA synchronous = OFF", nullptr, nullptr, nullptr);
+    if (sqlite3_prepare_v2(database, sql.c_str(), -1, &update, nullptr) != 0) __builtin_trap();
+    sqlite3_bind_blob(update, 1, blob.data(), static_cast<int>(blob.size()), SQLITE_STATIC);
+    if (sqlite3_step(update) != SQLITE_DONE) __builtin_trap();
+    sqlite3_finalize(update);
+    sqlite3_close(database);
+  }
+
+ private:
+  FuzzedFolder folder_;
+};
+
+void read_and_use(const std::string& path) {
+  HistoryReader history(path);
+  const auto run = history.runs().at(0);
+  history.for_each(kRun, [](const Observation& observation) {
+    console::lines_of(observation);
+    to_json(observation);
+  });
+  if (const auto signature = history.signature_at_step(kRun, run.last_step)) to_json(*signature);
+  const std::array stories = {cli::read_story(history, run, [] {})};
+  cli::in_words(stories[0]);
+  cli::report_page("store", stories, 0);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const FuzzedStore store;
+  static const std::string good[] = {to_proto(good_observation()).SerializeAsString(),
+                                     to_proto(TrackerState()).SerializeAsString()};
+  if (size == 0) return 0;
+  const bool tracker = data[0] % 2 == 1;
+  const bool behind_a_good_one = data[0] / 2 % 2 == 0;
+  const std::string rest(text_of(data + 1, size - 1));
+  store.replace("observation", good[0]);
+  store.replace("tracker", good[1]);
+  store.replace(tracker ? "tracker" : "observation",
+                behind_a_good_one ? good[tracker] + rest : rest);
+  try {
+    read_and_use(store.path());
+  } catch (const std::runtime_error& error) {
+    const std::string_view what = error.what();
+    if (!what.starts_with(store.path() + ": ") || what.find('\n') != what.npos) __builtin_trap();
+  }
+  return 0;
+}
