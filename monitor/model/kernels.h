@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "azimuth/tensor_view.h"
 
@@ -36,6 +37,9 @@ struct Kernels {
   std::uint64_t (*word_sum)(const std::byte* data, std::int64_t bytes);
 };
 
-const Kernels& kernels();
+/// Those that this machine can run, the widest last.
+std::span<const Kernels* const> supported_kernels();
+
+inline const Kernels& kernels() { return *supported_kernels().back(); }
 
 }  // namespace azimuth

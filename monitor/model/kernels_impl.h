@@ -19,19 +19,24 @@ float from_bf16(std::uint16_t h) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16);
 }
 
-// Half of the last place of a float whose significand has `bits` bits behind the point.
+// Half of the last place of a float whose significand has `bits` bits behind the point. Made of its
+// bits: std::ldexp would be most of what a nudged pass takes.
 float half_unit(float value, int bits, int least_exponent) {
   const int exponent = static_cast<int>(std::bit_cast<std::uint32_t>(value) >> 23 & 0xff) - 127;
-  const int place = std::max(exponent, least_exponent) - bits - 1;
-  return std::ldexp(1.0f, place);
+  const int biased = std::max(exponent, least_exponent) - bits - 1 + 127;
+  const std::uint32_t normal = static_cast<std::uint32_t>(biased) << 23;
+  const std::uint32_t denormal = biased > -23 ? 1u << ((biased + 22) & 31) : 0;
+  return std::bit_cast<float>(biased > 0 ? normal : denormal);
 }
 
-std::uint64_t coins(std::uint64_t seed, std::int64_t row, std::int64_t group) {
+// Coins for 32 numbers or fewer of a row, the first of which is at `column`, a multiple of 16.
+std::uint32_t coins(std::uint64_t seed, std::int64_t row, std::int64_t column) {
+  const std::int64_t group = column / 64;
   std::uint64_t z = seed + 0x9e3779b97f4a7c15ull * static_cast<std::uint64_t>(row + 1) +
                     0xd1b54a32d192ed03ull * static_cast<std::uint64_t>(group + 1);
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
+  return static_cast<std::uint32_t>((z ^ (z >> 31)) >> column % 64);
 }
 
 template <class Block, int run>
@@ -68,15 +73,13 @@ void unpack_row(StoredType type, const std::byte* row, std::int64_t columns, flo
   }
 }
 
-// Moves each number of a row by what `half_step` says of its column, up or down.
+// Moves numbers by what `half_step` says of them, up or down.
 template <class HalfStep>
-void move_row(std::int64_t columns, std::int64_t row_index, std::uint64_t seed, float* out,
-              const HalfStep& half_step) {
-  std::uint64_t word = 0;
-  for (std::int64_t i = 0; i < columns; ++i) {
-    if (i % 64 == 0) word = coins(seed, row_index, i / 64);
-    const float unit = half_step(i);
-    out[i] += (word >> (i % 64) & 1) != 0 ? unit : -unit;
+void move(std::uint32_t coins, int count, float* out, const HalfStep& half_step) {
+#pragma GCC unroll 1  // as above
+  for (int i = 0; i < count; ++i) {
+    const std::uint32_t sign = ~(coins >> i) << 31;
+    out[i] += std::bit_cast<float>(std::bit_cast<std::uint32_t>(half_step(out[i])) ^ sign);
   }
 }
 
@@ -84,19 +87,26 @@ void nudge_row(StoredType type, const std::byte* row, std::int64_t columns, std:
                std::uint64_t seed, float* out) {
   const bool quantised = with_block(type, [&](auto block) {
     using Block = decltype(block);
-    constexpr int length = Block::kRuns * Block::kRun;
+    static_assert(Block::kRun == 16 || Block::kRun == 32);
     const std::int64_t bytes = block_bytes(type);
-    const float levels = type == StoredType::iq4_nl ? kIq4MeanStep : 1;
-    move_row(columns, row_index, seed, out, [&](std::int64_t i) {
-      const int run = static_cast<int>(i % length) / Block::kRun;
-      return 0.5f * levels * Block::scale(row + i / length * bytes, run).scale;
-    });
+    const float half_level = type == StoredType::iq4_nl ? 0.5f * kIq4MeanStep : 0.5f;
+    for (std::int64_t column = 0; column < columns; row += bytes) {
+      for (int run = 0; run < Block::kRuns; ++run, column += Block::kRun) {
+        const float step = half_level * Block::scale(row, run).scale;
+        move(coins(seed, row_index, column), Block::kRun, out + column,
+             [step](float) { return step; });
+      }
+    }
   });
   if (quantised) return;
   const int bits = type == StoredType::f32 ? 23 : type == StoredType::f16 ? 10 : 7;
   const int least_exponent = type == StoredType::f16 ? -14 : -126;
-  move_row(columns, row_index, seed, out,
-           [&](std::int64_t i) { return half_unit(out[i], bits, least_exponent); });
+  constexpr std::int64_t kGroup = 32;
+  for (std::int64_t column = 0; column < columns; column += kGroup) {
+    const int count = static_cast<int>(std::min(kGroup, columns - column));
+    move(coins(seed, row_index, column), count, out + column,
+         [=](float value) { return half_unit(value, bits, least_exponent); });
+  }
 }
 
 void unpack_rows(const TensorView& view, std::int64_t first_row, std::int64_t count, float* out,
