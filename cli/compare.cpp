@@ -100,7 +100,9 @@ std::string comparison_text(const Comparison& c) {
 
 void run(const Options& options) {
   check_output(options.plot, options.checkpoints);
-  const Comparison comparison = compare(options.checkpoints, signatures_of(options));
+  const std::vector<Signature> signatures = signatures_of(options);
+  Workers workers(all_cores());
+  const Comparison comparison = compare(options.checkpoints, signatures, workers);
   if (!options.plot.empty()) {
     Comparison named = comparison;
     for (std::string& name : named.names) name = short_name(name);

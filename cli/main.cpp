@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <exception>
 #include <string>
-#include <string_view>
 
 #include "azimuth/shrunk_files.h"
 #include "compare.h"
@@ -10,6 +9,7 @@
 #include "history.h"
 #include "inspect.h"
 #include "manual.h"
+#include "printable.h"
 #include "report.h"
 #include "signature.h"
 #include "watch.h"
@@ -53,9 +53,9 @@ int main(int argc, char** argv) {
     return code == 0 ? 0 : kUsage;
   } catch (const std::exception& error) {
     // Errors of the core say so themselves, those of files begin with the file.
-    const std::string_view what = error.what();
+    const std::string what = azimuth::cli::printable(error.what());  // a path may hold a line's end
     const bool has_name = what.starts_with("azimuth: ");
-    std::fprintf(stderr, "%s%s\n", has_name ? "" : "azimuth: ", error.what());
+    std::fprintf(stderr, "%s%s\n", has_name ? "" : "azimuth: ", what.c_str());
     return kBadInput;
   }
   return 0;

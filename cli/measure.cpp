@@ -30,6 +30,8 @@ std::vector<std::int64_t> probe_of(const std::vector<std::int64_t>& tokens,
 
 }  // namespace
 
+int all_cores() { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
+
 void add_tokens_option(CLI::App& call, MeasureOptions& options) {
   call.add_option("--tokens", options.tokens, "Token ids of the probe, all of them, in this order")
       ->delimiter(',')
@@ -40,7 +42,7 @@ Measured measure(const ModelWeights& weights, const MeasureOptions& options,
                  const std::string& doing) {
   const Clock clock;
   const double wall_before = clock.monotonic_seconds();
-  Workers workers(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  Workers workers(all_cores());
   const double cpu_before = clock.thread_cpu_seconds();
 
   AnalysisOptions analysis;

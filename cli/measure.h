@@ -17,6 +17,9 @@ struct MeasureOptions {
   bool noise_floor = false;
 };
 
+/// How many threads the program works with.
+int all_cores();
+
 void add_tokens_option(CLI::App& call, MeasureOptions& options);
 
 struct Measured {

@@ -10,16 +10,18 @@
 namespace azimuth {
 namespace {
 
-/// Uniform in [0, bound): the same on every platform, unlike the standard's distributions. The bias
-/// of the multiplication is below bound / 2^32.
-std::size_t below(std::size_t bound, std::mt19937_64& random) {
-  return static_cast<std::size_t>((random() >> 32) * bound >> 32);
+/// Swaps v[last] with one of v[0..last], of 32 random bits: the same on every platform, unlike the
+/// standard's distributions. The bias of the multiplication is below (last + 1) / 2^32.
+void swap_last(Eigen::VectorXd& v, Eigen::Index last, std::uint64_t bits) {
+  const std::uint64_t bound = static_cast<std::uint64_t>(last) + 1;
+  std::swap(v[last], v[static_cast<Eigen::Index>(bits * bound >> 32)]);
 }
 
 void shuffle(Eigen::VectorXd& v, std::mt19937_64& random) {
-  for (Eigen::Index i = v.size() - 1; i > 0; --i) {
-    const auto j = static_cast<Eigen::Index>(below(static_cast<std::size_t>(i) + 1, random));
-    std::swap(v[i], v[j]);
+  for (Eigen::Index i = v.size() - 1; i > 0; i -= 2) {
+    const std::uint64_t bits = random();
+    swap_last(v, i, bits >> 32);
+    if (i > 1) swap_last(v, i - 1, bits & 0xffffffff);
   }
 }
 

@@ -62,6 +62,8 @@ TEST_F(Output, IsCheckedBeforeAnythingIsRead) {
   expect_refused({"signature", "no-such-model", "-o", nowhere}, no_folder);
   expect_refused({"inspect", "no-such-model", "--plot", nowhere}, no_folder);
   expect_refused({"report", "no-such-store", "-o", nowhere}, no_folder);
+  expect_refused({"inspect", kModel, "--plot", "/two\nlines/out"},
+                 "there is no folder /two\\x0alines");
   expect_refused({"signature", kModel, "-o", folder_.path()}, "is a folder");
 }
 

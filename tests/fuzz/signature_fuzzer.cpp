@@ -43,7 +43,8 @@ void read_and_use(std::string_view bytes) {
   const FuzzedFile file(bytes);
   refused_or_used<std::runtime_error>([&] {
     const Signature signature = read_signature(file.path());
-    compare({"a", "b"}, std::array{signature, signature});
+    Workers workers;
+    compare({"a", "b"}, std::array{signature, signature}, workers);
     to_json(signature);
     if (to_proto(signature).SerializeAsString().empty()) __builtin_trap();
   });

@@ -81,7 +81,8 @@ Signature signature(std::vector<float> direction, double noise_floor_degrees) {
 TEST(Compare, GivesSymmetricMatricesWithTheLargerNoiseFloor) {
   const std::vector<Signature> signatures = {signature({1, 0, 0}, 0.1),
                                              signature({0.6F, 0.8F, 0}, 5)};
-  const Comparison c = compare({"a", "b"}, signatures);
+  Workers workers(2);
+  const Comparison c = compare({"a", "b"}, signatures, workers);
   EXPECT_THAT(c.names, ::testing::ElementsAre("a", "b"));
   ASSERT_EQ(c.degrees.size(), 4u);
   EXPECT_NEAR(c.degrees[0], 0, 1e-9);
@@ -94,7 +95,8 @@ TEST(Compare, GivesSymmetricMatricesWithTheLargerNoiseFloor) {
 TEST(Compare, GivesNanWhereModelsCannotBeCompared) {
   const std::vector<Signature> signatures = {signature({1, 0}, 0.1), signature({}, kNotApplicable),
                                              signature({1, 0, 0}, 0.1)};
-  const Comparison c = compare({"a", "no direction", "wider"}, signatures);
+  Workers workers;
+  const Comparison c = compare({"a", "no direction", "wider"}, signatures, workers);
   for (const std::size_t at : {1u, 2u, 3u, 4u, 5u, 6u, 7u}) {
     EXPECT_THAT((std::array{c.degrees[at], c.noise_floor_degrees[at], c.p_values[at]}),
                 Each(IsNan()))
@@ -104,7 +106,8 @@ TEST(Compare, GivesNanWhereModelsCannotBeCompared) {
 }
 
 TEST(Compare, RefusesNamesThatDoNotFit) {
-  EXPECT_THROW(compare({"a"}, {}), std::invalid_argument);
+  Workers workers;
+  EXPECT_THROW(compare({"a"}, {}, workers), std::invalid_argument);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "azimuth/observation.h"
+#include "azimuth/workers.h"
 
 namespace azimuth {
 
@@ -35,8 +36,10 @@ struct Comparison {
 /// `names[i]` is what `signatures[i]` is called. Throws std::invalid_argument if their numbers
 /// differ.
 ///
-///     const Comparison c = compare({"base", "release"}, {base, release});
+///     Workers workers;
+///     const Comparison c = compare({"base", "release"}, {base, release}, workers);
 ///     if (c.degrees[1] < 5 && c.p_values[1] < 0.001) ...
-Comparison compare(std::vector<std::string> names, std::span<const Signature> signatures);
+Comparison compare(std::vector<std::string> names, std::span<const Signature> signatures,
+                   Workers& workers);
 
 }  // namespace azimuth
