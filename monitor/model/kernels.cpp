@@ -1,6 +1,7 @@
 #include "model/kernels.h"
 
-#include <vector>
+#include <array>
+#include <cstddef>
 
 namespace azimuth {
 
@@ -12,25 +13,30 @@ extern const Kernels kernels_avx512;
 
 namespace {
 
-std::vector<const Kernels*> find_supported() {
-  std::vector<const Kernels*> supported = {&kernels_baseline};
+// Without a destructor: a thread may multiply while the process exits.
+struct Supported {
+  std::array<const Kernels*, 3> kernels;
+  std::size_t count;
+};
+
+Supported find_supported() {
 #ifdef __x86_64__
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return supported;
-  supported.push_back(&kernels_avx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
-    supported.push_back(&kernels_avx512);
-  }
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl");
+  return {{&kernels_baseline, &kernels_avx2, &kernels_avx512}, avx512 ? 3u : avx2 ? 2u : 1u};
+#else
+  return {{&kernels_baseline}, 1};
 #endif
-  return supported;
 }
 
 }  // namespace
 
 std::span<const Kernels* const> supported_kernels() {
-  static const std::vector<const Kernels*> supported = find_supported();
-  return supported;
+  static const Supported supported = find_supported();
+  return std::span(supported.kernels).first(supported.count);
 }
 
 }  // namespace azimuth
