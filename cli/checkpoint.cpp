@@ -1,6 +1,5 @@
 #include "checkpoint.h"
 
-#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "azimuth/lora_adapter.h"
 #include "azimuth/model_file.h"
 #include "azimuth/signature_file.h"
+#include "stored_runs.h"
 
 namespace azimuth::cli {
 namespace {
@@ -65,12 +65,6 @@ std::optional<StepOfHistory> parse_step_of_history(const std::string& name) {
   throw FileError(name.substr(0, last), "open", "is no file");
 }
 
-std::string names_of(const std::vector<HistoryReader::Run>& runs) {
-  std::string names;
-  for (const HistoryReader::Run& run : runs) names += (names.empty() ? "" : ", ") + run.run;
-  return names;
-}
-
 std::string only_run(HistoryReader& history, const std::filesystem::path& store) {
   const std::vector<HistoryReader::Run> runs = history.runs();
   if (runs.size() == 1) return runs.front().run;
@@ -84,10 +78,7 @@ Signature open_history(StepOfHistory at) {
   if (at.run.empty()) at.run = only_run(history, at.store);
   auto signature = history.signature_at_step(at.run, at.step);
   if (!signature) {
-    const std::vector<HistoryReader::Run> runs = history.runs();
-    if (std::ranges::find(runs, at.run, &HistoryReader::Run::run) == runs.end()) {
-      throw FileError(at.store, "run " + at.run, "this history has " + names_of(runs));
-    }
+    stored_runs(history, at.store, at.run);  // throws where there is no such run
     throw FileError(at.store, "run " + at.run,
                     "there is no snapshot of step " + std::to_string(at.step));
   }

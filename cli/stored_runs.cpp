@@ -31,18 +31,23 @@ google::protobuf::Timestamp timestamp(double unix_seconds) {
 
 }  // namespace
 
+std::string names_of(const std::vector<HistoryReader::Run>& runs) {
+  std::string names;
+  for (const HistoryReader::Run& run : runs) names += (names.empty() ? "" : ", ") + run.run;
+  return names;
+}
+
 std::vector<HistoryReader::Run> stored_runs(HistoryReader& history,
                                             const std::filesystem::path& store,
                                             const std::string& name) {
   std::vector<HistoryReader::Run> runs = history.runs();
   if (name.empty()) return runs;
-  std::string names;
   for (const HistoryReader::Run& run : runs) {
     if (run.run == name) return {run};
-    names += (names.empty() ? "" : ", ") + run.run;
   }
-  throw FileError(store, "run " + name,
-                  names.empty() ? "this history has no runs yet" : "this history has " + names);
+  throw FileError(
+      store, "run " + name,
+      runs.empty() ? "this history has no runs yet" : "this history has " + names_of(runs));
 }
 
 std::string snapshots_text(const HistoryReader::Run& run) {

@@ -15,6 +15,9 @@ std::vector<HistoryReader::Run> stored_runs(HistoryReader& history,
                                             const std::filesystem::path& store,
                                             const std::string& name);
 
+/// "pretrain-6, pretrain-7".
+std::string names_of(const std::vector<HistoryReader::Run>& runs);
+
 /// "25 snapshots", those that a later attempt repeated and the one at the end included.
 std::string snapshots_text(const HistoryReader::Run& run);
 

@@ -21,19 +21,6 @@ std::string hexadecimal(char byte) {
   return {kDigits[value >> 4], kDigits[value & 15]};
 }
 
-/// As FileError shows text: bytes that are no UTF-8 and control characters as \xNN, cut.
-std::string printable(std::string_view text, std::size_t limit) {
-  std::string out;
-  while (!text.empty() && out.size() < limit) {
-    const std::size_t length = utf8_length(text);
-    const auto byte = static_cast<unsigned char>(text[0]);
-    const bool plain = length != 0 && byte >= 0x20 && byte != 0x7f;
-    out += plain ? std::string(text.substr(0, length)) : "\\x" + hexadecimal(text[0]);
-    text.remove_prefix(plain ? length : 1);
-  }
-  return text.empty() ? out : out + "...";
-}
-
 int flags_of(Database::Access access) {
   if (access == Database::Access::write) return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   return SQLITE_OPEN_READONLY | (access == Database::Access::read ? 0 : SQLITE_OPEN_URI);
@@ -71,8 +58,8 @@ std::int64_t Database::pragma(const std::string& name) {
 }
 
 void Database::fail(std::string_view what, std::string_view why) const {
-  throw std::runtime_error(printable(path_, kLongestPath) + ": " + std::string(what) + ": " +
-                           printable(why, kLongestReason));
+  throw std::runtime_error(escaped_text(path_, kLongestPath) + ": " + std::string(what) + ": " +
+                           escaped_text(why, kLongestReason));
 }
 
 std::filesystem::file_time_type Database::written() const {

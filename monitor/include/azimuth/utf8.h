@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace azimuth {
@@ -10,5 +11,9 @@ namespace azimuth {
 std::size_t utf8_length(std::string_view text);
 
 bool is_utf8(std::string_view text);
+
+/// `text` of a stranger as an error message holds it, on one line: bytes that are no UTF-8 and
+/// control characters as \xNN; after `limit` bytes "..." stands for the rest.
+std::string escaped_text(std::string_view text, std::size_t limit);
 
 }  // namespace azimuth
