@@ -11,83 +11,114 @@
 namespace azimuth {
 namespace {
 
-// Rows that are unpacked and multiplied at once: few enough to stay in the cache, enough for the
-// products to run at full speed. Fixed, so that sums are formed alike with any number of threads.
+// Rows that a thread multiplies with at a time. Fixed, so that sums are formed alike with any
+// number of threads.
 constexpr std::int64_t kTileRows = 96;
 
-struct Tile {
-  const float* data;
-  std::int64_t stride;
-};
+// Of these, the rows that are unpacked at once. With many vectors as many as let the products run
+// at full speed; with few what stays in the nearest cache.
+std::int64_t piece_rows(std::int64_t columns, bool few) {
+  constexpr std::int64_t kCachedNumbers = 8192;
+  if (!few) return kTileRows;
+  return std::clamp<std::int64_t>(kCachedNumbers / columns / 4 * 4, 4, kTileRows);
+}
 
-// Rows [first, first + count) as float32: in place where they are stored so, else unpacked.
-Tile tile_of(const TensorView& view, Nudge nudge, std::int64_t first, std::int64_t count) {
+// Rows [first, first + count): in place where they are float32, or bfloat16 for a product with few
+// vectors, else unpacked to float32.
+WeightRows rows_of(const TensorView& view, Nudge nudge, std::int64_t first, std::int64_t count,
+                   bool few) {
   const std::int64_t columns = view.columns();
-  if (view.type == StoredType::f32 && !nudge.active) {
-    return {reinterpret_cast<const float*>(view.data) + first * columns, columns};
+  const bool in_place = view.type == StoredType::f32 || (view.type == StoredType::bf16 && few);
+  if (in_place && !nudge.active) {
+    return {view.type, view.data + first * view.row_bytes(), view.row_bytes(), count, columns};
   }
   thread_local std::vector<float> buffer;
   buffer.resize(static_cast<std::size_t>(count * columns));
   kernels().unpack(view, first, count, buffer.data(), nudge);
-  return {buffer.data(), columns};
+  return {StoredType::f32, reinterpret_cast<const std::byte*>(buffer.data()),
+          columns * static_cast<std::int64_t>(sizeof(float)), count, columns};
 }
 
-void multiply_tile(const Tile& w, std::int64_t rows, std::int64_t columns,
-                   const Eigen::Ref<const Eigen::MatrixXf>& X, float* y, std::int64_t ldy) {
-  kernels().multiply_f32(w.data, w.stride, rows, columns, X.data(), X.outerStride(), X.cols(), y,
-                         ldy);
+// The stored columns [first, first + count) alone.
+WeightRows columns_of(WeightRows w, std::int64_t first, std::int64_t count) {
+  w.data += first * block_bytes(w.type);
+  w.columns = count;
+  return w;
 }
-void multiply_tile(const Tile& w, std::int64_t rows, std::int64_t columns,
-                   const Eigen::Ref<const Eigen::MatrixXd>& X, double* y, std::int64_t ldy) {
-  kernels().multiply_f64(w.data, w.stride, rows, columns, X.data(), X.outerStride(), X.cols(), y,
-                         ldy);
+
+void multiply_rows(const WeightRows& w, const float* x, std::int64_t ldx, std::int64_t k, float* y,
+                   std::int64_t ldy) {
+  kernels().multiply_f32(w, x, ldx, k, y, ldy);
 }
-void multiply_tile_transposed(const float* w, std::int64_t ldw, std::int64_t rows,
-                              std::int64_t columns, const float* x, std::int64_t ldx,
-                              std::int64_t k, float* y, std::int64_t ldy) {
-  kernels().multiply_transposed_f32(w, ldw, rows, columns, x, ldx, k, y, ldy);
+void multiply_rows(const WeightRows& w, const double* x, std::int64_t ldx, std::int64_t k,
+                   double* y, std::int64_t ldy) {
+  kernels().multiply_f64(w, x, ldx, k, y, ldy);
 }
-void multiply_tile_transposed(const float* w, std::int64_t ldw, std::int64_t rows,
-                              std::int64_t columns, const double* x, std::int64_t ldx,
+void multiply_rows_transposed(const WeightRows& w, const float* x, std::int64_t ldx, std::int64_t k,
+                              float* y, std::int64_t ldy) {
+  kernels().multiply_transposed_f32(w, x, ldx, k, y, ldy);
+}
+void multiply_rows_transposed(const WeightRows& w, const double* x, std::int64_t ldx,
                               std::int64_t k, double* y, std::int64_t ldy) {
-  kernels().multiply_transposed_f64(w, ldw, rows, columns, x, ldx, k, y, ldy);
+  kernels().multiply_transposed_f64(w, x, ldx, k, y, ldy);
 }
 
-// Stored rows [first, first + rows) are outputs: each tile gives some rows of Y.
+// Rows and columns of a stored matrix that a product takes.
+struct Window {
+  const TensorView& view;
+  Nudge nudge;
+  std::int64_t first_row;
+  std::int64_t rows;
+  std::int64_t first_column;
+  std::int64_t columns;
+
+  // Calls `use` with the weights of a piece of the rows [begin, end) after another, and its first.
+  template <class Use>
+  void for_pieces(std::int64_t begin, std::int64_t end, std::int64_t k, const Use& use) const {
+    const bool few = has_few_vectors(k);
+    const std::int64_t most = piece_rows(view.columns(), few);
+    for (std::int64_t row = begin; row < end; row += most) {
+      const std::int64_t count = std::min(most, end - row);
+      use(columns_of(rows_of(view, nudge, first_row + row, count, few), first_column, columns),
+          row);
+    }
+  }
+};
+
+// Stored rows are outputs: each tile gives some rows of Y.
 template <class Matrix>
-void apply_rows(const TensorView& view, Nudge nudge, std::int64_t first, std::int64_t rows,
-                const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix>& Y, Workers& workers) {
-  workers.for_each((rows + kTileRows - 1) / kTileRows, [&](std::int64_t tile) {
+void apply_rows(const Window& window, const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix>& Y,
+                Workers& workers) {
+  workers.for_each((window.rows + kTileRows - 1) / kTileRows, [&](std::int64_t tile) {
     const std::int64_t begin = tile * kTileRows;
-    const std::int64_t count = std::min(kTileRows, rows - begin);
-    multiply_tile(tile_of(view, nudge, first + begin, count), count, view.columns(), X,
-                  Y.data() + begin, Y.outerStride());
+    window.for_pieces(begin, std::min(begin + kTileRows, window.rows), X.cols(),
+                      [&](const WeightRows& w, std::int64_t row) {
+                        multiply_rows(w, X.data(), X.outerStride(), X.cols(), Y.data() + row,
+                                      Y.outerStride());
+                      });
   });
 }
 
-// All stored rows are inputs, and the stored columns [first, first + Y.rows()) outputs: every tile
-// adds to all of Y. Sums of the tiles are kept apart and added in order.
+// Stored rows are inputs: every one adds to all of Y. Parts of them, whose number does not depend
+// on that of the threads, have sums of their own, added in order.
 template <class Matrix>
-void apply_columns(const TensorView& view, Nudge nudge, std::int64_t first_row, std::int64_t rows,
-                   std::int64_t first, const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix>& Y,
+void apply_columns(const Window& window, const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix>& Y,
                    Workers& workers) {
-  const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
-  constexpr std::int64_t kGroup = 8;
-  Y.setZero();
-  std::vector<Matrix> sums(static_cast<std::size_t>(std::min(tiles, kGroup)));
-  for (std::int64_t group = 0; group < tiles; group += kGroup) {
-    const std::int64_t size = std::min(kGroup, tiles - group);
-    workers.for_each(size, [&](std::int64_t i) {
-      const std::int64_t begin = (group + i) * kTileRows;
-      const std::int64_t count = std::min(kTileRows, rows - begin);
-      const Tile w = tile_of(view, nudge, first_row + begin, count);
-      Matrix& sum = sums[static_cast<std::size_t>(i)];
-      sum.setZero(Y.rows(), Y.cols());
-      multiply_tile_transposed(w.data + first, w.stride, count, Y.rows(), X.data() + begin,
-                               X.outerStride(), X.cols(), sum.data(), sum.outerStride());
-    });
-    for (std::int64_t i = 0; i < size; ++i) Y += sums[static_cast<std::size_t>(i)];
-  }
+  constexpr std::int64_t kParts = 8;
+  const std::int64_t size = ((window.rows + kParts - 1) / kParts + 3) / 4 * 4;
+  std::vector<Matrix> sums(kParts);
+  workers.for_each(kParts, [&](std::int64_t part) {
+    const std::int64_t begin = std::min(part * size, window.rows);
+    Matrix& sum = sums[static_cast<std::size_t>(part)];
+    sum.setZero(Y.rows(), Y.cols());
+    window.for_pieces(begin, std::min(begin + size, window.rows), X.cols(),
+                      [&](const WeightRows& w, std::int64_t row) {
+                        multiply_rows_transposed(w, X.data() + row, X.outerStride(), X.cols(),
+                                                 sum.data(), sum.outerStride());
+                      });
+  });
+  Y = sums.front();
+  for (std::size_t part = 1; part < sums.size(); ++part) Y += sums[part];
 }
 
 }  // namespace
@@ -102,26 +133,24 @@ template <class Matrix>
 void HostMap::multiply(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
                        Workers& workers) const {
   if (part_.transposed) {
-    apply_columns<Matrix>(view_, nudge_, 0, inputs_, part_.first_output, X, Y, workers);
+    apply_columns<Matrix>({view_, nudge_, 0, inputs_, part_.first_output, part_.outputs}, X, Y,
+                          workers);
   } else {
-    apply_rows<Matrix>(view_, nudge_, part_.first_output, part_.outputs, X, Y, workers);
+    apply_rows<Matrix>({view_, nudge_, part_.first_output, part_.outputs, 0, inputs_}, X, Y,
+                       workers);
   }
 }
 
 template <class Matrix>
 void HostMap::multiply_transposed(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
                                   Workers& workers) const {
-  if (!part_.transposed) {
-    apply_columns<Matrix>(view_, nudge_, part_.first_output, part_.outputs, 0, X, Y, workers);
-    return;
+  if (part_.transposed) {
+    apply_rows<Matrix>({view_, nudge_, 0, inputs_, part_.first_output, part_.outputs}, X, Y,
+                       workers);
+  } else {
+    apply_columns<Matrix>({view_, nudge_, part_.first_output, part_.outputs, 0, inputs_}, X, Y,
+                          workers);
   }
-  workers.for_each((inputs_ + kTileRows - 1) / kTileRows, [&](std::int64_t tile) {
-    const std::int64_t begin = tile * kTileRows;
-    const std::int64_t count = std::min(kTileRows, inputs_ - begin);
-    Tile w = tile_of(view_, nudge_, begin, count);
-    w.data += part_.first_output;
-    multiply_tile(w, count, part_.outputs, X, Y.data() + begin, Y.outerStride());
-  });
 }
 
 void HostMap::apply(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
@@ -153,8 +182,9 @@ void HostMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) c
     return;
   }
   for (std::int64_t input = 0; input < inputs_; ++input) {
-    const Tile stored = tile_of(view_, nudge_, input, 1);
-    out.row(input) = Eigen::Map<const Eigen::RowVectorXf>(stored.data + first, out.cols());
+    const WeightRows stored = rows_of(view_, nudge_, input, 1, /*few=*/false);
+    out.row(input) = Eigen::Map<const Eigen::RowVectorXf>(
+        reinterpret_cast<const float*>(stored.data) + first, out.cols());
   }
 }
 

@@ -7,9 +7,25 @@
 
 namespace azimuth {
 
+/// Rows of a matrix of weights in memory.
+struct WeightRows {
+  StoredType type = StoredType::f32;
+  const std::byte* data = nullptr;
+  std::int64_t stride = 0;  ///< bytes from one row to the next
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+};
+
+/// How many vectors the iterations multiply with at once: as many as the machine multiplies with
+/// while it reads the weights.
+constexpr std::int64_t kFewVectors = 4;
+
+/// Whether a product with `k` vectors has a loop of its own, which is bound by reading the weights.
+constexpr bool has_few_vectors(std::int64_t k) { return k == 1 || k == kFewVectors; }
+
 /// The inner loops of the pass, compiled for several instruction sets; `kernels()` gives the widest
-/// that this machine has. Matrices of weights are row-major with a leading dimension, those of
-/// vectors are column-major.
+/// that this machine has. Weights are float32, or bfloat16 in a product that `has_few_vectors`;
+/// vectors are the columns of column-major matrices.
 struct Kernels {
   const char* name;
 
@@ -17,20 +33,16 @@ struct Kernels {
   void (*unpack)(const TensorView& view, std::int64_t first_row, std::int64_t count, float* out,
                  Nudge nudge);
 
-  /// Y (rows × k) = W (rows × columns) X (columns × k).
-  void (*multiply_f32)(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
-                       const float* x, std::int64_t ldx, std::int64_t k, float* y,
-                       std::int64_t ldy);
-  void (*multiply_f64)(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
-                       const double* x, std::int64_t ldx, std::int64_t k, double* y,
-                       std::int64_t ldy);
+  /// Y (rows × k) = W X (columns × k).
+  void (*multiply_f32)(const WeightRows& w, const float* x, std::int64_t ldx, std::int64_t k,
+                       float* y, std::int64_t ldy);
+  void (*multiply_f64)(const WeightRows& w, const double* x, std::int64_t ldx, std::int64_t k,
+                       double* y, std::int64_t ldy);
 
   /// Y (columns × k) += Wᵀ X (rows × k).
-  void (*multiply_transposed_f32)(const float* w, std::int64_t ldw, std::int64_t rows,
-                                  std::int64_t columns, const float* x, std::int64_t ldx,
+  void (*multiply_transposed_f32)(const WeightRows& w, const float* x, std::int64_t ldx,
                                   std::int64_t k, float* y, std::int64_t ldy);
-  void (*multiply_transposed_f64)(const float* w, std::int64_t ldw, std::int64_t rows,
-                                  std::int64_t columns, const double* x, std::int64_t ldx,
+  void (*multiply_transposed_f64)(const WeightRows& w, const double* x, std::int64_t ldx,
                                   std::int64_t k, double* y, std::int64_t ldy);
 
   /// Sum of the 32-bit words of `bytes` bytes, wrapping; a last, incomplete word is filled with 0.

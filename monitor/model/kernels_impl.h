@@ -11,6 +11,7 @@
 
 #include "model/kernels.h"
 #include "model/kernels_blocks.h"
+#include "model/kernels_few.h"
 
 namespace azimuth {
 namespace {
@@ -126,52 +127,38 @@ using Columns =
 template <class Scalar>
 using ConstColumns = Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>, 0,
                                 Eigen::OuterStride<>>;
-using Weights =
-    Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
-               Eigen::OuterStride<>>;
 
-template <class Scalar>
-void multiply(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
-              const Scalar* x, std::int64_t ldx, std::int64_t k, Scalar* y, std::int64_t ldy) {
-  const Weights W(w, rows, columns, Eigen::OuterStride<>(ldw));
-  const ConstColumns<Scalar> X(x, columns, k, Eigen::OuterStride<>(ldx));
-  Columns<Scalar> Y(y, rows, k, Eigen::OuterStride<>(ldy));
-  Y.noalias() = W.template cast<Scalar>() * X;
+Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
+           Eigen::OuterStride<>>
+as_matrix(const WeightRows& w) {
+  return {reinterpret_cast<const float*>(w.data), w.rows, w.columns,
+          Eigen::OuterStride<>(w.stride / static_cast<std::int64_t>(sizeof(float)))};
 }
 
-// One vector in float64, as iterations multiply with it: Eigen would turn all of W into float64
-// first, which costs several times the product.
-void multiply_vector(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
-                     const double* x, double* y) {
-  constexpr std::int64_t kLanes = 16;
-  for (std::int64_t r = 0; r < rows; ++r, w += ldw) {
-    double sums[kLanes] = {};
-    std::int64_t c = 0;
-    for (; c + kLanes <= columns; c += kLanes) {
-      for (std::int64_t i = 0; i < kLanes; ++i) sums[i] += static_cast<double>(w[c + i]) * x[c + i];
-    }
-    double sum = 0;
-    for (; c < columns; ++c) sum += static_cast<double>(w[c]) * x[c];
-    for (const double s : sums) sum += s;
-    y[r] = sum;
+template <class Scalar>
+void multiply(const WeightRows& w, const Scalar* x, std::int64_t ldx, std::int64_t k, Scalar* y,
+              std::int64_t ldy) {
+  if (has_few_vectors(k)) {
+    return with_few(w.type, k, [&](auto weights, auto vectors) {
+      multiply_few<Scalar, decltype(weights), vectors>({w, x, ldx, y, ldy});
+    });
   }
-}
-
-void multiply_double(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
-                     const double* x, std::int64_t ldx, std::int64_t k, double* y,
-                     std::int64_t ldy) {
-  if (k == 1) return multiply_vector(w, ldw, rows, columns, x, y);
-  multiply<double>(w, ldw, rows, columns, x, ldx, k, y, ldy);
+  const ConstColumns<Scalar> X(x, w.columns, k, Eigen::OuterStride<>(ldx));
+  Columns<Scalar> Y(y, w.rows, k, Eigen::OuterStride<>(ldy));
+  Y.noalias() = as_matrix(w).template cast<Scalar>() * X;
 }
 
 template <class Scalar>
-void multiply_transposed(const float* w, std::int64_t ldw, std::int64_t rows, std::int64_t columns,
-                         const Scalar* x, std::int64_t ldx, std::int64_t k, Scalar* y,
-                         std::int64_t ldy) {
-  const Weights W(w, rows, columns, Eigen::OuterStride<>(ldw));
-  const ConstColumns<Scalar> X(x, rows, k, Eigen::OuterStride<>(ldx));
-  Columns<Scalar> Y(y, columns, k, Eigen::OuterStride<>(ldy));
-  Y.noalias() += W.template cast<Scalar>().transpose() * X;
+void multiply_transposed(const WeightRows& w, const Scalar* x, std::int64_t ldx, std::int64_t k,
+                         Scalar* y, std::int64_t ldy) {
+  if (has_few_vectors(k)) {
+    return with_few(w.type, k, [&](auto weights, auto vectors) {
+      multiply_transposed_few<Scalar, decltype(weights), vectors>({w, x, ldx, y, ldy});
+    });
+  }
+  const ConstColumns<Scalar> X(x, w.rows, k, Eigen::OuterStride<>(ldx));
+  Columns<Scalar> Y(y, w.columns, k, Eigen::OuterStride<>(ldy));
+  Y.noalias() += as_matrix(w).template cast<Scalar>().transpose() * X;
 }
 
 std::uint64_t sum_words(const std::byte* data, std::int64_t bytes) {
@@ -190,7 +177,7 @@ const Kernels AZIMUTH_KERNELS = {
     AZIMUTH_KERNELS_NAME,
     unpack_rows,
     multiply<float>,
-    multiply_double,
+    multiply<double>,
     multiply_transposed<float>,
     multiply_transposed<double>,
     sum_words,

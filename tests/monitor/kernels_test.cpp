@@ -6,8 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <random>
 #include <vector>
 
@@ -16,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kRows = 37;
 constexpr std::int64_t kColumns = 512;
+constexpr std::int64_t kUsedColumns = 509;  // not whole registers
 constexpr std::int64_t kVectors = 11;
 
 class EveryKernel : public ::testing::TestWithParam<const Kernels*> {
@@ -28,31 +31,43 @@ class EveryKernel : public ::testing::TestWithParam<const Kernels*> {
     return numbers;
   }
 
-  /// Products of both kinds, against plain loops. `tolerance` is relative to what rounding does to
-  /// the sum of the absolute values.
+  /// Products of both kinds with weights of `type`, against plain loops. `tolerance` is relative to
+  /// what rounding does to the sum of the absolute values.
   template <class Scalar, class Multiply>
-  void expect_products(Multiply multiply, Multiply multiply_transposed, double tolerance) {
-    const auto w = random_numbers<float>(kRows * kColumns);
+  void expect_products(StoredType type, std::initializer_list<std::int64_t> vectors,
+                       Multiply multiply, Multiply multiply_transposed, double tolerance) {
+    auto w = random_numbers<float>(kRows * kColumns);
+    std::vector<std::uint16_t> high;
+    for (float& weight : w) {
+      high.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(weight) >> 16));
+      if (type == StoredType::bf16) {
+        weight = std::bit_cast<float>(std::uint32_t{high.back()} << 16);
+      }
+    }
+    const bool is_f32 = type == StoredType::f32;
+    const WeightRows rows = {type,
+                             is_f32 ? reinterpret_cast<const std::byte*>(w.data())
+                                    : reinterpret_cast<const std::byte*>(high.data()),
+                             kColumns * (is_f32 ? 4 : 2), kRows, kUsedColumns};
     const auto x = random_numbers<Scalar>(kColumns * kVectors);
-    for (const std::int64_t k : {std::int64_t{1}, kVectors}) {
+    for (const std::int64_t k : vectors) {
       std::vector<Scalar> y(static_cast<std::size_t>(kRows * k));
-      multiply(w.data(), kColumns, kRows, kColumns, x.data(), kColumns, k, y.data(), kRows);
+      multiply(rows, x.data(), kColumns, k, y.data(), kRows);
       // Added to what is there: 1.
       std::vector<Scalar> back(static_cast<std::size_t>(kColumns * k), 1);
-      multiply_transposed(w.data(), kColumns, kRows, kColumns, x.data(), kColumns, k, back.data(),
-                          kColumns);
+      multiply_transposed(rows, x.data(), kColumns, k, back.data(), kColumns);
       for (std::int64_t v = 0; v < k; ++v) {
         const Scalar* in = x.data() + v * kColumns;
         for (std::int64_t r = 0; r < kRows; ++r) {
           double sum = 0, size = 0;
-          for (std::int64_t c = 0; c < kColumns; ++c) {
+          for (std::int64_t c = 0; c < kUsedColumns; ++c) {
             const double term = static_cast<double>(w[r * kColumns + c]) * in[c];
             sum += term;
             size += std::fabs(term);
           }
           ASSERT_NEAR(y[v * kRows + r], sum, tolerance * size) << r << " " << v << " of " << k;
         }
-        for (std::int64_t c = 0; c < kColumns; ++c) {
+        for (std::int64_t c = 0; c < kUsedColumns; ++c) {
           double sum = 1, size = 1;
           for (std::int64_t r = 0; r < kRows; ++r) {
             const double term = static_cast<double>(w[r * kColumns + c]) * in[r];
@@ -62,6 +77,7 @@ class EveryKernel : public ::testing::TestWithParam<const Kernels*> {
           ASSERT_NEAR(back[v * kColumns + c], sum, tolerance * size)
               << c << " " << v << " of " << k;
         }
+        ASSERT_EQ(back[v * kColumns + kUsedColumns], 1) << "beyond the columns";
       }
     }
   }
@@ -70,11 +86,20 @@ class EveryKernel : public ::testing::TestWithParam<const Kernels*> {
 };
 
 TEST_P(EveryKernel, MultipliesInFloat32) {
-  expect_products<float>(GetParam()->multiply_f32, GetParam()->multiply_transposed_f32, 1e-6);
+  expect_products<float>(StoredType::f32, {1, kFewVectors, kVectors}, GetParam()->multiply_f32,
+                         GetParam()->multiply_transposed_f32, 1e-6);
 }
 
 TEST_P(EveryKernel, MultipliesInFloat64) {
-  expect_products<double>(GetParam()->multiply_f64, GetParam()->multiply_transposed_f64, 1e-14);
+  expect_products<double>(StoredType::f32, {1, kFewVectors, kVectors}, GetParam()->multiply_f64,
+                          GetParam()->multiply_transposed_f64, 1e-14);
+}
+
+TEST_P(EveryKernel, MultipliesFewVectorsWithBfloat16AsItIsStored) {
+  expect_products<float>(StoredType::bf16, {1, kFewVectors}, GetParam()->multiply_f32,
+                         GetParam()->multiply_transposed_f32, 1e-6);
+  expect_products<double>(StoredType::bf16, {1, kFewVectors}, GetParam()->multiply_f64,
+                          GetParam()->multiply_transposed_f64, 1e-14);
 }
 
 TEST_P(EveryKernel, UnpacksAndNudgesAsTheBaselineDoes) {
