@@ -26,22 +26,32 @@ class BlockOperator {
 
   // What these return refers to this object.
   LinearOperator ffn() const;       ///< F
-  LinearOperator block() const;     ///< L
+  LinearOperator block() const;     ///< L, whose products are made in float32
   LinearOperator residual() const;  ///< R = L − I
 
-  /// Products with L, R, F or their transposes so far.
+  /// Products with L, R, F or their transposes so far, each of one or several columns.
   std::int64_t products() const { return products_; }
 
  private:
-  using Vector = Eigen::VectorXd;
-  Vector scale(const Norm& norm, Vector x) const;
-  Vector scale_transpose(const Norm& norm, Vector x) const;
-  Vector attention_product(const Vector& x) const;
-  Vector attention_transpose_product(const Vector& y) const;
-  Vector ffn_product(const Vector& x) const;
-  Vector ffn_transpose_product(const Vector& y) const;
-  Vector residual_product(const Vector& x) const;
-  Vector residual_transpose_product(const Vector& y) const;
+  template <class Scalar>
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+
+  template <class Scalar>
+  Matrix<Scalar> scale(const Norm& norm, Matrix<Scalar> X) const;
+  template <class Scalar>
+  Matrix<Scalar> scale_transpose(const Norm& norm, Matrix<Scalar> X) const;
+  template <class Scalar>
+  Matrix<Scalar> attention_product(const Matrix<Scalar>& X) const;
+  template <class Scalar>
+  Matrix<Scalar> attention_transpose_product(const Matrix<Scalar>& Y) const;
+  template <class Scalar>
+  Matrix<Scalar> ffn_product(const Matrix<Scalar>& X) const;
+  template <class Scalar>
+  Matrix<Scalar> ffn_transpose_product(const Matrix<Scalar>& Y) const;
+  template <class Scalar>
+  Matrix<Scalar> residual_product(const Matrix<Scalar>& X) const;
+  template <class Scalar>
+  Matrix<Scalar> residual_transpose_product(const Matrix<Scalar>& Y) const;
 
   const ModelWeights& weights_;
   const BlockWeights& block_;

@@ -43,10 +43,10 @@ DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd&
   double coupling = 0;  // of the last vector to the next
   double scale = 0;
   for (Eigen::Index k = 0;; ++k) {
-    Eigen::VectorXd x = R.apply(basis.back());
+    Eigen::VectorXd x = R.apply(basis.back()).col(0);
     if (!x.allFinite()) return {};
     scale = std::max(scale, x.norm());
-    H.col(k).head(k + 1) = basis.orthogonalise(x);
+    H.col(k).head(k + 1) = basis.orthogonalise(x).col(0);
     coupling = x.norm();
     if (coupling <= kRounding * scale || k + 1 == R.size) coupling = 0;  // the space is invariant
     if (coupling == 0 || k + 1 == most) break;

@@ -15,19 +15,34 @@ struct RowProducts {
   Eigen::VectorXd products;
 };
 
+// float32 as far as that stays exact enough, which is several times as fast as float64.
+double dot(const Eigen::Ref<const Eigen::VectorXf>& a, const Eigen::Ref<const Eigen::VectorXf>& b) {
+  constexpr Eigen::Index kPiece = 256;
+  double sum = 0;
+  for (Eigen::Index i = 0; i < a.size(); i += kPiece) {
+    const Eigen::Index count = std::min(kPiece, a.size() - i);
+    sum += static_cast<double>(a.segment(i, count).dot(b.segment(i, count)));
+  }
+  return sum;
+}
+
 RowProducts row_products(const LinearMap& g, const LinearMap* u, Workers& workers) {
-  constexpr std::int64_t kTile = 64;
+  constexpr std::int64_t kTile = 64;  // rows that a thread takes at a time
+  constexpr std::int64_t kPiece = 4;  // of these, the rows that are unpacked at once
   RowProducts sums = {Eigen::VectorXd::Zero(g.rows()), Eigen::VectorXd::Zero(g.rows())};
   workers.for_each((g.rows() + kTile - 1) / kTile, [&](std::int64_t tile) {
-    const std::int64_t first = tile * kTile;
-    const std::int64_t count = std::min(kTile, g.rows() - first);
-    Eigen::MatrixXf rows(g.columns(), count);
-    g.unpack_rows(first, rows);
-    const Eigen::MatrixXd G = rows.cast<double>();
-    sums.squares.segment(first, count) = G.colwise().squaredNorm();
-    if (u == nullptr) return;
-    u->unpack_rows(first, rows);
-    sums.products.segment(first, count) = G.cwiseProduct(rows.cast<double>()).colwise().sum();
+    Eigen::MatrixXf G(g.columns(), kPiece);
+    Eigen::MatrixXf U(g.columns(), kPiece);
+    const std::int64_t end = std::min((tile + 1) * kTile, g.rows());
+    for (std::int64_t first = tile * kTile; first < end; first += kPiece) {
+      const std::int64_t count = std::min(kPiece, end - first);
+      g.unpack_rows(first, G.leftCols(count));
+      if (u != nullptr) u->unpack_rows(first, U.leftCols(count));
+      for (std::int64_t i = 0; i < count; ++i) {
+        sums.squares[first + i] = dot(G.col(i), G.col(i));
+        if (u != nullptr) sums.products[first + i] = dot(G.col(i), U.col(i));
+      }
+    }
   });
   return sums;
 }

@@ -20,10 +20,25 @@ Eigen::VectorXd random_direction(Eigen::Index size, std::uint64_t seed) {
   return x.normalized();
 }
 
-Eigen::VectorXd KrylovBasis::fresh() const {
-  Eigen::VectorXd x = random_direction(size_, static_cast<std::uint64_t>(count_) + 1);
-  orthogonalise(x);
-  return x;
+Eigen::MatrixXd KrylovBasis::extend(Eigen::MatrixXd X, double negligible) {
+  const Eigen::Index before = count_;
+  Eigen::MatrixXd R = Eigen::MatrixXd::Zero(X.cols(), X.cols());
+  for (Eigen::Index j = 0; j < X.cols() && count_ < size_; ++j) {
+    // The columns before it are in the basis by now.
+    const Eigen::Index row = count_ - before;
+    const Eigen::VectorXd within = orthogonalise(X.col(j)).bottomRows(row);
+    R.col(j).head(row) = within;
+    const double length = X.col(j).norm();
+    if (length > negligible) {
+      R(row, j) = length;
+      add(X.col(j));
+    } else {
+      Eigen::VectorXd fresh = random_direction(size_, static_cast<std::uint64_t>(count_) + 1);
+      orthogonalise(fresh);
+      add(fresh);
+    }
+  }
+  return R.topRows(count_ - before);
 }
 
 }  // namespace azimuth

@@ -5,7 +5,7 @@
 
 namespace azimuth {
 
-/// Orthonormal vectors, one after the other: what the Lanczos and Arnoldi iterations grow.
+/// Orthonormal vectors, some after others: what the Lanczos and Arnoldi iterations grow.
 class KrylovBasis {
  public:
   explicit KrylovBasis(Eigen::Index size) : size_(size), vectors_(size, 0) {}
@@ -14,13 +14,14 @@ class KrylovBasis {
   auto vectors() const { return vectors_.leftCols(count_); }
   auto back() const { return vectors_.col(count_ - 1); }
 
-  /// Takes out of `x` what lies in the basis, twice, since once leaves too much by rounding.
-  /// Returns the coefficients taken out.
-  Eigen::VectorXd orthogonalise(Eigen::VectorXd& x) const {
-    Eigen::VectorXd coefficients = vectors().transpose() * x;
-    x -= vectors() * coefficients;
-    const Eigen::VectorXd rest = vectors().transpose() * x;
-    x -= vectors() * rest;
+  /// Takes out of the columns of `X` what lies in the basis, twice, since once leaves too much by
+  /// rounding. Returns the coefficients taken out.
+  template <class Columns>
+  Eigen::MatrixXd orthogonalise(Columns&& X) const {
+    Eigen::MatrixXd coefficients = vectors().transpose() * X;
+    X -= vectors() * coefficients;
+    const Eigen::MatrixXd rest = vectors().transpose() * X;
+    X -= vectors() * rest;
     return coefficients + rest;
   }
 
@@ -31,9 +32,10 @@ class KrylovBasis {
     vectors_.col(count_++) = x.normalized();
   }
 
-  /// A random vector, the same in every run, orthogonal to the basis: how an iteration goes on
-  /// whose space is exhausted.
-  Eigen::VectorXd fresh() const;
+  /// Adds what the columns of `X`, orthogonal to the basis, are made of: X = Q R, where Q is what
+  /// is added and R is returned. A column of which less than `negligible` is new adds a random
+  /// vector instead, the same in every run, or nothing where the basis fills the space.
+  Eigen::MatrixXd extend(Eigen::MatrixXd X, double negligible);
 
  private:
   Eigen::Index size_;

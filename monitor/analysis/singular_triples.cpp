@@ -3,120 +3,129 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "analysis/krylov_basis.h"
+#include "model/kernels.h"
 
 namespace azimuth {
 namespace {
 
-constexpr double kRounding = 1e-14;
-
-// B, lower bidiagonal, with M V = U B + below_k u_{k+1} e_kᵀ and Mᵀ U = V Bᵀ.
-struct Bidiagonal {
-  std::vector<double> diagonal;
-  std::vector<double> below;  // one number more than B has: the last couples to u_{k+1}
-};
-
-// Singular values of B with vectors, the two largest, from the tridiagonal BᵀB: squares of the
-// smallest ones are lost by that, the largest are as good.
+// The leading singular triples of B = Uᵀ M V, where either M V = U B or Mᵀ U = V Bᵀ.
 struct Ritz {
-  std::array<double, 2> sigma = {0, 0};
-  std::array<Eigen::VectorXd, 2> left, right;  // in coordinates of U and V
+  Eigen::VectorXd sigma;  // the largest first
+  Eigen::MatrixXd left;   // coordinates in U
+  Eigen::MatrixXd right;  // coordinates in V
 };
 
-Ritz decompose(const Bidiagonal& B) {
-  const auto k = static_cast<Eigen::Index>(B.diagonal.size());
-  Eigen::VectorXd main(k);
-  Eigen::VectorXd beside(k - 1);
-  for (Eigen::Index j = 0; j < k; ++j) {
-    const auto i = static_cast<std::size_t>(j);
-    const double below = j + 1 < k ? B.below[i] : 0;
-    main[j] = B.diagonal[i] * B.diagonal[i] + below * below;
-    if (j + 1 < k) beside[j] = below * B.diagonal[i + 1];
-  }
-  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver;
-  solver.computeFromTridiagonal(main, beside);
+// From BᵀB: squares of the smallest singular values are lost by that, the largest are as good.
+Ritz decompose(const Eigen::MatrixXd& B) {
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(B.transpose() * B);
+  const Eigen::Index count = std::min<Eigen::Index>(kFewVectors, B.cols());
   Ritz ritz;
-  ritz.left.fill(Eigen::VectorXd::Zero(k));
-  ritz.right.fill(Eigen::VectorXd::Zero(k));
-  for (Eigen::Index n = 0; n < std::min<Eigen::Index>(2, k); ++n) {
-    const auto i = static_cast<std::size_t>(n);
-    ritz.sigma[i] = std::sqrt(std::max(0.0, solver.eigenvalues()[k - 1 - n]));
-    const Eigen::VectorXd right = solver.eigenvectors().col(k - 1 - n);
-    Eigen::VectorXd left(k);
-    for (Eigen::Index j = 0; j < k; ++j) {
-      const auto row = static_cast<std::size_t>(j);
-      left[j] = B.diagonal[row] * right[j] + (j > 0 ? B.below[row - 1] * right[j - 1] : 0);
-    }
-    if (ritz.sigma[i] > 0) ritz.left[i] = left / ritz.sigma[i];
-    ritz.right[i] = right;
+  ritz.sigma = solver.eigenvalues().tail(count).reverse().cwiseMax(0).cwiseSqrt();
+  ritz.right = solver.eigenvectors().rightCols(count).rowwise().reverse();
+  ritz.left = B * ritz.right;
+  for (Eigen::Index i = 0; i < count; ++i) {
+    if (ritz.sigma[i] > 0) ritz.left.col(i) /= ritz.sigma[i];
   }
   return ritz;
 }
 
-// What is left of `x` after orthogonalisation as the next vector of `basis`, and its length: 0
-// where only rounding is left, and another vector takes its place if there is room for one.
-double extend(KrylovBasis& basis, const Eigen::VectorXd& x, double scale, Eigen::Index size) {
-  const double length = x.norm();
-  if (length > kRounding * scale) {
-    basis.add(x);
-    return length;
+// One side of the bidiagonalisation.
+struct Side {
+  explicit Side(Eigen::Index size) : basis(size) {}
+
+  Eigen::Index newest() const { return basis.count() - first; }
+  auto newest_vectors() const { return basis.vectors().rightCols(newest()); }
+  Eigen::MatrixXd extend(const Eigen::MatrixXd& X, double negligible) {
+    first = basis.count();
+    return basis.extend(X, negligible);
   }
-  if (basis.count() < size) basis.add(basis.fresh());
-  return 0;
+
+  KrylovBasis basis;
+  Eigen::Index first = 0;  // of the vectors that were added last
+};
+
+Side starting_side(Eigen::Index size, const Eigen::MatrixXd& start) {
+  const Eigen::Index given =
+      start.rows() == size ? std::min<Eigen::Index>(start.cols(), kFewVectors - 1) : 0;
+  Eigen::MatrixXd X(size, kFewVectors);
+  for (Eigen::Index j = 0; j < kFewVectors; ++j) {
+    X.col(j) = j < given ? Eigen::VectorXd(start.col(j).normalized())
+                         : random_direction(size, static_cast<std::uint64_t>(j));
+  }
+  Side side(size);
+  side.extend(X, 1e-6);
+  return side;
+}
+
+constexpr double kSmallResidual = 1e-6;
+// Before that the random vector has not turned to a triple that the start does not hold, which may
+// be exact for others.
+constexpr std::int64_t kFewestProducts = 4;
+
+bool within(const TripleTolerance& tolerance, const SingularTriples& triples) {
+  const double gap = (triples.sigma[0] - triples.sigma[1]) / triples.sigma[0];
+  const double first = std::max(tolerance.first_angle * gap, kSmallResidual);
+  return triples.residual[0] <= first && triples.residual[1] <= tolerance.second_residual;
 }
 
 }  // namespace
 
-SingularTriples singular_triples(const LinearOperator& M, const Eigen::VectorXd& start,
-                                 const std::array<double, 2>& tolerance,
-                                 std::int64_t max_products) {
-  KrylovBasis left(M.size);
-  KrylovBasis right(M.size);
-  left.add(start.size() > 0 ? start : random_direction(M.size, 0));
-
-  Bidiagonal B;
+SingularTriples singular_triples(const LinearOperator& M, const Eigen::MatrixXd& start,
+                                 const TripleTolerance& tolerance, std::int64_t max_products) {
+  Side left = starting_side(M.size, start);
+  Side right(M.size);
+  Eigen::MatrixXd B;
   Ritz ritz;
   SingularTriples triples;
   double scale = 0;
-  for (std::int64_t products = 0; products + 2 <= max_products && !triples.converged;
-       products += 2) {
-    Eigen::VectorXd x = M.apply_transpose(left.back());
-    if (!x.allFinite()) return {};
-    scale = std::max(scale, x.norm());
-    if (right.count() > 0) right.orthogonalise(x);
-    B.diagonal.push_back(extend(right, x, scale, M.size));
+  for (std::int64_t product = 0; product < max_products; ++product) {
+    // In turns: Mᵀ with the newest left vectors, and M with the newest right ones. None are left
+    // where the other side fills the space.
+    const bool transposed = product % 2 == 0;
+    Side& from = transposed ? left : right;
+    Side& to = transposed ? right : left;
+    const Eigen::Index newest = from.newest();
+    Eigen::MatrixXd X(M.size, 0);
+    if (newest > 0) X = (transposed ? M.apply_transpose : M.apply)(from.newest_vectors());
+    if (!std::isfinite(X.squaredNorm())) return {};
+    scale = std::max(scale, X.norm());
+    const Eigen::MatrixXd known = to.basis.orthogonalise(X);
+    const Eigen::MatrixXd fresh = to.extend(X, M.rounding * scale);
 
-    x = M.apply(right.back());
-    if (!x.allFinite()) return {};
-    scale = std::max(scale, x.norm());
-    left.orthogonalise(x);
-    // The whole space: nothing is left to couple to.
-    const bool whole = left.count() == M.size;
-    B.below.push_back(whole ? 0 : extend(left, x, scale, M.size));
-
-    ritz = decompose(B);
-    triples.converged = true;
-    for (std::size_t i = 0; i < 2; ++i) {
-      triples.sigma[i] = ritz.sigma[i];
-      // Not a number at σ = 0, and then not converged. Never below what the products round off.
-      triples.residual[i] =
-          B.below.back() * std::abs(ritz.right[i][ritz.right[i].size() - 1]) / ritz.sigma[i];
-      if (triples.residual[i] < kRounding) triples.residual[i] = kRounding;
-      triples.converged = triples.converged && triples.residual[i] <= tolerance[i];
+    // Until now one of the two products was U B or V Bᵀ; of the other, this was not in it.
+    if (B.size() > 0) {
+      ritz = decompose(B);
+      const Eigen::MatrixXd& own = transposed ? ritz.left : ritz.right;
+      const Eigen::VectorXd beyond = (fresh * own.bottomRows(newest)).colwise().norm().transpose();
+      for (Eigen::Index i = 0; i < std::min<Eigen::Index>(2, ritz.sigma.size()); ++i) {
+        const auto n = static_cast<std::size_t>(i);
+        triples.sigma[n] = ritz.sigma[i];
+        // Not a number at σ = 0, and then not converged.
+        triples.residual[n] = beyond[i] / ritz.sigma[i];
+        const double least = M.rounding * ritz.sigma[0] / ritz.sigma[i];
+        if (triples.residual[n] < least) triples.residual[n] = least;
+      }
+      triples.converged = product + 1 >= kFewestProducts && within(tolerance, triples);
     }
-    if (whole) break;
+    if (triples.converged || newest == 0) break;
+
+    Eigen::MatrixXd grown = Eigen::MatrixXd::Zero(to.basis.count(), from.basis.count());
+    if (transposed) B.transposeInPlace();
+    grown.topLeftCorner(B.rows(), B.cols()) = B;
+    grown.rightCols(newest) << known, fresh;
+    if (transposed) grown.transposeInPlace();
+    B = grown;
   }
 
-  const auto k = static_cast<Eigen::Index>(B.diagonal.size());
-  triples.left.resize(M.size, 2);
-  triples.right.resize(M.size, 2);
-  for (std::size_t i = 0; i < 2; ++i) {
-    const auto column = static_cast<Eigen::Index>(i);
-    triples.left.col(column) = left.vectors().leftCols(k) * ritz.left[i];
-    triples.right.col(column) = right.vectors().leftCols(k) * ritz.right[i];
-  }
+  triples.start = left.basis.vectors().leftCols(ritz.left.rows()) * ritz.left;
+  triples.left = Eigen::MatrixXd::Zero(M.size, 2);
+  triples.right = triples.left;
+  const Eigen::Index pairs = std::min<Eigen::Index>(2, ritz.sigma.size());
+  triples.left.leftCols(pairs) = triples.start.leftCols(pairs);
+  triples.right.leftCols(pairs) =
+      right.basis.vectors().leftCols(ritz.right.rows()) * ritz.right.leftCols(pairs);
   return triples;
 }
 

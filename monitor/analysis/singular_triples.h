@@ -12,16 +12,29 @@ namespace azimuth {
 /// The two leading singular triples of an operator M; NaN and no vectors where it is not finite.
 struct SingularTriples {
   std::array<double, 2> sigma = {kNotApplicable, kNotApplicable};
-  std::array<double, 2> residual = {kNotApplicable, kNotApplicable};  ///< |M v − σ u| / σ
+  /// The larger of |M v − σ u| and |Mᵀ u − σ v|, over σ. Not below what the products round off.
+  std::array<double, 2> residual = {kNotApplicable, kNotApplicable};
   bool converged = false;
   Eigen::MatrixXd left;   ///< size × 2; 0 where σ is
   Eigen::MatrixXd right;  ///< size × 2
+  /// Left Ritz vectors, the leading first: where to begin with an operator that differs little.
+  Eigen::MatrixXd start;
 };
 
-/// Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation from the left vector
-/// `start` (any length but 0), until both residuals are within `tolerance` or `max_products`
-/// products with M or Mᵀ are spent. An empty `start` is a random one, the same in every run.
-SingularTriples singular_triples(const LinearOperator& M, const Eigen::VectorXd& start,
-                                 const std::array<double, 2>& tolerance, std::int64_t max_products);
+/// How exact the triples must be.
+struct TripleTolerance {
+  /// Sine of the angle by which the first vectors are off, as far as their residual bounds it:
+  /// ρ σ_1 / (σ_1 − σ_2). A residual of 1e-6 is enough, however near the two are. Here 0.01°.
+  double first_angle = 1.7e-4;
+  /// Of σ_2 the relative error is at most this, and about the square where σ_2 stands apart.
+  double second_residual = 1e-2;
+};
+
+/// Block Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation. Begins with the left
+/// vectors `start`, independent, of any length, filled up with a random one or more, the same in
+/// every run, so that a triple to which they are orthogonal is found too. Ends within `tolerance`,
+/// or when `max_products` products with M or Mᵀ, of kFewVectors vectors each, are spent.
+SingularTriples singular_triples(const LinearOperator& M, const Eigen::MatrixXd& start,
+                                 const TripleTolerance& tolerance, std::int64_t max_products);
 
 }  // namespace azimuth

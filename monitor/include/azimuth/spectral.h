@@ -12,17 +12,18 @@
 namespace azimuth {
 
 /// Where the iterations of `add_spectral` start, by block from 1 (index 0 is block 1): what the
-/// last call left. Empty at first, and where a block had nothing to leave. Weights of another shape
-/// make it worthless, never wrong.
+/// last call left, approximations of the leading left singular vectors. Empty at first, and where a
+/// block had nothing to leave. Weights of another shape make it worthless, never wrong.
 struct SpectralStart {
-  std::vector<Eigen::VectorXd> block;  ///< for L, in the space of its left singular vectors
-  std::vector<Eigen::VectorXd> ffn;    ///< for F; only explosion blocks have one
+  std::vector<Eigen::MatrixXd> block;  ///< of L
+  std::vector<Eigen::MatrixXd> ffn;    ///< of F; only explosion blocks have any
 };
 
 /// What one call cost.
 struct SpectralCost {
-  /// By block from 1: products of one vector with L, R or F, or a transpose of them. A product with
-  /// L or R reads the block's weights once. The fit of the FFN comes on top.
+  /// By block from 1: products with L, R or F, or a transpose of them: of four vectors at once for
+  /// singular triples, of one for eigenpairs. A product with L or R reads the block's weights once.
+  /// The fit of the FFN comes on top.
   std::vector<std::int64_t> products;
 };
 
