@@ -13,18 +13,17 @@ namespace {
 
 using Buffers = std::vector<std::vector<std::byte>>;
 
-// Stores numbers as `type`. Blocks of quantised types are filled with their own random bits and a
-// scale that keeps the size of the numbers.
+// Stores numbers, cut to bfloat16's, as `type`: as float32 they are the same. Blocks of quantised
+// types are filled with their own random bits and a scale that keeps the size of the numbers.
 std::vector<std::byte> stored(const Eigen::MatrixXf& rows, StoredType type, std::mt19937& random) {
   TensorView view{type, {rows.cols(), rows.rows()}, nullptr};  // a column of `rows` is a stored row
   std::vector<std::byte> bytes(static_cast<std::size_t>(view.bytes()));
-  if (type == StoredType::f32) {
-    std::memcpy(bytes.data(), rows.data(), bytes.size());
-  } else if (type == StoredType::bf16) {
+  if (type == StoredType::f32 || type == StoredType::bf16) {
+    const std::size_t size = bytes.size() / static_cast<std::size_t>(rows.size());
     for (Eigen::Index i = 0; i < rows.size(); ++i) {
-      const auto high =
-          static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(rows.data()[i]) >> 16);
-      std::memcpy(bytes.data() + 2 * i, &high, 2);
+      const std::uint32_t cut = std::bit_cast<std::uint32_t>(rows.data()[i]) & 0xffff0000;
+      const std::uint32_t word = type == StoredType::f32 ? cut : cut >> 16;  // little-endian
+      std::memcpy(bytes.data() + static_cast<std::size_t>(i) * size, &word, size);
     }
   } else {
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
@@ -58,19 +57,17 @@ ModelWeights random_model(const RandomModel& options) {
     tensors.parameter_count += tensor.view.size();
     tensors.tensors.push_back(std::move(tensor));
   };
-  const auto matrix = [&](const std::string& name, std::int64_t outputs, std::int64_t inputs,
-                          bool plant) {
+  const auto direction = [&](std::int64_t size) -> Eigen::VectorXf {
+    return Eigen::VectorXf::NullaryExpr(size, [&](auto) { return normal(random); }).normalized();
+  };
+  // An output is a column of `rows`.
+  const auto random_rows = [&](std::int64_t outputs, std::int64_t inputs) -> Eigen::MatrixXf {
     const float scale = 1 / std::sqrt(static_cast<float>(inputs));
-    Eigen::MatrixXf rows =
-        scale * Eigen::MatrixXf::NullaryExpr(inputs, outputs, [&](auto) { return normal(random); });
-    if (plant) {
-      const Eigen::VectorXf u =
-          Eigen::VectorXf::NullaryExpr(outputs, [&](auto) { return normal(random); }).normalized();
-      const Eigen::VectorXf s =
-          Eigen::VectorXf::NullaryExpr(inputs, [&](auto) { return normal(random); }).normalized();
-      rows += static_cast<float>(options.planted) * 2 * s * u.transpose();
-    }
-    add(name, {outputs, inputs}, stored(rows, options.type, random), options.type);
+    return scale *
+           Eigen::MatrixXf::NullaryExpr(inputs, outputs, [&](auto) { return normal(random); });
+  };
+  const auto matrix = [&](const std::string& name, const Eigen::MatrixXf& rows) {
+    add(name, {rows.cols(), rows.rows()}, stored(rows, options.type, random), options.type);
   };
   const auto vector = [&](const std::string& name) {
     const Eigen::MatrixXf ones = Eigen::MatrixXf::Ones(d, 1);
@@ -83,12 +80,20 @@ ModelWeights random_model(const RandomModel& options) {
   for (std::int64_t b = 0; b < options.blocks; ++b) {
     const std::string block = "layers." + std::to_string(b) + ".";
     vector(block + "input_layernorm");
-    matrix(block + "self_attn.v_proj", d, d, false);
-    matrix(block + "self_attn.o_proj", d, d, false);
+    matrix(block + "self_attn.v_proj", random_rows(d, d));
+    matrix(block + "self_attn.o_proj", random_rows(d, d));
     vector(block + "post_attention_layernorm");
-    matrix(block + "mlp.gate_proj", f, d, false);
-    matrix(block + "mlp.up_proj", f, d, false);
-    matrix(block + "mlp.down_proj", d, f, options.planted > 0);
+    Eigen::MatrixXf gate = random_rows(f, d);
+    Eigen::MatrixXf up = random_rows(f, d);
+    Eigen::MatrixXf down = random_rows(d, f);
+    const auto strength = static_cast<float>(options.planted);
+    const Eigen::VectorXf read = strength * direction(d);
+    gate.col(0) += read;
+    up.col(0) += read;
+    down.row(0) += strength * direction(d);
+    matrix(block + "mlp.gate_proj", gate);
+    matrix(block + "mlp.up_proj", up);
+    matrix(block + "mlp.down_proj", down);
   }
   tensors.storage = buffers;
   return ModelWeights::from_tensors(Architecture::llama({.heads = d / 64}), std::move(tensors));
