@@ -73,7 +73,9 @@ void measure(const std::string& model, const std::string& ids,
   training.steps = std::reduce(distances.begin(), distances.end());
   examples::Trainer trainer(std::move(decoder), tokens, training);
 
-  std::printf("products of a vector with L, R or F, and CPU seconds, of the spectral figures\n");
+  std::printf(
+      "products with L, R or F, of four vectors or one, and CPU seconds, of the spectral "
+      "figures\n");
   std::printf("%-28s %8s %8s %8s %12s\n", "start", "all", "median", "most", "CPU seconds");
   Measurement measurement;
   SpectralStart start;

@@ -26,6 +26,7 @@ torch::Tensor rows_of(const Matrix& X) {
 // Y = W X, or Wᵀ X if W is given transposed.
 template <class In, class Out>
 void multiply(const torch::Tensor& w, const In& X, Out& Y) {
+  const at::NoTF32Guard exact;
   torch::Tensor y = rows_of(Y);
   y.copy_(rows_of(X).to(w.device()).matmul(w.t()));
 }
@@ -121,8 +122,9 @@ void TorchMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
 
 void TorchMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor rows =
-      weights(torch::kFloat32).narrow(0, first, out.cols()).cpu().contiguous();
+  // Of these rows alone: `weights` converts all that it is asked for.
+  const TorchMap part(stored_, {part_.first_output + first, out.cols(), part_.transposed}, nudge_);
+  const torch::Tensor rows = part.weights(torch::kFloat32).cpu().contiguous();
   out = Eigen::Map<const Eigen::MatrixXf>(rows.data_ptr<float>(), out.rows(), out.cols());
 }
 

@@ -27,8 +27,8 @@ double dot(const Eigen::Ref<const Eigen::VectorXf>& a, const Eigen::Ref<const Ei
 }
 
 RowProducts row_products(const LinearMap& g, const LinearMap* u, Workers& workers) {
-  constexpr std::int64_t kTile = 64;  // rows that a thread takes at a time
-  constexpr std::int64_t kPiece = 4;  // of these, the rows that are unpacked at once
+  constexpr std::int64_t kTile = 64;   // rows that a thread takes at a time
+  constexpr std::int64_t kPiece = 32;  // of these, the rows that are unpacked at once
   RowProducts sums = {Eigen::VectorXd::Zero(g.rows()), Eigen::VectorXd::Zero(g.rows())};
   workers.for_each((g.rows() + kTile - 1) / kTile, [&](std::int64_t tile) {
     Eigen::MatrixXf G(g.columns(), kPiece);

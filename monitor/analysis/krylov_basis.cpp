@@ -23,11 +23,12 @@ Eigen::VectorXd random_direction(Eigen::Index size, std::uint64_t seed) {
 Eigen::MatrixXd KrylovBasis::extend(Eigen::MatrixXd X, double negligible) {
   const Eigen::Index before = count_;
   Eigen::MatrixXd R = Eigen::MatrixXd::Zero(X.cols(), X.cols());
-  for (Eigen::Index j = 0; j < X.cols() && count_ < size_; ++j) {
+  for (Eigen::Index j = 0; j < X.cols(); ++j) {
     // The columns before it are in the basis by now.
     const Eigen::Index row = count_ - before;
     const Eigen::VectorXd within = orthogonalise(X.col(j)).bottomRows(row);
     R.col(j).head(row) = within;
+    if (count_ == size_) continue;
     const double length = X.col(j).norm();
     if (length > negligible) {
       R(row, j) = length;

@@ -3,6 +3,7 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "analysis/krylov_basis.h"
 #include "model/kernels.h"
@@ -59,15 +60,27 @@ Side starting_side(Eigen::Index size, const Eigen::MatrixXd& start) {
   return side;
 }
 
-constexpr double kSmallResidual = 1e-6;
 // Before that the random vector has not turned to a triple that the start does not hold, which may
 // be exact for others.
-constexpr std::int64_t kFewestProducts = 4;
+constexpr std::int64_t kFewestProducts = 6;
 
-bool within(const TripleTolerance& tolerance, const SingularTriples& triples) {
-  const double gap = (triples.sigma[0] - triples.sigma[1]) / triples.sigma[0];
-  const double first = std::max(tolerance.first_angle * gap, kSmallResidual);
-  return triples.residual[0] <= first && triples.residual[1] <= tolerance.second_residual;
+// What the products, and the squares in `decompose`, round off of the residual of a σ.
+double rounded_off(const LinearOperator& M, double first, double sigma) {
+  constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+  const double ratio = first / sigma;
+  return std::max(M.rounding * ratio, kEpsilon * ratio * ratio);
+}
+
+bool within(const TripleTolerance& tolerance, const LinearOperator& M,
+            const SingularTriples& triples) {
+  const auto [first, second] = triples.sigma;
+  // σ_2 as large as its residual allows.
+  const double gap = 1 - second * (1 + triples.residual[1]) / first;
+  const auto small_enough = [&](double residual, double tolerated, double sigma) {
+    return residual <= std::max(tolerated, 2 * rounded_off(M, first, sigma));
+  };
+  return small_enough(triples.residual[0], tolerance.first_angle * gap, first) &&
+         small_enough(triples.residual[1], tolerance.second_residual, second);
 }
 
 }  // namespace
@@ -104,10 +117,11 @@ SingularTriples singular_triples(const LinearOperator& M, const Eigen::MatrixXd&
         triples.sigma[n] = ritz.sigma[i];
         // Not a number at σ = 0, and then not converged.
         triples.residual[n] = beyond[i] / ritz.sigma[i];
-        const double least = M.rounding * ritz.sigma[0] / ritz.sigma[i];
+        const double least = rounded_off(M, ritz.sigma[0], ritz.sigma[i]);
         if (triples.residual[n] < least) triples.residual[n] = least;
       }
-      triples.converged = product + 1 >= kFewestProducts && within(tolerance, triples);
+      triples.converged =
+          (newest == 0 || product + 1 >= kFewestProducts) && within(tolerance, M, triples);
     }
     if (triples.converged || newest == 0) break;
 

@@ -21,19 +21,21 @@ struct SingularTriples {
   Eigen::MatrixXd start;
 };
 
-/// How exact the triples must be.
+/// How exact the triples must be: so, or as far as the products resolve them.
 struct TripleTolerance {
   /// Sine of the angle by which the first vectors are off, as far as their residual bounds it:
-  /// ρ σ_1 / (σ_1 − σ_2). A residual of 1e-6 is enough, however near the two are. Here 0.01°.
+  /// ρ σ_1 / (σ_1 − σ_2). Here 0.01°.
   double first_angle = 1.7e-4;
-  /// Of σ_2 the relative error is at most this, and about the square where σ_2 stands apart.
+  /// A singular value lies this near to σ_2, relative to it; about the square of this where σ_2
+  /// stands apart.
   double second_residual = 1e-2;
 };
 
 /// Block Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation. Begins with the left
 /// vectors `start`, independent, of any length, filled up with a random one or more, the same in
-/// every run, so that a triple to which they are orthogonal is found too. Ends within `tolerance`,
-/// or when `max_products` products with M or Mᵀ, of kFewVectors vectors each, are spent.
+/// every run, so that a triple that stands out is found though they are orthogonal to it. Ends
+/// within `tolerance`, or when `max_products` products with M or Mᵀ, of kFewVectors vectors each,
+/// are spent.
 SingularTriples singular_triples(const LinearOperator& M, const Eigen::MatrixXd& start,
                                  const TripleTolerance& tolerance, std::int64_t max_products);
 

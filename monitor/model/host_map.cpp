@@ -15,8 +15,8 @@ namespace {
 // number of threads.
 constexpr std::int64_t kTileRows = 96;
 
-// Of these, the rows that are unpacked at once. With many vectors as many as let the products run
-// at full speed; with few what stays in the nearest cache.
+// Of these, the rows that are unpacked and multiplied at once. With many vectors as many as let the
+// products run at full speed; with few what stays in the nearest cache.
 std::int64_t piece_rows(std::int64_t columns, bool few) {
   constexpr std::int64_t kCachedNumbers = 8192;
   if (!few) return kTileRows;
@@ -75,7 +75,7 @@ struct Window {
   // Calls `use` with the weights of a piece of the rows [begin, end) after another, and its first.
   template <class Use>
   void for_pieces(std::int64_t begin, std::int64_t end, std::int64_t k, const Use& use) const {
-    const bool few = has_few_vectors(k);
+    const bool few = has_own_loop(k);
     const std::int64_t most = piece_rows(view.columns(), few);
     for (std::int64_t row = begin; row < end; row += most) {
       const std::int64_t count = std::min(most, end - row);

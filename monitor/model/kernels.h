@@ -21,10 +21,10 @@ struct WeightRows {
 constexpr std::int64_t kFewVectors = 4;
 
 /// Whether a product with `k` vectors has a loop of its own, which is bound by reading the weights.
-constexpr bool has_few_vectors(std::int64_t k) { return k == 1 || k == kFewVectors; }
+constexpr bool has_own_loop(std::int64_t k) { return k == 1 || k == kFewVectors; }
 
 /// The inner loops of the pass, compiled for several instruction sets; `kernels()` gives the widest
-/// that this machine has. Weights are float32, or bfloat16 in a product that `has_few_vectors`;
+/// that this machine has. Weights are float32, or bfloat16 where `has_own_loop(k)`;
 /// vectors are the columns of column-major matrices.
 struct Kernels {
   const char* name;

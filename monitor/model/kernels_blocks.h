@@ -36,6 +36,10 @@ float from_f16(std::uint16_t h) {
 }
 
 float f16_at(const std::byte* p) { return from_f16(load<std::uint16_t>(p)); }
+
+float bf16_at(const std::byte* p) {
+  return std::bit_cast<float>(std::uint32_t{load<std::uint16_t>(p)} << 16);
+}
 int u8_at(const std::byte* p) { return static_cast<int>(*p); }
 int i8_at(const std::byte* p) { return static_cast<std::int8_t>(*p); }
 

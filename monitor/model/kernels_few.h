@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "model/kernels.h"
+#include "model/kernels_blocks.h"
 
 namespace azimuth {
 namespace {
@@ -35,31 +36,22 @@ struct Pack {
 template <class Scalar>
 using Lanes = typename Pack<Scalar, kLanes<Scalar>>::type;
 
-template <class To>
-To load_pack(const void* from) {
-  To pack;
-  std::memcpy(&pack, from, sizeof(pack));
-  return pack;
-}
-
 // Weights as they are stored.
 struct F32Weights {
   static constexpr std::int64_t kBytes = 4;
-  static float one(const std::byte* at) { return load_pack<float>(at); }
+  static float one(const std::byte* at) { return load<float>(at); }
   template <int count>
   static auto several(const std::byte* at) {
-    return load_pack<typename Pack<float, count>::type>(at);
+    return load<typename Pack<float, count>::type>(at);
   }
 };
 struct Bf16Weights {
   static constexpr std::int64_t kBytes = 2;
-  static float one(const std::byte* at) {
-    return std::bit_cast<float>(std::uint32_t{load_pack<std::uint16_t>(at)} << 16);
-  }
+  static float one(const std::byte* at) { return bf16_at(at); }
   template <int count>
   static auto several(const std::byte* at) {
     using Words = typename Pack<std::uint32_t, count>::type;
-    const auto halves = load_pack<typename Pack<std::uint16_t, count>::type>(at);
+    const auto halves = load<typename Pack<std::uint16_t, count>::type>(at);
     return std::bit_cast<typename Pack<float, count>::type>(__builtin_convertvector(halves, Words)
                                                             << 16);
   }
@@ -68,6 +60,24 @@ struct Bf16Weights {
 template <class Scalar, class Weights>
 Lanes<Scalar> lanes_of(const std::byte* at) {
   return __builtin_convertvector(Weights::template several<kLanes<Scalar>>(at), Lanes<Scalar>);
+}
+
+// Weights of `count` rows from column `c` on. Asks for those of the rows that come next too: the
+// machine by itself does not read on from one page to another.
+template <class Scalar, class Weights, int count>
+void load_rows(const std::byte* w, std::int64_t stride, std::int64_t c,
+               Lanes<Scalar> (&weights)[count]) {
+#pragma GCC unroll 4
+  for (int r = 0; r < count; ++r) {
+    const std::byte* at = w + r * stride + c * Weights::kBytes;
+    weights[r] = lanes_of<Scalar, Weights>(at);
+    __builtin_prefetch(at + count * stride);
+  }
+}
+
+template <class Scalar>
+const std::byte* as_bytes(const Scalar* numbers) {
+  return reinterpret_cast<const std::byte*>(numbers);
 }
 
 // What the loops below go over.
@@ -88,14 +98,10 @@ void rows_times_few(const FewProduct<Scalar>& p, std::int64_t row) {
   std::int64_t c = 0;
   for (; c + kLanes<Scalar> <= p.w.columns; c += kLanes<Scalar>) {
     Lanes<Scalar> weights[count];
-#pragma GCC unroll 4
-    for (int r = 0; r < count; ++r) {
-      weights[r] = lanes_of<Scalar, Weights>(w + r * p.w.stride + c * Weights::kBytes);
-      __builtin_prefetch(w + (count + r) * p.w.stride + c * Weights::kBytes);
-    }
+    load_rows<Scalar, Weights>(w, p.w.stride, c, weights);
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      const auto x = load_pack<Lanes<Scalar>>(p.x + v * p.ldx + c);
+      const auto x = load<Lanes<Scalar>>(as_bytes(p.x + v * p.ldx + c));
 #pragma GCC unroll 4
       for (int r = 0; r < count; ++r) sums[r][v] += weights[r] * x;
     }
@@ -124,15 +130,11 @@ void transposed_rows_times_few(const FewProduct<Scalar>& p, std::int64_t row) {
   std::int64_t c = 0;
   for (; c + kLanes<Scalar> <= p.w.columns; c += kLanes<Scalar>) {
     Lanes<Scalar> weights[count];
-#pragma GCC unroll 4
-    for (int r = 0; r < count; ++r) {
-      weights[r] = lanes_of<Scalar, Weights>(w + r * p.w.stride + c * Weights::kBytes);
-      __builtin_prefetch(w + (count + r) * p.w.stride + c * Weights::kBytes);
-    }
+    load_rows<Scalar, Weights>(w, p.w.stride, c, weights);
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
       Scalar* y = p.y + v * p.ldy + c;
-      auto sum = load_pack<Lanes<Scalar>>(y);
+      auto sum = load<Lanes<Scalar>>(as_bytes(y));
 #pragma GCC unroll 4
       for (int r = 0; r < count; ++r) sum += weights[r] * x[r][v];
       std::memcpy(y, &sum, sizeof(sum));

@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -15,10 +16,6 @@
 
 namespace azimuth {
 namespace {
-
-float from_bf16(std::uint16_t h) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16);
-}
 
 // Half of the last place of a float whose significand has `bits` bits behind the point. Made of its
 // bits: std::ldexp would be most of what a nudged pass takes.
@@ -70,7 +67,7 @@ void unpack_row(StoredType type, const std::byte* row, std::int64_t columns, flo
   } else if (type == StoredType::f16) {
     for (std::int64_t i = 0; i < columns; ++i) out[i] = f16_at(row + 2 * i);
   } else {
-    for (std::int64_t i = 0; i < columns; ++i) out[i] = from_bf16(load<std::uint16_t>(row + 2 * i));
+    for (std::int64_t i = 0; i < columns; ++i) out[i] = bf16_at(row + 2 * i);
   }
 }
 
@@ -131,6 +128,7 @@ using ConstColumns = Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eige
 Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
            Eigen::OuterStride<>>
 as_matrix(const WeightRows& w) {
+  assert(w.type == StoredType::f32);
   return {reinterpret_cast<const float*>(w.data), w.rows, w.columns,
           Eigen::OuterStride<>(w.stride / static_cast<std::int64_t>(sizeof(float)))};
 }
@@ -138,7 +136,7 @@ as_matrix(const WeightRows& w) {
 template <class Scalar>
 void multiply(const WeightRows& w, const Scalar* x, std::int64_t ldx, std::int64_t k, Scalar* y,
               std::int64_t ldy) {
-  if (has_few_vectors(k)) {
+  if (has_own_loop(k)) {
     return with_few(w.type, k, [&](auto weights, auto vectors) {
       multiply_few<Scalar, decltype(weights), vectors>({w, x, ldx, y, ldy});
     });
@@ -151,7 +149,7 @@ void multiply(const WeightRows& w, const Scalar* x, std::int64_t ldx, std::int64
 template <class Scalar>
 void multiply_transposed(const WeightRows& w, const Scalar* x, std::int64_t ldx, std::int64_t k,
                          Scalar* y, std::int64_t ldy) {
-  if (has_few_vectors(k)) {
+  if (has_own_loop(k)) {
     return with_few(w.type, k, [&](auto weights, auto vectors) {
       multiply_transposed_few<Scalar, decltype(weights), vectors>({w, x, ldx, y, ldy});
     });

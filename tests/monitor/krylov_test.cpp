@@ -5,6 +5,7 @@
 #include <Eigen/LU>
 #include <Eigen/QR>
 #include <Eigen/SVD>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -72,15 +73,18 @@ TEST(SingularTriples, OfAnOperatorThatIsZeroOrTooLargeDoNotConverge) {
 TEST(SingularTriples, ReportTheirTrueResidualWhereTheyDoNotConverge) {
   const KnownSingularValues known;
   const LinearOperator op = known.op();
-  const SingularTriples triples = singular_triples(op, {}, kTight, 10);
-  EXPECT_FALSE(triples.converged);
-  for (std::size_t i = 0; i < 2; ++i) {
-    const auto column = static_cast<Eigen::Index>(i);
-    const double sigma = triples.sigma[i];
-    const Eigen::VectorXd rest =
-        op.apply(triples.right.col(column)) - sigma * triples.left.col(column);
-    EXPECT_GT(triples.residual[i], 1e-3);
-    EXPECT_NEAR(triples.residual[i], rest.norm() / sigma, 1e-10);
+  for (const std::int64_t products : {10, 11}) {  // the last with M, and with its transpose
+    const SingularTriples triples = singular_triples(op, {}, kTight, products);
+    EXPECT_FALSE(triples.converged);
+    for (std::size_t i = 0; i < 2; ++i) {
+      const Eigen::VectorXd u = triples.left.col(static_cast<Eigen::Index>(i));
+      const Eigen::VectorXd v = triples.right.col(static_cast<Eigen::Index>(i));
+      const double sigma = triples.sigma[i];
+      const double rest =
+          std::max((op.apply(v) - sigma * u).norm(), (op.apply_transpose(u) - sigma * v).norm());
+      EXPECT_GT(triples.residual[i], 1e-3);
+      EXPECT_NEAR(triples.residual[i], rest / sigma, 1e-10);
+    }
   }
 }
 
@@ -122,6 +126,43 @@ TEST(SingularTriples, AreNotMisledByAStartThatIsExactForOthers) {
   EXPECT_TRUE(triples.converged);
   EXPECT_NEAR(triples.sigma[0], 40, 1e-4);
   EXPECT_NEAR(triples.sigma[1], sigma[0], 0.01);
+}
+
+// Spaces that a whole number of blocks does not fill, or not even one.
+TEST(SingularTriples, OfSmallOperatorsAreExact) {
+  for (const Eigen::Index size : {2, 3, 4, 5, 10, 11}) {
+    SCOPED_TRACE(size);
+    Eigen::MatrixXd M(size, size);
+    for (Eigen::Index j = 0; j < size; ++j) {
+      M.col(j) = random_direction(size, 300 + static_cast<std::uint64_t>(j));
+    }
+    const Eigen::JacobiSVD<Eigen::MatrixXd> svd(M, Eigen::ComputeFullU);
+    const SingularTriples triples = singular_triples(operator_of(M), {}, kTight, 60);
+    EXPECT_TRUE(triples.converged);
+    EXPECT_NEAR(triples.sigma[0], svd.singularValues()[0], 1e-12);
+    EXPECT_NEAR(triples.sigma[1], svd.singularValues()[1], 1e-12);
+    EXPECT_LT(angle_degrees(triples.left.col(0), svd.matrixU().col(0)), 1e-6);
+  }
+}
+
+// Two values that the products cannot tell apart: what they round off is as far as it goes.
+TEST(SingularTriples, EndWhereTheProductsRoundOff) {
+  KnownSingularValues known;
+  known.sigma[0] = 400;
+  known.sigma[1] = 400 * (1 - 1e-5);
+  LinearOperator op = known.op();
+  op.rounding = 1e-6;
+  const auto in_float = [](const LinearOperator::Product& product) {
+    return [product](const Eigen::MatrixXd& X) -> Eigen::MatrixXd {
+      return product(X).cast<float>().cast<double>();
+    };
+  };
+  op.apply = in_float(op.apply);
+  op.apply_transpose = in_float(op.apply_transpose);
+  const SingularTriples triples = singular_triples(op, {}, {}, 60);
+  EXPECT_TRUE(triples.converged);
+  EXPECT_GE(triples.residual[0], 1e-6);
+  EXPECT_LE(triples.residual[0], 2e-6);
 }
 
 // Fewer vectors than are multiplied with at once, and no second one.

@@ -43,7 +43,8 @@ struct SpectralCost {
 ///
 /// `start`, if not null, is where iterations begin, and receives where the next call's should:
 /// from one snapshot to the next the products fall to a few a block. The figures do not depend on
-/// it beyond their residuals. Asks `cancelled` between two blocks and throws Cancelled; the blocks
+/// it beyond their residuals, but that a direction which comes up at a right angle to the start is
+/// seen once it stands out. Asks `cancelled` between two blocks and throws Cancelled; the blocks
 /// up to there are then filled in. One call at a time with the same `start` and `workers`.
 ///
 ///     AnalysisTrail trail;

@@ -12,9 +12,9 @@
 namespace azimuth {
 
 /// A weight matrix in an ATen tensor, multiplied where it lies: on an accelerator only the vectors
-/// go there and back. Products of bfloat16 and float16 weights are summed in float32 (as far as the
-/// process has not allowed its library lower precision, such as TF32). Weights in host memory are
-/// the business of HostMap, since ATen's CPU products run in the thread pool that training uses.
+/// go there and back. Products of bfloat16 and float16 weights are summed in float32, never in
+/// TF32, whatever the process allows its library. Weights in host memory are the business of
+/// HostMap, since ATen's CPU products run in the thread pool that training uses.
 ///
 /// Shares ownership of the tensor, which nobody may write to any more. Methods throw c10::Error
 /// where the device fails. Exercised with CPU tensors only.
