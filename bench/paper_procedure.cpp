@@ -74,7 +74,6 @@ PaperResult paper_procedure(const ModelWeights& weights, const BlockWeights& blo
   const auto [u, s, vh] = at::linalg_svd(l, /*full_matrices=*/true);
   const double decomposed = clock.monotonic_seconds();
   result.svd_seconds = decomposed - fitted;
-  result.sigma = s[0].item<double>();
   const torch::Tensor first = u.select(1, 0).to(torch::kFloat64).contiguous();
   result.direction = Eigen::Map<const Eigen::VectorXd>(first.data_ptr<double>(), d);
 

@@ -79,14 +79,13 @@ struct Ours {
 
 Ours singular_triples_of(const ModelWeights& weights, const TripleTolerance& tolerance,
                          Workers& workers) {
-  constexpr std::int64_t kMaxProducts = 60;
   PeakMemory memory;
   memory.reset();
   const Clock clock;
   const double before = clock.monotonic_seconds();
   const BlockOperator op(weights, weights.blocks().front(), workers);
   Ours ours;
-  ours.triples = singular_triples(op.block(), {}, tolerance, kMaxProducts);
+  ours.triples = singular_triples(op.block(), {}, tolerance);
   ours.seconds = clock.monotonic_seconds() - before;
   ours.mebibytes = memory.extra();
   ours.products = op.products();

@@ -32,11 +32,11 @@ struct TripleTolerance {
 };
 
 /// Block Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation. Begins with the left
-/// vectors `start`, independent, of any length, filled up with a random one or more, the same in
-/// every run, so that a triple that stands out is found though they are orthogonal to it. Ends
-/// within `tolerance`, or when `max_products` products with M or Mᵀ, of kFewVectors vectors each,
-/// are spent.
+/// vectors `start`, independent, of any length (of another size: none), filled up with a random one
+/// or more, the same in every run, so that a triple that stands out is found though they are
+/// orthogonal to it. Ends within `tolerance`, or when `max_products` products with M or Mᵀ, of
+/// kFewVectors vectors each, are spent.
 SingularTriples singular_triples(const LinearOperator& M, const Eigen::MatrixXd& start,
-                                 const TripleTolerance& tolerance, std::int64_t max_products);
+                                 const TripleTolerance& tolerance, std::int64_t max_products = 60);
 
 }  // namespace azimuth

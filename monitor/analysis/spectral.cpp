@@ -15,7 +15,6 @@ namespace {
 
 // The vectors of F are put through the FFN, both of them.
 constexpr TripleTolerance kFfnTolerance = {.first_angle = 1e-6, .second_residual = 1e-6};
-constexpr std::int64_t kMaxProducts = 60;
 
 Eigen::VectorXd to_double(std::span<const float> v) {
   return Eigen::Map<const Eigen::VectorXf>(v.data(), static_cast<Eigen::Index>(v.size()))
@@ -30,8 +29,7 @@ Eigen::MatrixXd columns_of(const Eigen::MatrixXf& states, const std::vector<std:
 Eigen::MatrixXd start_from(const Eigen::MatrixXd& last, const Eigen::VectorXd& direction,
                            Eigen::Index size) {
   if (last.rows() == size) return last;
-  if (direction.size() == size) return direction;
-  return Eigen::MatrixXd(size, 0);
+  return direction;
 }
 
 bool holds(const std::vector<BlockFactor>& list, std::int32_t block) {
@@ -66,7 +64,7 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
               .direction;
     }
     const SingularTriples triples = singular_triples(
-        op.block(), start_from(from.block[b], direction, weights.hidden_size()), {}, kMaxProducts);
+        op.block(), start_from(from.block[b], direction, weights.hidden_size()), {});
     seen.singular.sigma = triples.sigma;
     seen.singular.residual = triples.residual;
     seen.singular.converged = triples.converged;
@@ -84,9 +82,8 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
       seen.rayleigh = u.dot(R.apply(u).col(0));
       if (holds(stage.decay_blocks, seen.block)) seen.eigen = closest_eigenpair(R, u);
       if (holds(stage.explosion_blocks, seen.block)) {
-        const SingularTriples ffn =
-            singular_triples(op.ffn(), start_from(from.ffn[b], direction, weights.hidden_size()),
-                             kFfnTolerance, kMaxProducts);
+        const SingularTriples ffn = singular_triples(
+            op.ffn(), start_from(from.ffn[b], direction, weights.hidden_size()), kFfnTolerance);
         if (ffn.left.size() > 0) from.ffn[b] = ffn.start;
         seen.ffn = explosion_subspace(
             weights.architecture(), block, ffn,

@@ -130,47 +130,36 @@ HostMap::HostMap(TensorView view, Part part, Nudge nudge)
       inputs_(part.transposed ? view_.rows() : view_.columns()) {}
 
 template <class Matrix>
-void HostMap::multiply(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
+void HostMap::multiply(bool transpose, const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
                        Workers& workers) const {
-  if (part_.transposed) {
-    apply_columns<Matrix>({view_, nudge_, 0, inputs_, part_.first_output, part_.outputs}, X, Y,
-                          workers);
+  const Window window = part_.transposed
+                            ? Window{view_, nudge_, 0, inputs_, part_.first_output, part_.outputs}
+                            : Window{view_, nudge_, part_.first_output, part_.outputs, 0, inputs_};
+  if (part_.transposed == transpose) {
+    apply_rows<Matrix>(window, X, Y, workers);
   } else {
-    apply_rows<Matrix>({view_, nudge_, part_.first_output, part_.outputs, 0, inputs_}, X, Y,
-                       workers);
-  }
-}
-
-template <class Matrix>
-void HostMap::multiply_transposed(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
-                                  Workers& workers) const {
-  if (part_.transposed) {
-    apply_rows<Matrix>({view_, nudge_, 0, inputs_, part_.first_output, part_.outputs}, X, Y,
-                       workers);
-  } else {
-    apply_columns<Matrix>({view_, nudge_, part_.first_output, part_.outputs, 0, inputs_}, X, Y,
-                          workers);
+    apply_columns<Matrix>(window, X, Y, workers);
   }
 }
 
 void HostMap::apply(const Eigen::Ref<const Eigen::MatrixXf>& X, Eigen::Ref<Eigen::MatrixXf> Y,
                     Workers& workers) const {
-  multiply<Eigen::MatrixXf>(X, Y, workers);
+  multiply<Eigen::MatrixXf>(false, X, Y, workers);
 }
 
 void HostMap::apply(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
                     Workers& workers) const {
-  multiply<Eigen::MatrixXd>(X, Y, workers);
+  multiply<Eigen::MatrixXd>(false, X, Y, workers);
 }
 
 void HostMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXf>& X,
                               Eigen::Ref<Eigen::MatrixXf> Y, Workers& workers) const {
-  multiply_transposed<Eigen::MatrixXf>(X, Y, workers);
+  multiply<Eigen::MatrixXf>(true, X, Y, workers);
 }
 
 void HostMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
                               Eigen::Ref<Eigen::MatrixXd> Y, Workers& workers) const {
-  multiply_transposed<Eigen::MatrixXd>(X, Y, workers);
+  multiply<Eigen::MatrixXd>(true, X, Y, workers);
 }
 
 void HostMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const {

@@ -37,10 +37,8 @@ class HostMap final : public LinearMap {
 
  private:
   template <class Matrix>
-  void multiply(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y, Workers& workers) const;
-  template <class Matrix>
-  void multiply_transposed(const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
-                           Workers& workers) const;
+  void multiply(bool transpose, const Eigen::Ref<const Matrix>& X, Eigen::Ref<Matrix> Y,
+                Workers& workers) const;
 
   TensorView view_;
   Part part_;
