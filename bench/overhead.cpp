@@ -2,9 +2,10 @@
 // with the monitor on or off in random order, paired; the difference in time per step with a 95%
 // bootstrap interval, beside the overhead ratio that the monitor itself exports.
 //
-// The monitor's clock stands still in segments without it, so that it spends its budget only on the
-// time that it watches. A segment with the monitor goes on until no analysis is running, as
-// training would: so all that a snapshot costs falls into it.
+// In segments without it the monitor stands still: its clock, so that it spends its budget only on
+// the time that it watches, and its analysis threads, wherever they are. So segments can be as
+// short as a step although an analysis takes many, and what else slows a machine, mostly for
+// longer than that, falls on both halves of a pair.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -12,12 +13,12 @@
 #include <chrono>
 #include <cstdio>
 #include <limits>
-#include <numeric>
 #include <random>
 #include <vector>
 
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
+#include "idle_threads.h"
 #include "keep_memory.h"
 #include "load_decoder.h"
 #include "token_ids.h"
@@ -43,11 +44,13 @@ class PausableClock : public azimuth::Clock {
   std::atomic<double> paused_at_ = 0;
 };
 
+constexpr std::int64_t kWarmUpSteps = 5;
+
 struct Options {
   std::filesystem::path model;
   std::filesystem::path ids;
-  std::int64_t pairs = 30;
-  std::int64_t segment_steps = 6;
+  std::int64_t pairs = 200;
+  std::int64_t segment_steps = 1;
   std::int64_t tokens = 256;
   double budget = azimuth::MonitorOptions{}.max_overhead;
   unsigned seed = 1;
@@ -63,7 +66,17 @@ std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Mon
                           PausableClock& clock) {
   azimuth::Attachment attached = monitor.attach(trainer.module(), trainer.architecture());
   monitor.drain(std::chrono::minutes(5));  // the snapshot at attach stands apart
-  clock.pause();
+  IdleThreads analysis;
+  const auto switch_monitor = [&](bool on) {
+    if (on) {
+      clock.resume();
+      analysis.release();
+    } else {
+      clock.pause();
+      analysis.hold();
+    }
+  };
+  switch_monitor(false);
   std::mt19937 random(options.seed);
   std::vector<bool> on;
   for (std::int64_t i = 0; i < options.pairs; ++i) {
@@ -73,85 +86,87 @@ std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Mon
   std::vector<Pair> pairs(static_cast<std::size_t>(options.pairs));
   const azimuth::Clock wall;
   double begin = 0;
-  std::int64_t first_step = options.segment_steps;  // one segment to warm up
+  std::int64_t first_step = kWarmUpSteps;
   std::size_t segment = 0;
-  const auto start_segment = [&](std::int64_t step) {
-    first_step = step;
-    if (segment < on.size() && on[segment]) clock.resume();
-    begin = wall.monotonic_seconds();
-  };
   trainer.on_step_end([&](const azimuth::StepInfo& info) {
-    if (info.step < options.segment_steps || segment == on.size()) return;
-    if (info.step == options.segment_steps) return start_segment(info.step);
-    const std::int64_t steps = info.step - first_step;
-    if (on[segment] && steps <= options.segment_steps) attached.step(info);
-    if (steps < options.segment_steps) return;
-    if (on[segment] && !monitor.drain(std::chrono::seconds(0))) return;
-    const double seconds = (wall.monotonic_seconds() - begin) / static_cast<double>(steps);
-    if (on[segment]) clock.pause();
-    Pair& pair = pairs[segment / 2];
-    (on[segment] ? pair.with : pair.without) = seconds;
-    if (segment % 2 == 1) {
-      std::fprintf(stderr, "pair %zu of %lld: %.3f s a step with, %.3f s without\n",
-                   segment / 2 + 1, static_cast<long long>(options.pairs), pair.with, pair.without);
+    if (info.step < kWarmUpSteps || segment == on.size()) return;
+    if (info.step > kWarmUpSteps) {
+      if (on[segment]) attached.step(info);
+      const std::int64_t steps = info.step - first_step;
+      if (steps < options.segment_steps) return;
+      const double seconds = (wall.monotonic_seconds() - begin) / static_cast<double>(steps);
+      Pair& pair = pairs[segment / 2];
+      (on[segment] ? pair.with : pair.without) = seconds;
+      if (segment % 2 == 1) {
+        std::fprintf(stderr, "pair %zu of %lld: %.3f s a step with, %.3f s without\n",
+                     segment / 2 + 1, static_cast<long long>(options.pairs), pair.with,
+                     pair.without);
+      }
+      if (on[segment]) switch_monitor(false);
+      ++segment;
     }
-    ++segment;
-    start_segment(info.step);
-    if (segment == on.size()) trainer.stop();
+    if (segment == on.size()) return trainer.stop();
+    if (on[segment]) switch_monitor(true);
+    first_step = info.step;
+    begin = wall.monotonic_seconds();
   });
   trainer.run();
+  if (analysis.overdue()) throw std::runtime_error("an analysis thread was held for too long");
   return pairs;
 }
 
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 struct Interval {
-  double mean = 0, low = 0, high = 0;
+  double estimate = 0, low = 0, high = 0;
 };
 
-Interval bootstrap(const std::vector<double>& differences) {
-  std::mt19937 random(1);
-  std::uniform_int_distribution<std::size_t> pick(0, differences.size() - 1);
-  std::vector<double> means(10'000);
-  for (double& m : means) {
-    std::vector<double> sample(differences.size());
-    for (double& d : sample) d = differences[pick(random)];
-    m = mean(sample);
+// By how much the time with the monitor exceeds that without it, over all pairs.
+double slowdown(const std::vector<Pair>& pairs) {
+  Pair sum;
+  for (const Pair& pair : pairs) {
+    sum.with += pair.with;
+    sum.without += pair.without;
   }
-  std::ranges::sort(means);
-  return {mean(differences), means[means.size() / 40], means[means.size() - means.size() / 40 - 1]};
+  return sum.with / sum.without - 1;
+}
+
+Interval bootstrap(const std::vector<Pair>& pairs) {
+  std::mt19937 random(1);
+  std::uniform_int_distribution<std::size_t> pick(0, pairs.size() - 1);
+  std::vector<double> estimates(10'000);
+  std::vector<Pair> sample(pairs.size());
+  for (double& estimate : estimates) {
+    for (Pair& pair : sample) pair = pairs[pick(random)];
+    estimate = slowdown(sample);
+  }
+  std::ranges::sort(estimates);
+  const std::size_t tail = estimates.size() / 40;
+  return {slowdown(pairs), estimates[tail], estimates[estimates.size() - tail - 1]};
 }
 
 int report(const Options& options, const std::vector<Pair>& pairs,
            const azimuth::MonitorStatus& status) {
-  std::vector<double> differences;
-  std::vector<double> without;
-  for (const Pair& pair : pairs) {
-    differences.push_back(pair.with / pair.without - 1);
-    without.push_back(pair.without);
-  }
-  const Interval ab = bootstrap(differences);
+  const Interval ab = bootstrap(pairs);
+  double without = 0;
+  for (const Pair& pair : pairs) without += pair.without / static_cast<double>(pairs.size());
   std::printf(
       "%lld pairs of segments of %lld steps of %lld tokens, %.3f s a step without monitor\n",
       static_cast<long long>(options.pairs), static_cast<long long>(options.segment_steps),
-      static_cast<long long>(options.tokens), mean(without));
+      static_cast<long long>(options.tokens), without);
   std::printf(
       "snapshots analysed: %llu (one at attach), training thread %.4f s, analysis %.2f CPU s\n",
       static_cast<unsigned long long>(status.snapshots.at("analysed")),
       status.training_thread_seconds, status.analysis_cpu_seconds);
-  std::printf("training slowed by %.2f%%, 95%% interval %.2f%% to %.2f%%\n", 100 * ab.mean,
+  std::printf("training slowed by %.2f%%, 95%% interval %.2f%% to %.2f%%\n", 100 * ab.estimate,
               100 * ab.low, 100 * ab.high);
   std::printf("exported overhead_ratio %.2f%%, budget %.2f%%\n", 100 * status.overhead_ratio,
               100 * options.budget);
   const double half_width = (ab.high - ab.low) / 2;
-  const char* verdict = ab.high <= options.budget                                 ? "yes"
-                        : ab.low <= options.budget && half_width > options.budget ? "not resolved"
-                                                                                  : "no";
+  const char* verdict = ab.high <= options.budget ? "yes"
+                        : ab.low > options.budget ? "no"
+                                                  : "not resolved";
   std::printf("upper end of the interval within the budget: %s\n", verdict);
   std::printf("difference at most overhead_ratio plus half the interval: %s\n",
-              ab.mean <= status.overhead_ratio + half_width ? "yes" : "no");
+              ab.estimate <= status.overhead_ratio + half_width ? "yes" : "no");
   // What holds on any machine: the monitor keeps to its own account.
   const bool kept = status.overhead_ratio <= 1.5 * options.budget;
   if (!kept) std::fprintf(stderr, "bench-overhead: the budget was not kept\n");
