@@ -12,6 +12,7 @@
 #include "azimuth/pictures.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/replace_file.h"
+#include "azimuth/utf8.h"
 #include "checkpoint.h"
 #include "format_text.h"
 #include "measure.h"
@@ -72,7 +73,7 @@ std::string comparison_text(const Comparison& c) {
   const std::size_t n = c.names.size();
   std::string out = "Angles between the high-norm directions, in degrees\n\n  ";
   std::size_t width = 0;
-  for (const std::string& name : c.names) width = std::max(width, columns_of(name));
+  for (const std::string& name : c.names) width = std::max(width, utf8_characters(name));
   out += left("", width + 5);
   for (std::size_t i = 0; i < n; ++i) out += right(std::to_string(i + 1), 9);
   for (std::size_t row = 0; row < n; ++row) {

@@ -1,21 +1,16 @@
 #include "format_text.h"
 
 #include "azimuth/largest_coordinates.h"
+#include "azimuth/utf8.h"
 
 namespace azimuth::cli {
 
-std::size_t columns_of(std::string_view text) {
-  // Continuation bytes take no room.
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 std::string right(const std::string& cell, std::size_t width) {
-  return std::string(width - std::min(width, columns_of(cell)), ' ') + cell;
+  return std::string(width - std::min(width, utf8_characters(cell)), ' ') + cell;
 }
 
 std::string left(const std::string& cell, std::size_t width) {
-  return cell + std::string(width - std::min(width, columns_of(cell)), ' ');
+  return cell + std::string(width - std::min(width, utf8_characters(cell)), ' ');
 }
 
 std::string coordinates_text(const std::vector<float>& direction) {

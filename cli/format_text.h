@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace azimuth::cli {
@@ -17,10 +16,7 @@ std::string text(const char* format, Arguments... arguments) {
   return out;
 }
 
-/// Columns that UTF-8 takes on a terminal, one a character.
-std::size_t columns_of(std::string_view text);
-
-/// Filled with spaces up to `width` columns.
+/// Filled with spaces up to `width` columns, one a character.
 std::string right(const std::string& cell, std::size_t width);
 std::string left(const std::string& cell, std::size_t width);
 

@@ -6,6 +6,7 @@
 #include "azimuth/shrunk_files.h"
 #include "compare.h"
 #include "completion.h"
+#include "exit_codes.h"
 #include "history.h"
 #include "inspect.h"
 #include "manual.h"
@@ -14,13 +15,8 @@
 #include "signature.h"
 #include "watch.h"
 
-namespace {
-
-// What the program exits with, as its documentation promises.
-constexpr int kUsage = 2;
-constexpr int kBadInput = 3;
-
-}  // namespace
+using azimuth::cli::kBadInput;
+using azimuth::cli::kUsage;
 
 int main(int argc, char** argv) {
   azimuth::exit_when_a_file_shrinks(kBadInput);

@@ -133,13 +133,11 @@ std::string signature(const RunStory& story) {
 
 std::string event_row(const RunStory& story, const RunStory::Happening& happening) {
   const Event& event = happening.event;
-  std::string kind = event.kind;
-  std::ranges::replace(kind, '_', ' ');
   std::string out = "<tr><td class=\"number\">" + std::to_string(event.step) +
                     "</td><td class=\"time\">" + time_text(happening.time);
   if (story.run.attempts > 1) out += ", attempt " + std::to_string(happening.attempt);
-  return out + (happening.severe ? "</td><td class=\"severe\">" : "</td><td>") + escaped(kind) +
-         "</td><td>" + escaped(event.message) + "</td></tr>\n";
+  return out + (happening.severe ? "</td><td class=\"severe\">" : "</td><td>") +
+         escaped(console::kind_text(event)) + "</td><td>" + escaped(event.message) + "</td></tr>\n";
 }
 
 std::string events(const RunStory& story) {

@@ -48,11 +48,7 @@ void draw_angles(Svg& svg, const Box& room, std::span<const Observation> observa
       y);
   draw_legend(svg, {room.left, room.top + 34});
   for (const auto& series : both) draw_series(svg, box, x, y, points, series);
-  if (numbers_of(points, both, false).empty()) {
-    svg.text({(box.left + box.right) / 2, (box.top + box.bottom) / 2},
-             "no angles yet: there is nothing to compare with",
-             "text-anchor=\"middle\" fill=\"#777\"");
-  }
+  if (numbers_of(points, both, false).empty()) draw_no_angles(svg, box);
   std::vector<StateAt> states;
   for (const auto& point : points) states.push_back({point.step, point.state});
   const StatesAxis axis({box.left, box.bottom + 1, box.right, box.bottom + 1 + kStrip}, x, states);

@@ -71,6 +71,12 @@ void draw_series(Svg& svg, const Box& plot, const Scale& x, const Scale& y,
   }
 }
 
+void draw_no_angles(Svg& svg, const Box& plot) {
+  svg.text({(plot.left + plot.right) / 2, (plot.top + plot.bottom) / 2},
+           "no angles yet: there is nothing to compare with",
+           "text-anchor=\"middle\" fill=\"#777\"");
+}
+
 void draw_sample(Svg& svg, Point at, const AngleSeries& series) {
   svg.path({at, {at.x + 24, at.y}}, with("stroke", series.colour) +
                                         with("stroke-dasharray", series.dashes) +

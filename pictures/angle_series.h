@@ -30,6 +30,9 @@ std::vector<double> numbers_of(std::span<const RunPoint> points,
 void draw_series(Svg& svg, const Box& plot, const Scale& x, const Scale& y,
                  std::span<const RunPoint> points, const AngleSeries& series);
 
+/// In place of the lines, where there are none.
+void draw_no_angles(Svg& svg, const Box& plot);
+
 /// Samples of the line, and of a noise floor, 24 wide.
 void draw_sample(Svg& svg, Point at, const AngleSeries& series);
 void draw_floor_sample(Svg& svg, Point at);

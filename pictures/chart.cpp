@@ -8,23 +8,11 @@ namespace {
 constexpr double kRow = 18;
 constexpr std::size_t kLongestWords = 40;  // characters
 
-std::string shortened(std::string_view words, std::size_t& characters) {
-  std::string out;
-  for (characters = 0; !words.empty(); ++characters) {
-    if (characters == kLongestWords) return out + "…";
-    const std::size_t size = std::max<std::size_t>(utf8_length(words), 1);
-    out += words.substr(0, size);
-    words.remove_prefix(size);
-  }
-  return out;
-}
-
 }  // namespace
 
 void Legend::add(std::string words, Sample sample) {
-  std::size_t characters = 0;
-  words = shortened(words, characters);
-  const double width = 44 + 6.6 * static_cast<double>(characters);
+  words = shortened(words, kLongestWords);
+  const double width = 44 + 6.6 * static_cast<double>(utf8_characters(words));
   if (next_.x > kChartLeft && next_.x + width > kChartRight) {
     next_ = {kChartLeft, next_.y + kRow};
   }

@@ -5,12 +5,16 @@
 #include <string>
 
 #include "azimuth/pictures.h"
+#include "azimuth/utf8.h"
+#include "colour_map.h"
 #include "panels.h"
 
 namespace azimuth {
 namespace {
 
+using pictures::between;
 using pictures::Box;
+using pictures::Colour;
 using pictures::Point;
 using pictures::Svg;
 using pictures::with;
@@ -20,13 +24,7 @@ constexpr double kTop = 84;
 constexpr double kNamesWidth = 230;
 constexpr double kScaleHeight = 64;
 constexpr double kMostDegrees = 90;
-constexpr std::size_t kLongestName = 30;
-
-struct Colour {
-  double red = 0;
-  double green = 0;
-  double blue = 0;
-};
+constexpr std::size_t kLongestName = 30;  // characters
 
 // Dark where models share a direction; lightness alone tells the order, whatever one's eyes.
 constexpr Colour kNear = {8, 48, 107};
@@ -34,17 +32,8 @@ constexpr Colour kMiddle = {66, 146, 198};
 constexpr Colour kFar = {247, 251, 255};
 
 std::string colour_of(double degrees) {
-  const double t = std::clamp(degrees / kMostDegrees, 0.0, 1.0);
-  const Colour& from = t < 0.5 ? kNear : kMiddle;
-  const Colour& to = t < 0.5 ? kMiddle : kFar;
-  const double s = t < 0.5 ? 2 * t : 2 * t - 1;
-  const auto mix = [s](double a, double b) {
-    return static_cast<int>(std::lround(a + s * (b - a)));
-  };
-  std::array<char, 8> hexadecimal;
-  std::snprintf(hexadecimal.data(), hexadecimal.size(), "#%02x%02x%02x", mix(from.red, to.red),
-                mix(from.green, to.green), mix(from.blue, to.blue));
-  return hexadecimal.data();
+  const double part = 2 * std::clamp(degrees / kMostDegrees, 0.0, 1.0);
+  return part < 1 ? between(kNear, kMiddle, part) : between(kMiddle, kFar, part - 1);
 }
 
 std::string degrees_text(double degrees) {
@@ -92,11 +81,12 @@ void draw_scale(Svg& svg, const Box& box) {
   }
 }
 
-std::string shortened(const std::string& name) {
-  if (name.size() <= kLongestName) return name;
-  std::size_t begin = name.size() - kLongestName;
-  while ((static_cast<unsigned char>(name[begin]) & 0xC0) == 0x80) ++begin;
-  return "…" + name.substr(begin);
+/// Its end: what tells paths apart.
+std::string end_of(std::string_view name) {
+  const std::size_t characters = utf8_characters(name);
+  if (characters <= kLongestName) return std::string(name);
+  name.remove_prefix(utf8_prefix(name, characters - kLongestName).size());
+  return "…" + std::string(name);
 }
 
 }  // namespace
@@ -115,7 +105,7 @@ std::string draw_comparison(const Comparison& c) {
     const double top = kTop + cell * static_cast<double>(row);
     const std::string number = std::to_string(row + 1);
     if (cell >= 14) {
-      svg.text({left - 10, top + cell / 2 + 4}, shortened(c.names[row]) + "  " + number,
+      svg.text({left - 10, top + cell / 2 + 4}, end_of(c.names[row]) + "  " + number,
                "text-anchor=\"end\"");
       svg.text({left + cell * (static_cast<double>(row) + 0.5), kTop - 8}, number,
                "text-anchor=\"middle\"");

@@ -1,6 +1,7 @@
 #include <string>
 
 #include "azimuth/pictures.h"
+#include "azimuth/utf8.h"
 #include "panels.h"
 
 namespace azimuth {
@@ -43,20 +44,12 @@ namespace {
 
 constexpr double kWidth = 1200;
 constexpr double kHeight = 520;
-constexpr std::size_t kLongestName = 90;
-
-/// At most so many bytes of it, cut between characters.
-std::string shortened(std::string_view name) {
-  if (name.size() <= kLongestName) return std::string(name);
-  auto end = kLongestName;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
-  return std::string(name.substr(0, end)) + "…";
-}
+constexpr std::size_t kLongestName = 90;  // characters
 
 std::string summary(const Observation& o) {
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "  ·  ") + part; };
-  if (!o.model.architecture.empty()) add(shortened(o.model.architecture));
+  if (!o.model.architecture.empty()) add(shortened(o.model.architecture, kLongestName));
   if (o.model.hidden_size > 0) add("hidden size " + std::to_string(o.model.hidden_size));
   if (o.model.block_count > 0) add(std::to_string(o.model.block_count) + " blocks");
   if (o.sequence > 0) add("step " + std::to_string(o.step));  // 0: of a file, not of a run
@@ -82,7 +75,8 @@ pictures::Svg titled(const std::string& title, const std::string& below) {
 
 std::string draw_run(std::span<const Observation> observations) {
   using namespace pictures;
-  const std::string run = observations.empty() ? "" : shortened(observations.back().run);
+  const std::string run =
+      observations.empty() ? "" : shortened(observations.back().run, kLongestName);
   Svg svg = titled(run.empty() ? "High-norm direction" : run,
                    observations.empty() ? "no observations" : summary(observations.back()));
   if (observations.empty()) return std::move(svg).finish();
@@ -97,7 +91,7 @@ std::string draw_run(std::span<const Observation> observations) {
 
 std::string draw_model(const Observation& observation, std::string_view title) {
   using namespace pictures;
-  Svg svg = titled(shortened(title), summary(observation));
+  Svg svg = titled(shortened(title, kLongestName), summary(observation));
   if (has_singular_directions(observation)) {
     draw_norms(svg, {kRoom.left, kRoom.top, kFirstHalf, kRoom.bottom}, observation);
     draw_singular_angles(svg, {kSecondHalf, kRoom.top, kRoom.right, kRoom.bottom}, observation);

@@ -110,11 +110,7 @@ std::string draw_turns(std::span<const RunPoint> points, std::span<const EventMa
   legend.draw(svg);
   draw_events(svg, plot, x, events);
   for (const AngleSeries& one : series) draw_series(svg, plot, x, y, points, one);
-  if (numbers.empty()) {
-    svg.text({(plot.left + plot.right) / 2, (plot.top + plot.bottom) / 2},
-             "no angles yet: there is nothing to compare with",
-             "text-anchor=\"middle\" fill=\"#777\"");
-  }
+  if (numbers.empty()) draw_no_angles(svg, plot);
   std::vector<StateAt> states;
   for (const RunPoint& point : points) states.push_back({point.step, point.state});
   const StatesAxis axis(strip, x, std::move(states));

@@ -6,6 +6,8 @@
 #include <set>
 #include <string_view>
 
+#include "azimuth/utf8.h"
+
 namespace azimuth::console {
 namespace {
 
@@ -23,18 +25,12 @@ constexpr Column kColumns[] = {
     {"explosion", 12, false}, {"decay", 12, false},       {"cost", 7, true},
 };
 
-/// Columns of a terminal that UTF-8 text takes: bytes that do not continue a character.
-std::size_t display_width(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
 std::string row(const std::vector<std::string>& cells) {
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const Column& column = kColumns[i];
-    const std::string padding(column.width - std::min(column.width, display_width(cells[i])), ' ');
+    const std::string padding(column.width - std::min(column.width, utf8_characters(cells[i])),
+                              ' ');
     if (i > 0) line += "  ";
     line += column.right ? padding + cells[i] : cells[i] + padding;
   }
@@ -68,12 +64,6 @@ const char* colour_of(Tone tone) {
   return "";
 }
 
-std::string event_line(const Event& event) {
-  std::string kind = event.kind;
-  std::replace(kind.begin(), kind.end(), '_', ' ');
-  return "  ! " + kind + (event.message.empty() ? "" : ": " + event.message);
-}
-
 }  // namespace
 
 std::string angle_text(const Observation& observation, std::string_view reference) {
@@ -104,6 +94,16 @@ std::string blocks_text(const Observation& observation,
     text += next;
   }
   return text.empty() ? std::string(kDash) : text;
+}
+
+std::string kind_text(const Event& event) {
+  std::string kind = event.kind;
+  std::ranges::replace(kind, '_', ' ');
+  return kind;
+}
+
+std::string event_text(const Event& event) {
+  return kind_text(event) + (event.message.empty() ? "" : ": " + event.message);
 }
 
 Tone tone_of(State state) {
@@ -139,7 +139,7 @@ std::vector<Line> lines_of(const Observation& o) {
             blocks_text(o, &StageObservation::decay_blocks),
             number("%.2f%%", 100 * o.cost.overhead_ratio)}),
        tone_of(o.state)});
-  for (const Event& event : o.events) lines.push_back({event_line(event), Tone::notice});
+  for (const Event& event : o.events) lines.push_back({"  ! " + event_text(event), Tone::notice});
   return lines;
 }
 

@@ -1,5 +1,6 @@
 #include "azimuth/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace azimuth {
@@ -30,6 +31,25 @@ bool is_utf8(std::string_view text) {
     text.remove_prefix(length);
   }
   return true;
+}
+
+std::size_t utf8_characters(std::string_view text) {
+  std::size_t count = 0;
+  for (; !text.empty(); ++count) text.remove_prefix(utf8_prefix(text, 1).size());
+  return count;
+}
+
+std::string_view utf8_prefix(std::string_view text, std::size_t characters) {
+  std::size_t end = 0;
+  for (; characters > 0 && end < text.size(); --characters) {
+    end += std::max<std::size_t>(utf8_length(text.substr(end)), 1);
+  }
+  return text.substr(0, end);
+}
+
+std::string shortened(std::string_view text, std::size_t characters) {
+  const std::string_view prefix = utf8_prefix(text, characters);
+  return std::string(prefix) + (prefix.size() < text.size() ? "…" : "");
 }
 
 std::string escaped_text(std::string_view text, std::size_t limit) {

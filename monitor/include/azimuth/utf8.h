@@ -12,6 +12,15 @@ std::size_t utf8_length(std::string_view text);
 
 bool is_utf8(std::string_view text);
 
+/// Bytes that begin no well-formed character count as one each.
+std::size_t utf8_characters(std::string_view text);
+
+/// The first characters of `text`, at most so many.
+std::string_view utf8_prefix(std::string_view text, std::size_t characters);
+
+/// `text`, or its first characters and an ellipsis where it has more.
+std::string shortened(std::string_view text, std::size_t characters);
+
 /// `text` of a stranger as an error message holds it, on one line: bytes that are no UTF-8 and
 /// control characters as \xNN; after `limit` bytes "..." stands for the rest.
 std::string escaped_text(std::string_view text, std::size_t limit);

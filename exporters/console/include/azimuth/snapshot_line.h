@@ -39,6 +39,12 @@ std::string angle_text(const Observation& observation, std::string_view referenc
 std::string blocks_text(const Observation& observation,
                         std::vector<BlockFactor> StageObservation::*list);
 
+/// The kind of an event in words: "direction changed".
+std::string kind_text(const Event& event);
+
+/// The kind, and what the event says.
+std::string event_text(const Event& event);
+
 Tone tone_of(State state);
 
 /// With the escape codes of its tone.
