@@ -5,17 +5,23 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 
+#include "azimuth/monitor.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/snapshot_line.h"
+#include "exit_codes.h"
 #include "listen_address.h"
 #include "output.h"
 #include "printable.h"
@@ -25,9 +31,6 @@
 
 namespace azimuth::cli {
 namespace {
-
-constexpr int kUsage = 2;
-constexpr int kBadInput = 3;
 
 sigset_t interrupts() {
   sigset_t signals = {};
@@ -88,26 +91,42 @@ class PlainOutput : public Output {
   bool header_printed_ = false;
 };
 
-/// Redraws in place, so that the last view stays on the screen when it ends.
+/// Redraws in place, every second, so that the age of the newest snapshot is true; the last view
+/// stays on the screen when it ends.
 class TerminalOutput : public Output {
  public:
-  explicit TerminalOutput(const std::string& address) : view_(address) { draw(); }
+  explicit TerminalOutput(const std::string& address) : view_(address) {
+    redraws_ = std::jthread([this](const std::stop_token& stop) { redraw(stop); });
+  }
 
   void observed(const v1::Observation& message) override {
-    view_.add(from_proto(message));
+    const Observation observation = from_proto(message);
+    const std::lock_guard lock(mutex_);
+    view_.add(observation);
     view_.set_note("");
     draw();
   }
-  void broken(const std::string& why) override {
-    view_.set_note(why + "; reconnecting...");
-    draw();
-  }
-  void ended() override {
-    view_.set_note("the run has ended");
+  void broken(const std::string& why) override { note(why + "; reconnecting..."); }
+  void ended() override { note("the run has ended"); }
+
+ private:
+  void note(const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    view_.set_note(text);
     draw();
   }
 
- private:
+  void redraw(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    const auto stopped = [&stop] { return stop.stop_requested(); };
+    try {
+      do draw();
+      while (!wake_.wait_for(lock, stop, std::chrono::seconds(1), stopped));
+    } catch (const std::runtime_error&) {
+      // Standard output is gone: the next observation's drawing says so.
+    }
+  }
+
   void draw() {
     winsize size = {};
     ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
@@ -115,7 +134,7 @@ class TerminalOutput : public Output {
     const std::size_t rows = size.ws_row > 1 ? size.ws_row - 1 : 24;
     std::string out;
     if (drawn_ > 0) out = "\x1b[" + std::to_string(drawn_) + "F\x1b[J";
-    const auto lines = view_.lines(columns, rows);
+    const auto lines = view_.lines(columns, rows, Clock().unix_seconds());
     for (const auto& line : lines) out += (colours_ ? console::coloured(line) : line.text) + "\n";
     drawn_ = lines.size();
     print(out);
@@ -124,6 +143,9 @@ class TerminalOutput : public Output {
   WatchView view_;
   const bool colours_ = colours_wanted();
   std::size_t drawn_ = 0;  ///< lines on the screen
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread redraws_;  // the last: it ends before what it draws
 };
 
 std::unique_ptr<Output> output_of(const WatchOptions& options) {

@@ -34,17 +34,25 @@ std::string title(const Observation& o) {
               static_cast<long long>(o.model.hidden_size));
 }
 
-std::string progress(const Observation& o) {
-  std::string out = text("step %lld", static_cast<long long>(o.step));
-  if (!std::isnan(o.loss)) out += text("   loss %.4g", o.loss);
-  return out + "   " + time_text(o.time) + " UTC";
+/// "5 s ago": whether a run goes on is seen by the age of its newest snapshot.
+std::string age_text(double seconds) {
+  struct Unit {
+    const char* name;
+    double seconds;
+  };
+  constexpr Unit kUnits[] = {{"days", 86'400}, {"h", 3'600}, {"min", 60}};
+  if (!(seconds >= 0)) return "";  // clocks of two machines
+  for (const Unit& unit : kUnits) {
+    if (seconds >= 2 * unit.seconds)
+      return text(", %.0f %s ago", seconds / unit.seconds, unit.name);
+  }
+  return text(", %.0f s ago", seconds);
 }
 
-std::string event_text(const Event& event) {
-  std::string kind = event.kind;
-  std::ranges::replace(kind, '_', ' ');
-  return text("  step %lld  ", static_cast<long long>(event.step)) + kind +
-         (event.message.empty() ? "" : ": " + event.message);
+std::string progress(const Observation& o, double now) {
+  std::string out = text("step %lld", static_cast<long long>(o.step));
+  if (!std::isnan(o.loss)) out += text("   loss %.4g", o.loss);
+  return out + "   " + time_text(o.time) + " UTC" + age_text(now - o.time);
 }
 
 }  // namespace
@@ -75,14 +83,14 @@ std::string WatchView::angle_line(const AngleObservation& newest) const {
                    spark_line(numbers) + text("  up to %.3g°", largest));
 }
 
-std::vector<Line> WatchView::lines(std::size_t columns, std::size_t rows) const {
+std::vector<Line> WatchView::lines(std::size_t columns, std::size_t rows, double now) const {
   std::vector<Line> all;
   if (!newest_) {
     all.push_back({"connected to " + address_ + "; no snapshot yet"});
   } else {
     const Observation& o = *newest_;
     all.push_back({title(o)});
-    all.push_back({address_ + "   " + progress(o)});
+    all.push_back({address_ + "   " + progress(o, now)});
     all.push_back({});
     all.push_back({named("state", std::string(name_of(o.state)) + " since step " +
                                       std::to_string(o.state_since_step)),
@@ -96,7 +104,11 @@ std::vector<Line> WatchView::lines(std::size_t columns, std::size_t rows) const 
     }
     all.push_back({named("cost", text("%.2f%%", 100 * o.cost.overhead_ratio))});
     if (!events_.empty()) all.push_back({});
-    for (const Event& event : events_) all.push_back({event_text(event), Tone::notice});
+    for (const Event& event : events_) {
+      all.push_back(
+          {text("  step %lld  ", static_cast<long long>(event.step)) + console::event_text(event),
+           Tone::notice});
+    };
   }
   if (!note_.empty()) all.push_back({note_, Tone::notice});
   // The newest stands at the end; the header is what a low terminal can do without.

@@ -19,8 +19,8 @@ class WatchView {
   /// What is said below everything, "reconnecting ..."; empty: nothing.
   void set_note(std::string note) { note_ = std::move(note); }
 
-  /// At most `columns` wide each, and at most `rows` of them.
-  std::vector<console::Line> lines(std::size_t columns, std::size_t rows) const;
+  /// At most `columns` wide each, and at most `rows` of them, `now` (Unix seconds).
+  std::vector<console::Line> lines(std::size_t columns, std::size_t rows, double now) const;
 
  private:
   std::string angle_line(const AngleObservation& newest) const;

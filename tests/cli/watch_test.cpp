@@ -43,6 +43,21 @@ TEST(Watch, PrintsALineASnapshotAndEndsWithTheRun) {
   EXPECT_THAT(ended.out, AllOf(HasSubstr("step"), HasSubstr("stable"), Not(HasSubstr("\x1b"))));
 }
 
+TEST(Watch, ShowsOnATerminalHowOldTheNewestSnapshotIs) {
+  const auto exporter = serving();
+  exporter->write(sample_record(3));
+  Ended ended;
+  std::jthread program([&] {
+    ended = run({"script", "--quiet", "--return", "--command",
+                 AZIMUTH_PROGRAM " watch --wait 60 " + address_of(*exporter), "/dev/null"});
+  });
+  exporter->end_run(std::chrono::steady_clock::now() + kPatience);
+  program.join();
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("UTC, "), HasSubstr(" ago"), HasSubstr("\x1b["),
+                               HasSubstr("the run has ended")));
+}
+
 TEST(Watch, PrintsOneObservationALineAsJson) {
   const auto exporter = serving();
   exporter->write(sample_record(3));
