@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <limits>
 #include <numbers>
 
 #include "analysis/krylov_basis.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr Eigen::Index kLargestSpace = 200;
 constexpr double kRounding = 1e-14;
 constexpr double kTolerance = 1e-3;  // of |R x − λ x| / |λ|
+constexpr double kSettled = 1e-6;
+constexpr Eigen::Index kFirstLook = 20;
 
 // Degrees between the first unit vector and the space that the real and imaginary part of `y` span.
 double angle_to_first(const Eigen::VectorXcd& y) {
@@ -33,33 +36,19 @@ double angle_to_first(const Eigen::VectorXcd& y) {
   return std::atan2(inside.norm(), cosine) * 180 / std::numbers::pi;
 }
 
-}  // namespace
+struct Ritz {
+  DecayEigenpair chosen;
+  bool settled = false;  ///< the closest pair of all has a residual of at most kSettled
+};
 
-DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd& direction) {
-  const Eigen::Index most = std::min(R.size, kLargestSpace);
-  KrylovBasis basis(R.size);
-  basis.add(direction);
-  Eigen::MatrixXd H = Eigen::MatrixXd::Zero(most, most);
-  double coupling = 0;  // of the last vector to the next
-  double scale = 0;
-  for (Eigen::Index k = 0;; ++k) {
-    Eigen::VectorXd x = R.apply(basis.back()).col(0);
-    if (!x.allFinite()) return {};
-    scale = std::max(scale, x.norm());
-    H.col(k).head(k + 1) = basis.orthogonalise(x).col(0);
-    coupling = x.norm();
-    if (coupling <= kRounding * scale || k + 1 == R.size) coupling = 0;  // the space is invariant
-    if (coupling == 0 || k + 1 == most) break;
-    H(k + 1, k) = coupling;
-    basis.add(x);
-  }
-
-  const Eigen::Index size = basis.count();
-  const Eigen::EigenSolver<Eigen::MatrixXd> solver(H.topLeftCorner(size, size));
-  DecayEigenpair best;
-  if (solver.info() != Eigen::Success) return best;
+// Of H, the operator within the space; `coupling` is that of its last vector to the next.
+Ritz ritz_of(const Eigen::MatrixXd& H, double coupling) {
+  Ritz out;
+  const Eigen::EigenSolver<Eigen::MatrixXd> solver(H);
+  if (solver.info() != Eigen::Success) return out;
   const Eigen::MatrixXcd vectors = solver.eigenvectors();
-  for (Eigen::Index i = 0; i < size; ++i) {
+  double closest = std::numeric_limits<double>::infinity();
+  for (Eigen::Index i = 0; i < H.rows(); ++i) {
     const std::complex<double> value = solver.eigenvalues()[i];
     if (value.imag() < 0) continue;
     const Eigen::VectorXcd y = vectors.col(i).normalized();
@@ -68,18 +57,51 @@ DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd&
     pair.imaginary = value.imag();
     pair.angle = angle_to_first(y);
     // An invariant space has no residual but rounding, not even where λ is 0.
-    pair.residual = coupling > 0
-                        ? std::max(kRounding, coupling * std::abs(y[size - 1]) / std::abs(value))
-                        : kRounding;
+    pair.residual =
+        coupling > 0 ? std::max(kRounding, coupling * std::abs(y[H.rows() - 1]) / std::abs(value))
+                     : kRounding;
     pair.converged = pair.residual <= kTolerance;
+    if (pair.angle < closest) {
+      closest = pair.angle;
+      out.settled = pair.residual <= kSettled;
+    }
+    const DecayEigenpair& best = out.chosen;
     const bool first = std::isnan(best.angle);
     const bool better =
         pair.converged == best.converged
             ? (pair.converged ? pair.angle < best.angle : pair.residual < best.residual)
             : pair.converged;
-    if (first || better) best = pair;
+    if (first || better) out.chosen = pair;
   }
-  return best;
+  return out;
+}
+
+}  // namespace
+
+DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd& direction) {
+  const Eigen::Index most = std::min(R.size, kLargestSpace);
+  KrylovBasis basis(R.size);
+  basis.add(direction);
+  Eigen::MatrixXd H = Eigen::MatrixXd::Zero(most, most);
+  double scale = 0;
+  Eigen::Index look =
+      kFirstLook;  // doubled each time, so that all looks cost little beside the last
+  for (Eigen::Index k = 0;; ++k) {
+    Eigen::VectorXd x = R.apply(basis.back()).col(0);
+    if (!x.allFinite()) return {};
+    scale = std::max(scale, x.norm());
+    H.col(k).head(k + 1) = basis.orthogonalise(x).col(0);
+    double coupling = x.norm();  // of the last vector to the next
+    if (coupling <= kRounding * scale || k + 1 == R.size) coupling = 0;  // the space is invariant
+    const bool last = coupling == 0 || k + 1 == most;
+    if (last || k + 1 == look) {
+      look *= 2;
+      const Ritz ritz = ritz_of(H.topLeftCorner(k + 1, k + 1), coupling);
+      if (last || ritz.settled) return ritz.chosen;
+    }
+    H(k + 1, k) = coupling;
+    basis.add(x);
+  }
 }
 
 }  // namespace azimuth

@@ -212,6 +212,33 @@ TEST(ClosestEigenpair, OfALargeOperator) {
   EXPECT_NEAR(pair.angle, angle_degrees(direction, vector), 1e-3);
 }
 
+TEST(ClosestEigenpair, EndsWhenTheClosestHasConvergedAndNoSooner) {
+  // 50 converges at once, whether it is the closest or not; 0.02, amid the others, late.
+  const Eigen::Index n = 300;
+  const Eigen::MatrixXd Q = orthogonal(n, 6);
+  Eigen::VectorXd values(n);
+  values << 50, 0.02, Eigen::VectorXd::LinSpaced(n / 2 - 1, -1, -0.2),
+      Eigen::VectorXd::LinSpaced(n / 2 - 1, 0.2, 1);
+  const Eigen::MatrixXd M = Q * values.asDiagonal() * Q.transpose();
+  std::int64_t products = 0;
+  LinearOperator R = operator_of(M);
+  R.apply = [&M, &products](const Eigen::MatrixXd& X) -> Eigen::MatrixXd {
+    ++products;
+    return M * X;
+  };
+  const auto closest_to = [&](double to_first, double to_second) {
+    products = 0;
+    return closest_eigenpair(
+        R, (to_first * Q.col(0) + to_second * Q.col(1) + 0.5 * random_direction(n, 5000))
+               .normalized());
+  };
+  EXPECT_NEAR(closest_to(1, 0.1).real, 50, 1e-9);
+  EXPECT_EQ(products, 20);
+  EXPECT_NEAR(closest_to(0.1, 1).real, 0.02, 1e-9);
+  EXPECT_GT(products, 20);
+  EXPECT_LT(products, 200);
+}
+
 TEST(ClosestEigenpair, OfARotationIsItsPlane) {
   Eigen::MatrixXd R = Eigen::MatrixXd::Zero(4, 4);
   R.topLeftCorner(2, 2) << 0, -2, 2, 0;
