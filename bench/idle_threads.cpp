@@ -48,11 +48,15 @@ void set_handler(int signal, void (*handler)(int)) {
   }
 }
 
-void send_to_idle_threads(int signal) {
+int send_to_idle_threads(int signal) {
+  int threads = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
     const int thread = std::stoi(entry.path().filename().string());
-    if (sched_getscheduler(thread) == SCHED_IDLE) syscall(SYS_tgkill, getpid(), thread, signal);
+    if (sched_getscheduler(thread) != SCHED_IDLE) continue;
+    syscall(SYS_tgkill, getpid(), thread, signal);
+    ++threads;
   }
+  return threads;
 }
 
 }  // namespace
@@ -64,9 +68,9 @@ IdleThreads::IdleThreads() {
 
 IdleThreads::~IdleThreads() { release(); }
 
-void IdleThreads::hold() {
+int IdleThreads::hold() {
   held = true;
-  send_to_idle_threads(kHold);
+  return send_to_idle_threads(kHold);
 }
 
 void IdleThreads::release() {

@@ -14,7 +14,7 @@ class IdleThreads {
   IdleThreads(const IdleThreads&) = delete;
   IdleThreads& operator=(const IdleThreads&) = delete;
 
-  void hold();
+  int hold();  ///< how many there are
   void release();
 
   /// Whether a thread was held for a minute, and went on by itself.

@@ -49,7 +49,7 @@ constexpr std::int64_t kWarmUpSteps = 5;
 struct Options {
   std::filesystem::path model;
   std::filesystem::path ids;
-  std::int64_t pairs = 200;
+  std::int64_t pairs = 400;
   std::int64_t segment_steps = 1;
   std::int64_t tokens = 256;
   double budget = azimuth::MonitorOptions{}.max_overhead;
@@ -67,6 +67,8 @@ std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Mon
   azimuth::Attachment attached = monitor.attach(trainer.module(), trainer.architecture());
   monitor.drain(std::chrono::minutes(5));  // the snapshot at attach stands apart
   IdleThreads analysis;
+  clock.pause();
+  if (analysis.hold() == 0) throw std::runtime_error("no thread here runs on idle time");
   const auto switch_monitor = [&](bool on) {
     if (on) {
       clock.resume();
@@ -76,7 +78,6 @@ std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Mon
       analysis.hold();
     }
   };
-  switch_monitor(false);
   std::mt19937 random(options.seed);
   std::vector<bool> on;
   for (std::int64_t i = 0; i < options.pairs; ++i) {
