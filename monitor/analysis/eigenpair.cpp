@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
-#include <limits>
 #include <numbers>
 
 #include "analysis/krylov_basis.h"
@@ -38,7 +37,8 @@ double angle_to_first(const Eigen::VectorXcd& y) {
 
 struct Ritz {
   DecayEigenpair chosen;
-  bool settled = false;  ///< the closest pair of all has a residual of at most kSettled
+  /// No larger space shows a closer pair: sure where eigenvectors are orthogonal, likely elsewhere.
+  bool settled = false;
 };
 
 // Of H, the operator within the space; `coupling` is that of its last vector to the next.
@@ -47,7 +47,11 @@ Ritz ritz_of(const Eigen::MatrixXd& H, double coupling) {
   const Eigen::EigenSolver<Eigen::MatrixXd> solver(H);
   if (solver.info() != Eigen::Success) return out;
   const Eigen::MatrixXcd vectors = solver.eigenvectors();
-  double closest = std::numeric_limits<double>::infinity();
+  // Squares of cosines, which add up to 1 where eigenvectors are orthogonal: what the settled pairs
+  // leave of the direction is the most that a pair can have which is still spread over several.
+  double closest = 0;
+  bool closest_settled = false;
+  double rest = 1;
   for (Eigen::Index i = 0; i < H.rows(); ++i) {
     const std::complex<double> value = solver.eigenvalues()[i];
     if (value.imag() < 0) continue;
@@ -61,9 +65,12 @@ Ritz ritz_of(const Eigen::MatrixXd& H, double coupling) {
         coupling > 0 ? std::max(kRounding, coupling * std::abs(y[H.rows() - 1]) / std::abs(value))
                      : kRounding;
     pair.converged = pair.residual <= kTolerance;
-    if (pair.angle < closest) {
-      closest = pair.angle;
-      out.settled = pair.residual <= kSettled;
+    const double share = std::pow(std::cos(pair.angle * std::numbers::pi / 180), 2);
+    const bool settled = pair.residual <= kSettled;
+    if (settled) rest -= share;
+    if (share > closest) {
+      closest = share;
+      closest_settled = settled;
     }
     const DecayEigenpair& best = out.chosen;
     const bool first = std::isnan(best.angle);
@@ -73,6 +80,7 @@ Ritz ritz_of(const Eigen::MatrixXd& H, double coupling) {
             : pair.converged;
     if (first || better) out.chosen = pair;
   }
+  out.settled = closest_settled && closest >= rest;
   return out;
 }
 
@@ -84,8 +92,7 @@ DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd&
   basis.add(direction);
   Eigen::MatrixXd H = Eigen::MatrixXd::Zero(most, most);
   double scale = 0;
-  Eigen::Index look =
-      kFirstLook;  // doubled each time, so that all looks cost little beside the last
+  Eigen::Index look = kFirstLook;  // doubled each time: a look costs the cube of the size
   for (Eigen::Index k = 0;; ++k) {
     Eigen::VectorXd x = R.apply(basis.back()).col(0);
     if (!x.allFinite()) return {};

@@ -212,31 +212,52 @@ TEST(ClosestEigenpair, OfALargeOperator) {
   EXPECT_NEAR(pair.angle, angle_degrees(direction, vector), 1e-3);
 }
 
+/// A symmetric operator of known eigenpairs that counts its products.
+struct KnownEigenvalues {
+  explicit KnownEigenvalues(const Eigen::VectorXd& values)
+      : vectors(orthogonal(values.size(), 6)),
+        matrix(vectors * values.asDiagonal() * vectors.transpose()) {}
+
+  /// To so much of the first two vectors, and some of all.
+  DecayEigenpair closest_to(double first, double second, double noise) {
+    products = 0;
+    LinearOperator R = operator_of(matrix);
+    R.apply = [this](const Eigen::MatrixXd& X) -> Eigen::MatrixXd {
+      ++products;
+      return matrix * X;
+    };
+    const Eigen::VectorXd direction = first * vectors.col(0) + second * vectors.col(1) +
+                                      noise * random_direction(matrix.rows(), 5000);
+    return closest_eigenpair(R, direction.normalized());
+  }
+
+  Eigen::MatrixXd vectors;
+  Eigen::MatrixXd matrix;
+  int products = 0;
+};
+
 TEST(ClosestEigenpair, EndsWhenTheClosestHasConvergedAndNoSooner) {
   // 50 converges at once, whether it is the closest or not; 0.02, amid the others, late.
-  const Eigen::Index n = 300;
-  const Eigen::MatrixXd Q = orthogonal(n, 6);
-  Eigen::VectorXd values(n);
-  values << 50, 0.02, Eigen::VectorXd::LinSpaced(n / 2 - 1, -1, -0.2),
-      Eigen::VectorXd::LinSpaced(n / 2 - 1, 0.2, 1);
-  const Eigen::MatrixXd M = Q * values.asDiagonal() * Q.transpose();
-  std::int64_t products = 0;
-  LinearOperator R = operator_of(M);
-  R.apply = [&M, &products](const Eigen::MatrixXd& X) -> Eigen::MatrixXd {
-    ++products;
-    return M * X;
-  };
-  const auto closest_to = [&](double to_first, double to_second) {
-    products = 0;
-    return closest_eigenpair(
-        R, (to_first * Q.col(0) + to_second * Q.col(1) + 0.5 * random_direction(n, 5000))
-               .normalized());
-  };
-  EXPECT_NEAR(closest_to(1, 0.1).real, 50, 1e-9);
-  EXPECT_EQ(products, 20);
-  EXPECT_NEAR(closest_to(0.1, 1).real, 0.02, 1e-9);
-  EXPECT_GT(products, 20);
-  EXPECT_LT(products, 200);
+  Eigen::VectorXd values(300);
+  values << 50, 0.02, Eigen::VectorXd::LinSpaced(149, -1, -0.2),
+      Eigen::VectorXd::LinSpaced(149, 0.2, 1);
+  KnownEigenvalues known(values);
+  EXPECT_NEAR(known.closest_to(1, 0.1, 0.5).real, 50, 1e-9);
+  EXPECT_EQ(known.products, 20);
+  EXPECT_NEAR(known.closest_to(0.1, 1, 0.5).real, 0.02, 1e-9);
+  EXPECT_GT(known.products, 20);
+  EXPECT_LT(known.products, 200);
+}
+
+// An eigenvector amid many others is found last: until then several vectors share what is its own,
+// and each of them lies farther away than one that has converged.
+TEST(ClosestEigenpair, IsNotTheFirstToConvergeWhileACloserOneIsSpread) {
+  Eigen::VectorXd values(200);
+  values << 20, 0.5, Eigen::VectorXd::LinSpaced(198, -1, 1);
+  KnownEigenvalues known(values);
+  for (const double first : {0.5, 0.55, 0.6, 0.65, 0.7}) {
+    EXPECT_NEAR(known.closest_to(first, 0.79, 0.3).real, 0.5, 1e-6) << first;
+  }
 }
 
 TEST(ClosestEigenpair, OfARotationIsItsPlane) {
