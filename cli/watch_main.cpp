@@ -1,6 +1,7 @@
 // azimuth-watch: what `azimuth watch` becomes.
 
 #include <grpc/grpc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -61,6 +62,12 @@ class Interrupt {
   std::thread thread_;
 };
 
+/// Whether a write would not wait, as it does on a terminal that was stopped by Ctrl-S.
+bool takes_more(int file) {
+  pollfd wanted = {file, POLLOUT, 0};
+  return poll(&wanted, 1, 0) == 1;
+}
+
 /// Where observations go.
 class Output {
  public:
@@ -120,10 +127,11 @@ class TerminalOutput : public Output {
     std::unique_lock lock(mutex_);
     const auto stopped = [&stop] { return stop.stop_requested(); };
     try {
-      do draw();
-      while (!wake_.wait_for(lock, stop, std::chrono::seconds(1), stopped));
-    } catch (const std::runtime_error&) {
-      // Standard output is gone: the next observation's drawing says so.
+      do {
+        if (takes_more(STDOUT_FILENO)) draw();
+      } while (!wake_.wait_for(lock, stop, std::chrono::seconds(1), stopped));
+    } catch (const std::exception&) {
+      // Such as standard output that is gone: the next observation's drawing says so.
     }
   }
 

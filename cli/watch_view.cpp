@@ -108,7 +108,7 @@ std::vector<Line> WatchView::lines(std::size_t columns, std::size_t rows, double
       all.push_back(
           {text("  step %lld  ", static_cast<long long>(event.step)) + console::event_text(event),
            Tone::notice});
-    };
+    }
   }
   if (!note_.empty()) all.push_back({note_, Tone::notice});
   // The newest stands at the end; the header is what a low terminal can do without.

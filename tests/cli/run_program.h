@@ -42,6 +42,7 @@ inline Ended run(std::vector<std::string> arguments) {
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child == 0) {
+    dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
     dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
     dup2(open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
     execvp(argv[0], argv.data());

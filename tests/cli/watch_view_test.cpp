@@ -1,0 +1,47 @@
+// What `azimuth watch` shows on a terminal.
+
+#include "watch_view.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/sample_observation.h"
+
+namespace azimuth::cli {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+/// The line that says when the newest snapshot was, so many seconds after it.
+std::string shown_after(double seconds) {
+  const Observation o = testing::sample_observation();
+  WatchView view("127.0.0.1:50051");
+  view.add(o);
+  return view.lines(120, 40, o.time + seconds).at(1).text;
+}
+
+TEST(WatchView, SaysHowOldTheNewestSnapshotIs) {
+  EXPECT_THAT(shown_after(0), EndsWith("UTC, 0 s ago"));
+  EXPECT_THAT(shown_after(119), EndsWith("UTC, 119 s ago"));
+  EXPECT_THAT(shown_after(120), EndsWith("UTC, 2 min ago"));
+  EXPECT_THAT(shown_after(2.0 * 3600), EndsWith("UTC, 2 h ago"));
+  EXPECT_THAT(shown_after(47.0 * 3600), EndsWith("UTC, 47 h ago"));
+  EXPECT_THAT(shown_after(21.0 * 86'400), EndsWith("UTC, 21 days ago"));
+}
+
+TEST(WatchView, SaysNoAgeWhereTheClocksOfTwoMachinesDiffer) {
+  EXPECT_THAT(shown_after(-5), EndsWith("UTC"));
+}
+
+TEST(WatchView, ALowTerminalShowsTheNewestLines) {
+  WatchView view("127.0.0.1:50051");
+  view.add(testing::sample_observation());
+  view.set_note("the run has ended");
+  const auto lines = view.lines(20, 2, 0);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines.back().text, HasSubstr("the run has ended"));
+}
+
+}  // namespace
+}  // namespace azimuth::cli
