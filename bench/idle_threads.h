@@ -4,8 +4,8 @@
 /// stand still and go on again, wherever they are. There can be one such object at a time; `hold`
 /// and `release` belong to one thread, which is none of those that are held.
 ///
-/// A held thread may own a lock that another thread comes to wait for, such as the allocator's: no
-/// thread is held for more than a minute, so that this shows as `overdue` and not as a standstill.
+/// A held thread may own a lock that another thread comes to wait for, such as the allocator's:
+/// none is held for more than ten minutes, so that this shows as `overdue` and not as a standstill.
 class IdleThreads {
  public:
   /// Takes SIGUSR1 and SIGUSR2, for good. Throws std::system_error.
@@ -17,6 +17,6 @@ class IdleThreads {
   int hold();  ///< how many there are
   void release();
 
-  /// Whether a thread was held for a minute, and went on by itself.
+  /// Whether a thread was held for so long, and went on by itself.
   bool overdue() const;
 };

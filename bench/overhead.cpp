@@ -31,7 +31,8 @@ using azimuth::examples::Trainer;
 class PausableClock : public azimuth::Clock {
  public:
   double monotonic_seconds() const override {
-    return (paused_at_ > 0 ? paused_at_.load() : Clock::monotonic_seconds()) - paused_;
+    const double paused_at = paused_at_;  // once: a thread may be held here while it changes
+    return (paused_at > 0 ? paused_at : Clock::monotonic_seconds()) - paused_;
   }
   void pause() { paused_at_ = Clock::monotonic_seconds(); }
   void resume() {
@@ -94,6 +95,7 @@ std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Mon
     if (info.step > kWarmUpSteps) {
       if (on[segment]) attached.step(info);
       const std::int64_t steps = info.step - first_step;
+      if (analysis.overdue()) throw std::runtime_error("an analysis thread was held for too long");
       if (steps < options.segment_steps) return;
       const double seconds = (wall.monotonic_seconds() - begin) / static_cast<double>(steps);
       Pair& pair = pairs[segment / 2];
@@ -112,7 +114,6 @@ std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Mon
     begin = wall.monotonic_seconds();
   });
   trainer.run();
-  if (analysis.overdue()) throw std::runtime_error("an analysis thread was held for too long");
   return pairs;
 }
 
@@ -181,10 +182,15 @@ int main(int argc, char** argv) {
   CLI::App app("Measures what the monitor costs a fine-tuning of a real model.", "bench-overhead");
   app.add_option("--model", options.model, "LLaMA model, a GGUF file")->required();
   app.add_option("--ids", options.ids, "Token ids, unsigned 16-bit little-endian")->required();
-  app.add_option("--pairs", options.pairs, "Pairs of segments")->capture_default_str();
-  app.add_option("--segment-steps", options.segment_steps, "Steps a segment")
+  app.add_option("--pairs", options.pairs, "Pairs of segments")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--tokens", options.tokens, "Tokens a step")->capture_default_str();
+  app.add_option("--segment-steps", options.segment_steps, "Steps a segment")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--tokens", options.tokens, "Tokens a step")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--budget", options.budget, "The monitor's max_overhead")->capture_default_str();
   app.footer(
       "Example:\n  bench-overhead --model \"$(scripts/fetch_model)\" --ids "
