@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <limits>
 #include <random>
+#include <stdexcept>
 #include <vector>
 
 #include "azimuth/libtorch.h"
@@ -88,30 +89,30 @@ std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Mon
   std::vector<Pair> pairs(static_cast<std::size_t>(options.pairs));
   const azimuth::Clock wall;
   double begin = 0;
-  std::int64_t first_step = kWarmUpSteps;
+  std::int64_t first_step = 0;
   std::size_t segment = 0;
-  trainer.on_step_end([&](const azimuth::StepInfo& info) {
-    if (info.step < kWarmUpSteps || segment == on.size()) return;
-    if (info.step > kWarmUpSteps) {
-      if (on[segment]) attached.step(info);
-      const std::int64_t steps = info.step - first_step;
-      if (analysis.overdue()) throw std::runtime_error("an analysis thread was held for too long");
-      if (steps < options.segment_steps) return;
-      const double seconds = (wall.monotonic_seconds() - begin) / static_cast<double>(steps);
-      Pair& pair = pairs[segment / 2];
-      (on[segment] ? pair.with : pair.without) = seconds;
-      if (segment % 2 == 1) {
-        std::fprintf(stderr, "pair %zu of %lld: %.3f s a step with, %.3f s without\n",
-                     segment / 2 + 1, static_cast<long long>(options.pairs), pair.with,
-                     pair.without);
-      }
-      if (on[segment]) switch_monitor(false);
-      ++segment;
-    }
-    if (segment == on.size()) return trainer.stop();
+  const auto start_segment = [&](std::int64_t step) {
     if (on[segment]) switch_monitor(true);
-    first_step = info.step;
+    first_step = step;
     begin = wall.monotonic_seconds();
+  };
+  trainer.on_step_end([&](const azimuth::StepInfo& info) {
+    if (info.step < kWarmUpSteps) return;
+    if (info.step == kWarmUpSteps) return start_segment(info.step);
+    if (on[segment]) attached.step(info);
+    if (analysis.overdue()) throw std::runtime_error("an analysis thread was held for too long");
+    const std::int64_t steps = info.step - first_step;
+    if (steps < options.segment_steps) return;
+    const double seconds = (wall.monotonic_seconds() - begin) / static_cast<double>(steps);
+    if (on[segment]) switch_monitor(false);
+    Pair& pair = pairs[segment / 2];
+    (on[segment] ? pair.with : pair.without) = seconds;
+    if (segment % 2 == 1) {
+      std::fprintf(stderr, "pair %zu of %lld: %.3f s a step with, %.3f s without\n",
+                   segment / 2 + 1, static_cast<long long>(options.pairs), pair.with, pair.without);
+    }
+    if (++segment == on.size()) return trainer.stop();
+    start_segment(info.step);
   });
   trainer.run();
   return pairs;
