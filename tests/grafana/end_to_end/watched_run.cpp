@@ -6,6 +6,7 @@
 //                       this share
 //     rate X STEPS      for so many steps the learning rate is X, then 0: training goes on, the
 //                       weights rest
+//     cut               no block writes into the residual stream any more, and the weights rest
 //     nan               a weight becomes NaN
 //     end               training ends as it should
 
@@ -62,6 +63,10 @@ class Orders {
   std::vector<std::string> lines_;
 };
 
+bool writes_residual_stream(const std::string& weight) {
+  return weight.ends_with("o_proj.weight") || weight.ends_with("down_proj.weight");
+}
+
 /// The weights of another model of the same shapes: this one with its hidden dimensions in another
 /// order. It computes the same, and its direction is as far away as that of a model from another
 /// seed.
@@ -70,10 +75,8 @@ std::vector<torch::Tensor> another_model(
   std::vector<torch::Tensor> result;
   for (const auto& parameter : parameters) {
     const torch::Tensor weight = parameter.value().detach();
-    const std::string& name = parameter.key();
-    const bool writes = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
-    const bool vector = weight.dim() == 1;
-    result.push_back(torch::roll(weight, hidden / 2, writes || vector ? 0 : 1));
+    const bool first = weight.dim() == 1 || writes_residual_stream(parameter.key());
+    result.push_back(torch::roll(weight, hidden / 2, first ? 0 : 1));
   }
   return result;
 }
@@ -107,6 +110,11 @@ class Faults {
       words >> rate >> rate_steps_;
       ++rate_steps_;  // this step is done
       trainer_.set_learning_rate(rate);
+    } else if (what == "cut") {
+      for (auto& parameter : parameters_) {
+        if (writes_residual_stream(parameter.key())) parameter.value().zero_();
+      }
+      trainer_.set_learning_rate(0);
     } else if (what == "nan") {
       parameters_[0].value().view(-1)[0] = std::nanf("");
     } else if (what == "end") {
