@@ -82,7 +82,7 @@ def wait_until(condition, what):
     deadline = time.monotonic() + PATIENCE
     while not (result := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"after {PATIENCE} s still not: {what}")
+            raise AssertionError(f"after {PATIENCE} s still not: {what()}")
         time.sleep(0.5)
     return result
 
@@ -190,7 +190,7 @@ class Watched:
         with self.lock:
             self.runs.append(run)
             self.stack.scrape(*(each.address for each in self.runs))
-        wait_until(lambda: self.state(run) == "stable", f"{name} is seen to be stable")
+        wait_until(lambda: self.state(run) == "stable", lambda: f"{name} is seen to be stable")
         return run
 
     def step(self, run):
@@ -203,7 +203,7 @@ class Watched:
     def wait_for_steps(self, run, steps):
         """Until it is seen so many steps after the one where it is seen now."""
         last = self.step(run) + steps
-        wait_until(lambda: self.step(run) >= last, f"{run.name} is seen at step {last}")
+        wait_until(lambda: self.step(run) >= last, lambda: f"{run.name} is seen at step {last}")
 
     def query(self, expr, **parameters):
         """The samples; parameters `start`, `end` and `step` make it a range query."""
@@ -221,9 +221,11 @@ class Watched:
     def wait_for_alerts(self, run, expected=None):
         """Until they have reached Alertmanager and the webhook."""
         expected = self.expected[run] if expected is None else expected
-        wait_until(lambda: self.collect(run) >= expected, f"{run}: {expected} in Alertmanager")
+        wait_until(lambda: self.collect(run) >= expected,
+                   lambda: f"{run}: {expected} in Alertmanager, only {self.collect(run)}")
         notified = expected - MAY_BE_HELD_BACK.get(run, set())
-        wait_until(lambda: self.webhook.fired.get(run, set()) >= notified, f"{run}: {notified} at the webhook")
+        wait_until(lambda: self.webhook.fired.get(run, set()) >= notified,
+                   lambda: f"{run}: {notified} at the webhook, only {self.webhook.fired.get(run, set())}")
 
     def wait_for_all_alerts(self, run):
         """Until any other that could come would have come as well."""
@@ -238,7 +240,7 @@ class Watched:
                        if line.startswith("prometheus_rule_group_iterations_total{") and "azimuth-alerts" in line)
 
         enough = evaluations() + LONGEST_WAIT / EVALUATE_EVERY + 10
-        wait_until(lambda: evaluations() >= enough, "the rules are evaluated")
+        wait_until(lambda: evaluations() >= enough, lambda: "the rules are evaluated")
 
     def collect(self, run):
         """Alerts of the run that Alertmanager has had up to now."""
