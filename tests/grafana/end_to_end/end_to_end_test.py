@@ -61,7 +61,7 @@ RAISED_AT_REST = {
 }
 MAY_COME_TOO = {"rate-too-high": set(RAISED_AT_REST.values())}
 MAY_BE_HELD_BACK = {"rate-too-high": DRIFTING}
-WINDOW = 10  # snapshots: when weights have rested for so many, their state is final; the tracker's window is 5
+STEPS_AT_REST = 10  # after which the state is final; the tracker's window is 5
 
 # The panels that are rightly empty while a single run is well, and why.
 EMPTY_WHEN_WELL = {
@@ -140,6 +140,13 @@ class Run:
             raise AssertionError(f"{name}: the training ended with {self.process.wait()}")
         self.address = f"127.0.0.1:{first[1]}"
 
+    def metrics(self):
+        return [line for line in get_lines(f"http://{self.address}/metrics") if not line.startswith("#")]
+
+    def step(self):
+        """The newest that it exports; what Prometheus has may be many steps old."""
+        return next(float(line.rsplit(" ", 1)[1]) for line in self.metrics() if line.startswith("azimuth_training_step{"))
+
     def order(self, word):
         self.process.stdin.write(f"{word}\n")
         self.process.stdin.flush()
@@ -193,17 +200,15 @@ class Watched:
         wait_until(lambda: self.state(run) == "stable", lambda: f"{name} is seen to be stable")
         return run
 
-    def step(self, run):
-        return self.value(f'azimuth_training_step{{run="{run.name}"}}')
-
     def state(self, run):
         states = self.query(f'azimuth_direction_state{{run="{run.name}"}} == 1')
         return states[0]["metric"]["state"] if states else None
 
     def wait_for_steps(self, run, steps):
-        """Until it is seen so many steps after the one where it is seen now."""
-        last = self.step(run) + steps
-        wait_until(lambda: self.step(run) >= last, lambda: f"{run.name} is seen at step {last}")
+        """Until Prometheus sees it so many steps after the one where it is now."""
+        last = run.step() + steps
+        wait_until(lambda: self.value(f'azimuth_training_step{{run="{run.name}"}}') >= last,
+                   lambda: f"{run.name} is seen at step {last}")
 
     def query(self, expr, **parameters):
         """The samples; parameters `start`, `end` and `step` make it a range query."""
@@ -268,10 +273,10 @@ def rate_too_high(watched):
         if watched.value('azimuth_direction_angle_degrees{run="rate-too-high", reference="base"}') > LEFT_BASE:
             break
         run.order(f"rate {TOO_HIGH_RATE} 1")
-        watched.wait_for_steps(run, 4)
+        watched.wait_for_steps(run, 4)  # two may be under way; the third is the one
     else:
         raise AssertionError(f"after 50 steps at {TOO_HIGH_RATE} still within {LEFT_BASE} degrees of the base")
-    watched.wait_for_steps(run, WINDOW)
+    watched.wait_for_steps(run, STEPS_AT_REST)
     watched.expected["rate-too-high"].add(RAISED_AT_REST[watched.state(run)])
     watched.wait_for_all_alerts("rate-too-high")
     run.end()
@@ -314,7 +319,7 @@ def setUpModule():
     # While it is alone: every panel, and what a scrape holds.
     answers = [(query, watched.query(query.expr, **query.at(time.time()))) for query in panel_queries(
         ROOT / "grafana/dashboards", run="healthy", scrape_interval=SCRAPE_EVERY)]
-    exported = [line for line in get_lines(f"http://{healthy.address}/metrics") if not line.startswith("#")]
+    exported = healthy.metrics()
     # Two at a time beside the healthy one: a training of this model holds nearly three gigabytes.
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(scenario, watched) for scenario in (blended, rate_too_high, cut, nan, killed)]:
