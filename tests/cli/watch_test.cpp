@@ -63,7 +63,7 @@ TEST(Watch, ShowsOnATerminalHowOldTheNewestSnapshotIs) {
   const std::filesystem::path screen = folder.path() / "screen";
   const auto exporter = serving();
   Record record = sample_record(3);
-  record.observation.time = Clock().unix_seconds();
+  record.observation.time = Clock().unix_seconds() + 3;  // so that a slow start misses no age
   exporter->write(record);
   Ended ended;
   std::jthread program([&] {
