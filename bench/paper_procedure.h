@@ -10,7 +10,7 @@ namespace azimuth::bench {
 /// What the paper's authors do for one block (their section 4), and what each part of it takes.
 struct PaperResult {
   Eigen::VectorXd direction;  ///< leading left singular vector of L
-  double fit_seconds = 0;  ///< samples through the FFN, least squares, L
+  double fit_seconds = 0;     ///< samples through the FFN, least squares, L
   double svd_seconds = 0;
   double eigen_seconds = 0;  ///< full eigendecomposition of R; 0 if it was left out
   double seconds() const { return fit_seconds + svd_seconds + eigen_seconds; }

@@ -4,16 +4,16 @@
 #include <string>
 
 #include "azimuth/shrunk_files.h"
-#include "compare.h"
-#include "completion.h"
+#include "calls/compare.h"
+#include "calls/history.h"
+#include "calls/inspect.h"
+#include "calls/report.h"
+#include "calls/signature.h"
+#include "calls/watch.h"
 #include "exit_codes.h"
-#include "history.h"
-#include "inspect.h"
-#include "manual.h"
-#include "printable.h"
-#include "report.h"
-#include "signature.h"
-#include "watch.h"
+#include "help/completion.h"
+#include "help/manual.h"
+#include "terminal/printable.h"
 
 using azimuth::cli::kBadInput;
 using azimuth::cli::kUsage;
@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   azimuth::cli::add_compare(app);
   azimuth::cli::add_history(app);
   azimuth::cli::add_report(app);
-  azimuth::cli::add_watch(app);
+  azimuth::cli::add_watch(app, {argv, static_cast<std::size_t>(argc)});
   azimuth::cli::add_completion(app);
   azimuth::cli::add_manual(app);
   try {
@@ -41,17 +41,15 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_name() == "RequiredError" && argc > 1 && argv[1][0] != '-' &&
         app.get_subcommands().empty()) {
-      std::fprintf(stderr, "azimuth: '%s' is no call of azimuth; azimuth --help lists them\n",
+      std::fprintf(stderr, "azimuth: '%s' is an unknown command; azimuth --help lists them\n",
                    argv[1]);
       return kUsage;
     }
     const int code = app.exit(error);
     return code == 0 ? 0 : kUsage;
   } catch (const std::exception& error) {
-    // Errors of the core say so themselves, those of files begin with the file.
-    const std::string what = azimuth::cli::printable(error.what());  // a path may hold a line's end
-    const bool has_name = what.starts_with("azimuth: ");
-    std::fprintf(stderr, "%s%s\n", has_name ? "" : "azimuth: ", what.c_str());
+    // A path may hold a line's end.
+    std::fprintf(stderr, "azimuth: %s\n", azimuth::cli::printable(error.what()).c_str());
     return kBadInput;
   }
   return 0;

@@ -1,22 +1,29 @@
-# azimuth_library(<name> SOURCES ... [PUBLIC ...] [PRIVATE ...])
+# azimuth_library(<name> SOURCES ... [PUBLIC ...] [PRIVATE ...] [FOLDERS ...])
 #
-# Makes the library azimuth_<name> with the alias azimuth::<name>, public headers in ./include, C++20, and installs it
-# with its headers.
+# Makes the library azimuth_<name> with the alias azimuth::<name>, C++20, and installs it with its public headers: those in
+# ./include, or in FOLDER/include for each of FOLDERS.
 function(azimuth_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;FOLDERS" ${ARGN})
+  if(NOT ARG_FOLDERS)
+    set(ARG_FOLDERS .)
+  endif()
   set(target azimuth_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
   add_library(azimuth::${name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_include_directories(${target}
-    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(${target} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
   install(TARGETS ${target} EXPORT azimuth-targets)
-  if(IS_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/include")
-    install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  endif()
+  foreach(folder IN LISTS ARG_FOLDERS)
+    cmake_path(SET headers NORMALIZE "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/include")
+    if(IS_DIRECTORY "${headers}")
+      target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${headers}>)
+      install(DIRECTORY "${headers}/" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+    endif()
+  endforeach()
 endfunction()
 
 # azimuth_test(<name> LABEL fast|slow SOURCES ... [LIBRARIES ...])

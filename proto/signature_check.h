@@ -1,11 +1,13 @@
 #pragma once
 
-#include "azimuth/observation.h"
+#include <filesystem>
+
+#include "azimuth/signature.h"
 
 namespace azimuth {
 
-/// Throws std::invalid_argument ("what: why") unless the signature is consistent in itself, as
+/// Throws FileError, naming `file`, unless the signature is consistent in itself, as
 /// signature_file.h promises.
-void check_signature(const Signature& signature);
+void check_signature(const std::filesystem::path& file, const Signature& signature);
 
 }  // namespace azimuth

@@ -3,18 +3,19 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
-#include <openssl/evp.h>
 
 #include <array>
 #include <cerrno>
 #include <fstream>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 
+#include "azimuth/begins_with.h"
+#include "azimuth/file_error.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/replace_file.h"
+#include "azimuth/sha256.h"
 #include "signature_check.h"
 
 namespace azimuth {
@@ -36,22 +37,11 @@ std::string deterministic_bytes(const v1::Signature& message) {
   return bytes;
 }
 
-std::string sha256_hexadecimal(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> sum;
-  unsigned int size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_sha256(), nullptr) != 1)
-    throw std::runtime_error("digest: libcrypto failed");
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) {
-    text += "0123456789abcdef"[sum[i] >> 4];
-    text += "0123456789abcdef"[sum[i] & 15];
-  }
-  return text;
-}
-
 std::string digest_of(v1::Signature message) {
   message.clear_digest();
-  return sha256_hexadecimal(deterministic_bytes(message));
+  Sha256 sum;
+  sum.add(deterministic_bytes(message));
+  return sum.hexadecimal();
 }
 
 void append_little_endian(std::string& bytes, std::uint64_t number, int size) {
@@ -65,62 +55,62 @@ std::uint64_t little_endian(std::string_view bytes) {
   return number;
 }
 
-// Errors below are "what: why"; the public functions put the file's name in front.
-
-Signature decode(std::string_view bytes) {
+Signature decode(const std::filesystem::path& file, std::string_view bytes) {
   if (bytes.substr(0, kMagic.size()) != kMagic.substr(0, bytes.size()) || bytes.empty())
-    throw std::runtime_error("header: not a signature file");
-  if (bytes.size() < kHeaderBytes) throw std::runtime_error("header: the file is cut short");
+    throw FileError(file, "header", "not a signature file");
+  if (bytes.size() < kHeaderBytes) throw FileError(file, "header", "the file is cut short");
   const auto version = little_endian(bytes.substr(kMagic.size(), 4));
   if (version != kFormatVersion)
-    throw std::runtime_error("header: version " + std::to_string(version) +
-                             " of the format, but this program knows only " +
-                             std::to_string(kFormatVersion));
+    throw FileError(file, "header",
+                    "version " + std::to_string(version) +
+                        " of the format, but this program knows only " +
+                        std::to_string(kFormatVersion));
   const auto length = little_endian(bytes.substr(kMagic.size() + 4, 8));
   const std::string_view payload = bytes.substr(kHeaderBytes);
   if (length != payload.size())
-    throw std::runtime_error("length: " + std::to_string(payload.size()) +
-                             " bytes where there should be " + std::to_string(length));
+    throw FileError(
+        file, "length",
+        std::to_string(payload.size()) + " bytes where there should be " + std::to_string(length));
 
   v1::Signature message;
   {
     // Of text that is not UTF-8 Protobuf would print lines of its own beside our error.
     const google::protobuf::LogSilencer silence;
     if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size())))
-      throw std::runtime_error("content: not an azimuth.v1.Signature");
+      throw FileError(file, "content", "not an azimuth.v1.Signature");
   }
   // One signature has one encoding: a change that decoding would not notice is damage too.
   if (deterministic_bytes(message) != payload || message.digest() != digest_of(message))
-    throw std::runtime_error("digest: does not match the content, which is damaged");
-  Signature signature = from_proto(message);
-  check_signature(signature);
+    throw FileError(file, "digest", "does not match the content, which is damaged");
+  Signature signature = with_file_errors(file, "content", [&] { return from_proto(message); });
+  check_signature(file, signature);
   return signature;
 }
 
-std::string encode(const Signature& signature) {
-  v1::Signature message = to_proto(signature);
+std::string encode(const std::filesystem::path& file, const Signature& signature) {
+  v1::Signature message = with_file_errors(file, "content", [&] { return to_proto(signature); });
   message.set_digest(digest_of(message));
   const std::string payload = deterministic_bytes(message);
   if (payload.size() > kMaxPayloadBytes)
-    throw std::runtime_error("length: " + std::to_string(payload.size()) + " bytes are too many");
+    throw FileError(file, "length", std::to_string(payload.size()) + " bytes are too many");
   std::string bytes(kMagic);
   append_little_endian(bytes, kFormatVersion, 4);
   append_little_endian(bytes, payload.size(), 8);
   return bytes + payload;
 }
 
-[[noreturn]] void throw_errno(const char* what) {
-  throw std::runtime_error(std::string(what) + ": " + std::generic_category().message(errno));
+[[noreturn]] void fail(const std::filesystem::path& file, const char* what) {
+  throw FileError(file, what, std::generic_category().message(errno));
 }
 
 std::string load(const std::filesystem::path& file) {
   std::error_code error;
   const auto status = std::filesystem::status(file, error);
-  if (!std::filesystem::exists(status)) throw std::runtime_error("open: " + error.message());
-  if (!std::filesystem::is_regular_file(status)) throw std::runtime_error("open: not a file");
+  if (!std::filesystem::exists(status)) throw FileError(file, "open", error.message());
+  if (!std::filesystem::is_regular_file(status)) throw FileError(file, "open", "not a file");
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
-  if (!stream) throw_errno("open");
+  if (!stream) fail(file, "open");
   // In pieces, so that memory follows what the file really holds, and size is judged by what was
   // read: one piece more than a file may have is enough to refuse it.
   std::string bytes;
@@ -129,43 +119,21 @@ std::string load(const std::filesystem::path& file) {
     stream.read(piece.data(), piece.size());
     bytes.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
   }
-  if (stream.bad()) throw_errno("read");
+  if (stream.bad()) fail(file, "read");
   if (bytes.size() > kHeaderBytes + kMaxPayloadBytes)
-    throw std::runtime_error("length: larger than a signature can be");
+    throw FileError(file, "length", "larger than a signature can be");
   return bytes;
-}
-
-template <class Work>
-auto naming(const std::filesystem::path& file, Work work) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw std::runtime_error(file.string() + ": " + error.what());
-  }
 }
 
 }  // namespace
 
-Signature read_signature(const std::filesystem::path& file) {
-  return naming(file, [&] { return decode(load(file)); });
-}
+Signature read_signature(const std::filesystem::path& file) { return decode(file, load(file)); }
 
-bool is_signature_file(const std::filesystem::path& file) noexcept {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(file, error)) return false;
-  std::array<char, kMagic.size()> start = {};
-  std::ifstream(file, std::ios::binary).read(start.data(), start.size());
-  return std::string_view(start.data(), start.size()) == kMagic;
-}
+bool is_signature_file(const std::filesystem::path& file) { return begins_with(file, kMagic); }
 
 void write_signature(const std::filesystem::path& file, Signature signature) {
-  const std::string bytes = naming(file, [&] {
-    const std::string encoded = encode(signature);
-    decode(encoded);
-    return encoded;
-  });
+  const std::string bytes = encode(file, signature);
+  decode(file, bytes);
   replace_file(file, bytes);
 }
 

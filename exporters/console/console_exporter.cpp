@@ -41,13 +41,13 @@ std::shared_ptr<ConsoleExporter> ConsoleExporter::create(ConsoleExporterOptions 
 
 ConsoleExporter::ConsoleExporter(ConsoleExporterOptions options) : options_(options) {
   if (options.out == nullptr) {
-    throw std::invalid_argument("azimuth: console exporter: no file to print to");
+    throw std::invalid_argument("console exporter: no file to print to");
   }
   if (options.total_steps < 0) {
-    throw std::invalid_argument("azimuth: console exporter: total_steps is negative");
+    throw std::invalid_argument("console exporter: total_steps is negative");
   }
   if (options.refresh_interval < std::chrono::milliseconds(1)) {
-    throw std::invalid_argument("azimuth: console exporter: refresh_interval is below 1 ms");
+    throw std::invalid_argument("console exporter: refresh_interval is below 1 ms");
   }
   const bool terminal = is_terminal(options);
   screen_ = std::make_shared<console::Screen>(
@@ -70,7 +70,7 @@ void ConsoleExporter::open(StatusSource status) {
 }
 
 void ConsoleExporter::write(const Record& record) {
-  screen_->print(console::lines_of(record.observation), record.observation.step);
+  screen_->print(words::lines_of(record.observation), record.observation.step);
 }
 
 void ConsoleExporter::end_run(std::chrono::steady_clock::time_point) {

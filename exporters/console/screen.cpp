@@ -14,13 +14,13 @@ constexpr const char* kEraseLine = "\r\x1b[K";
 
 }  // namespace
 
-void Screen::print(const std::vector<Line>& lines, std::int64_t step) {
+void Screen::print(const std::vector<words::Line>& lines, std::int64_t step) {
   const std::lock_guard lock(mutex_);
   step_ = std::max(step_, step);
   std::string text = drawn_bar_.empty() ? "" : kEraseLine;
-  if (!header_printed_) text += header_line() + "\n";
-  for (const Line& line : lines) {
-    text += (options_.colours ? coloured(line) : line.text) + "\n";
+  if (!header_printed_) text += words::header_line() + "\n";
+  for (const words::Line& line : lines) {
+    text += (options_.colours ? words::coloured(line) : line.text) + "\n";
   }
   const std::string bar = this->bar();
   if (!put(text + bar)) {

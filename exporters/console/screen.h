@@ -24,7 +24,7 @@ class Screen {
   bool has_bar() const { return options_.total_steps > 0; }
 
   /// Prints lines above the bar, the first time below a header. Throws std::runtime_error.
-  void print(const std::vector<Line>& lines, std::int64_t step);
+  void print(const std::vector<words::Line>& lines, std::int64_t step);
   /// Redraws the bar if it looks different at `step`. Never throws: the next line will.
   void advance(std::int64_t step);
   /// Erases the bar for good.

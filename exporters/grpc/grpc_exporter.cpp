@@ -10,7 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "listen_address.h"
+#include "azimuth/listen_address.h"
+#include "require_free.h"
 #include "watch_service.h"
 
 namespace azimuth {

@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "listen_address.h"
+#include "azimuth/listen_address.h"
 #include "metric_families.h"
 #include "metrics_server.h"
 #include "process_metrics.h"
@@ -56,7 +56,7 @@ struct PrometheusExporter::Implementation {
 
 std::shared_ptr<PrometheusExporter> PrometheusExporter::listen(std::string address,
                                                                PrometheusExporterOptions options) {
-  check_listen_address(address);
+  ListenAddress::parse(address);
   if (options.linger.count() < 0) {
     throw std::invalid_argument("Prometheus exporter: linger must not be negative");
   }

@@ -1,25 +1,16 @@
 #include "database.h"
 
-#include <stdexcept>
 #include <system_error>
 #include <utility>
 
-#include "azimuth/utf8.h"
+#include "azimuth/file_error.h"
+#include "azimuth/hexadecimal.h"
 
 namespace azimuth {
 namespace {
 
 /// How long a connection waits for another one that writes.
 constexpr int kBusyMilliseconds = 5000;
-
-constexpr std::size_t kLongestPath = 4096;   // bytes
-constexpr std::size_t kLongestReason = 400;  // SQLite quotes the file's own names in it
-
-std::string hexadecimal(char byte) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  const auto value = static_cast<unsigned char>(byte);
-  return {kDigits[value >> 4], kDigits[value & 15]};
-}
 
 int flags_of(Database::Access access) {
   if (access == Database::Access::write) return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -31,7 +22,8 @@ int flags_of(Database::Access access) {
 std::string immutable_uri(std::string_view path) {
   std::string uri = "file://";
   for (const char c : path) {
-    uri += c == '%' || c == '?' || c == '#' ? "%" + hexadecimal(c) : std::string(1, c);
+    const std::string_view byte(&c, 1);
+    uri += c == '%' || c == '?' || c == '#' ? "%" + hexadecimal(byte) : std::string(byte);
   }
   return uri + "?immutable=1";
 }
@@ -58,8 +50,7 @@ std::int64_t Database::pragma(const std::string& name) {
 }
 
 void Database::fail(std::string_view what, std::string_view why) const {
-  throw std::runtime_error(escaped_text(path_, kLongestPath) + ": " + std::string(what) + ": " +
-                           escaped_text(why, kLongestReason));
+  throw FileError(path_, what, why);
 }
 
 std::filesystem::file_time_type Database::written() const {

@@ -10,8 +10,7 @@
 
 namespace azimuth {
 
-/// One connection to an SQLite file. Every error is a std::runtime_error "FILE: what: why", one
-/// line whatever the file and its name hold.
+/// One connection to an SQLite file. Every error is a FileError.
 class Database {
  public:
   /// `read_at_rest` is for a file that nobody has open for writing: it takes no locks and puts no

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "azimuth/analysis.h"
+#include "azimuth/signature.h"
 #include "azimuth/utf8.h"
 #include "schema.h"
 #include "stored_message.h"

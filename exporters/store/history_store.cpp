@@ -3,19 +3,16 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "azimuth/clock.h"
 #include "schema.h"
 #include "stored_message.h"
 
 namespace azimuth {
 namespace {
 
-double unix_seconds_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 /// Absolute, since the file is opened later, when the working directory may be another one.
 std::string checked(const std::filesystem::path& path) {
-  if (path.empty()) throw std::invalid_argument("azimuth: history store: the path is empty");
+  if (path.empty()) throw std::invalid_argument("history store: the path is empty");
   return std::filesystem::absolute(path).string();
 }
 
@@ -111,7 +108,7 @@ std::int64_t HistoryStore::attempt_shift(Database& database, const Observation& 
 void HistoryStore::end_run(std::chrono::steady_clock::time_point) {
   const std::lock_guard lock(mutex_);
   Statement(database(), "cannot write", "UPDATE runs SET ended_at = ? WHERE run = ?")
-      .real(1, unix_seconds_now())
+      .real(1, Clock().unix_seconds())
       .text(2, run_)
       .step();
 }

@@ -5,10 +5,10 @@
 
 #include "azimuth/pytorch_file.h"
 #include "azimuth/safetensors_file.h"
-#include "configured_model.h"
-#include "mapped_file.h"
+#include "files/mapped_file.h"
+#include "hugging_face/configured_model.h"
 #include "model_tensors.h"
-#include "pytorch_archive.h"
+#include "pytorch/pytorch_archive.h"
 
 namespace azimuth {
 namespace {

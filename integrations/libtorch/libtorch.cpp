@@ -17,7 +17,7 @@ Attachment detail::attach_parameters(Monitor& monitor, ParameterSource parameter
 Attachment attach_to(Monitor& monitor, std::shared_ptr<torch::nn::Module> module,
                      Architecture architecture, RoleNames extra) {
   if (!monitor.watches()) return {};
-  if (!module) throw std::invalid_argument("azimuth: attach: the module is null");
+  if (!module) throw std::invalid_argument("attach: the module is null");
   ParameterSource parameters = [module = std::move(module)] {
     NamedParameters named;
     for (auto& parameter : module->named_parameters()) {

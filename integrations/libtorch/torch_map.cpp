@@ -68,13 +68,12 @@ torch::Tensor half_units(const torch::Tensor& values, torch::ScalarType type) {
 TorchMap::TorchMap(torch::Tensor stored, HostMap::Part part, Nudge nudge)
     : stored_(std::move(stored)), part_(part), nudge_(nudge) {
   if (!stored_.defined() || stored_.dim() != 2 || !stored_type_of(stored_.scalar_type())) {
-    throw std::invalid_argument(
-        "azimuth: TorchMap: needs a matrix of float32, float16 or bfloat16");
+    throw std::invalid_argument("TorchMap: needs a matrix of float32, float16 or bfloat16");
   }
   const std::int64_t outputs = stored_.size(part.transposed ? 1 : 0);
   if (part.first_output < 0 || part.outputs < 1 || part.outputs > outputs - part.first_output) {
-    throw std::invalid_argument("azimuth: TorchMap: outputs " + std::to_string(part.first_output) +
-                                " to " + std::to_string(part.first_output + part.outputs) +
+    throw std::invalid_argument("TorchMap: outputs " + std::to_string(part.first_output) + " to " +
+                                std::to_string(part.first_output + part.outputs) +
                                 " of a matrix that has " + std::to_string(outputs));
   }
 }

@@ -17,15 +17,7 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 
 [[noreturn]] void fail(const std::string& name, const std::string& why) {
-  throw std::runtime_error("azimuth: parameter " + name + ": " + why);
-}
-
-std::string text_of(torch::IntArrayRef shape) {
-  std::string text = "{";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  }
-  return text + "}";
+  throw std::runtime_error("parameter " + name + ": " + why);
 }
 
 // Numbers in all parameters; tied ones, which share their memory, count once.
@@ -47,7 +39,7 @@ TorchSource::TorchSource(ParameterSource parameters, Architecture architecture, 
     : parameters_(std::move(parameters)),
       architecture_(std::move(architecture)),
       extra_(std::move(extra)) {
-  if (!parameters_) throw std::invalid_argument("azimuth: attach: the callable is empty");
+  if (!parameters_) throw std::invalid_argument("attach: the callable is empty");
   const NamedParameters now = parameters_();
   std::vector<NamedTensor> tensors;
   for (const auto& [name, tensor] : now) {
@@ -59,7 +51,7 @@ TorchSource::TorchSource(ParameterSource parameters, Architecture architecture, 
   for (const BoundTensor& bound : bind_roles(architecture_, tensors, extra_)) {
     const auto& [name, tensor] = now[bound.tensor];
     const auto reject = [&name = name](const std::string& why) {
-      throw std::invalid_argument("azimuth: parameter " + name + ": " + why);
+      throw std::invalid_argument("parameter " + name + ": " + why);
     };
     if (!tensor.defined()) reject("is undefined");
     const auto type = stored_type_of(tensor.scalar_type());
@@ -69,7 +61,7 @@ TorchSource::TorchSource(ParameterSource parameters, Architecture architecture, 
     }
     if (bound.role == Role::token_embedding) {
       if (tensor.dim() != 2)
-        reject("shape " + text_of(tensor.sizes()) + " is not that of a matrix");
+        reject("shape " + shape_text(tensor.sizes()) + " is not that of a matrix");
       vocab_size_ = tensor.size(0);
     }
     expected_.push_back({name, bound.role, tensor.sizes().vec(), *type});
@@ -94,8 +86,8 @@ std::vector<torch::Tensor> TorchSource::find_parameters() const {
                               " and is now " + c10::toString(tensor.scalar_type()));
     }
     if (tensor.layout() != torch::kStrided || tensor.sizes() != expected.shape) {
-      fail(expected.name, "had shape " + text_of(expected.shape) + " and is now " +
-                              (tensor.layout() == torch::kStrided ? text_of(tensor.sizes())
+      fail(expected.name, "had shape " + shape_text(expected.shape) + " and is now " +
+                              (tensor.layout() == torch::kStrided ? shape_text(tensor.sizes())
                                                                   : std::string("not dense")));
     }
     found.push_back(std::move(tensor));
@@ -130,7 +122,7 @@ ModelWeights TorchSource::capture(std::span<const std::int64_t> token_ids, bool 
   const torch::NoGradGuard no_grad;
   for (const std::int64_t id : token_ids) {
     if (id < 0 || id >= vocab_size_) {
-      throw std::out_of_range("azimuth: token id " + std::to_string(id) + " in a vocabulary of " +
+      throw std::out_of_range("token id " + std::to_string(id) + " in a vocabulary of " +
                               std::to_string(vocab_size_));
     }
   }

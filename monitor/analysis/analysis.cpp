@@ -1,12 +1,11 @@
 #include "azimuth/analysis.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "analysis/stages.h"
 #include "azimuth/median.h"
-#include "azimuth/tracker.h"
+#include "azimuth/same_stage.h"
 
 namespace azimuth {
 namespace {
@@ -91,10 +90,10 @@ std::vector<std::int64_t> default_probe(std::span<const std::int64_t> special,
 }
 
 Observation analyse(const ModelWeights& weights, const AnalysisOptions& options, Workers& workers,
-                    AnalysisTrail* trail) {
+                    AnalysisTrail* trail, Progress* progress) {
   AnalysisTrail own;
   if (trail == nullptr) trail = &own;
-  trail->states = single_token_pass<float>(weights, options.token_ids, workers, options.cancelled);
+  trail->states = single_token_pass<float>(weights, options.token_ids, workers, progress);
   Observation o = interpret(trail->states, options, &trail->high_norm_tokens);
   o.model = weights.info();
   o.probe.token_ids = options.token_ids;
@@ -109,56 +108,29 @@ Observation analyse(const ModelWeights& weights, const AnalysisOptions& options,
 }
 
 double noise_floor_degrees(const ModelWeights& weights, const Observation& observation,
-                           const AnalysisOptions& options, Workers& workers) {
+                           const AnalysisOptions& options, Workers& workers, Progress* progress) {
   if (observation.direction.empty()) return kNotApplicable;
   PastDirections own = directions_of(observation);
   AnalysisOptions same = options;
   if (observation.provisional) {
     // Rounding must not make it vanish at the threshold: both sides are taken below it.
     same.was_emerging = true;
-    own = directions_of(
-        interpret(single_token_pass<float>(weights, options.token_ids, workers, options.cancelled),
-                  same, nullptr));
+    own = directions_of(interpret(
+        single_token_pass<float>(weights, options.token_ids, workers, progress), same, nullptr));
   }
   const auto turn = [&](const auto& states) {
     const PastDirections other = directions_of(interpret(states, same, nullptr));
     const double angle = same_stage_angle(own, other);
     return std::isnan(angle) ? 90.0 : angle;  // lost altogether: nothing can be resolved
   };
-  double floor =
-      turn(single_token_pass<double>(weights, options.token_ids, workers, options.cancelled));
+  double floor = turn(single_token_pass<double>(weights, options.token_ids, workers, progress));
   // One draw can happen to leave the direction where it is.
   constexpr std::uint64_t kDraws = 3;
   for (std::uint64_t seed = 1; seed <= kDraws; ++seed) {
     floor = std::max(floor, turn(single_token_pass<float>(weights.nudged(seed), options.token_ids,
-                                                          workers, options.cancelled)));
+                                                          workers, progress)));
   }
   return floor;
-}
-
-Signature signature_of(const Observation& observation, double noise_floor_degrees) {
-  Signature signature;
-  signature.model = observation.model;
-  signature.probe = observation.probe;
-  signature.stages = observation.stages;
-  signature.blocks = observation.blocks;
-  signature.primary_stage = observation.primary_stage;
-  signature.direction = observation.direction;
-  signature.noise_floor_degrees = noise_floor_degrees;
-  signature.created = observation.time;
-  return signature;
-}
-
-Signature signature_of(const ModelWeights& weights, const AnalysisOptions& options,
-                       Workers& workers) {
-  AnalysisTrail trail;
-  Observation observation = analyse(weights, options, workers, &trail);
-  AnalysisOptions same = options;
-  same.previous_high_norm_tokens = std::move(trail.high_norm_tokens);
-  observation.model.weights_digest = weights.digest(workers);
-  observation.time =
-      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  return signature_of(observation, noise_floor_degrees(weights, observation, same, workers));
 }
 
 }  // namespace azimuth

@@ -43,7 +43,7 @@ bool HiddenStates<Scalar>::finite() const {
 template <class Scalar>
 HiddenStates<Scalar> single_token_pass(const ModelWeights& weights,
                                        std::span<const std::int64_t> token_ids, Workers& workers,
-                                       const CancelCheck& cancelled) {
+                                       Progress* progress) {
   const Architecture& architecture = weights.architecture();
   const Matrix<Scalar> embedded = weights.embed(token_ids).template cast<Scalar>();
   const Eigen::Index k = embedded.cols();
@@ -61,7 +61,7 @@ HiddenStates<Scalar> single_token_pass(const ModelWeights& weights,
   };
   record();
   for (const BlockWeights& block : weights.blocks()) {
-    if (cancelled && cancelled()) throw Cancelled();
+    next_part(progress);
     const Matrix<Scalar> initial = X.leftCols(k);
     const Matrix<Scalar> attended = normalise<Scalar>(
         architecture, block.attention_output_norm,
@@ -79,9 +79,9 @@ template struct HiddenStates<float>;
 template struct HiddenStates<double>;
 template HiddenStates<float> single_token_pass<float>(const ModelWeights&,
                                                       std::span<const std::int64_t>, Workers&,
-                                                      const CancelCheck&);
+                                                      Progress*);
 template HiddenStates<double> single_token_pass<double>(const ModelWeights&,
                                                         std::span<const std::int64_t>, Workers&,
-                                                        const CancelCheck&);
+                                                        Progress*);
 
 }  // namespace azimuth

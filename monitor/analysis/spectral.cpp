@@ -16,11 +16,6 @@ namespace {
 // The vectors of F are put through the FFN, both of them.
 constexpr TripleTolerance kFfnTolerance = {.first_angle = 1e-6, .second_residual = 1e-6};
 
-Eigen::VectorXd to_double(std::span<const float> v) {
-  return Eigen::Map<const Eigen::VectorXf>(v.data(), static_cast<Eigen::Index>(v.size()))
-      .cast<double>();
-}
-
 Eigen::MatrixXd columns_of(const Eigen::MatrixXf& states, const std::vector<std::int32_t>& tokens) {
   return states(Eigen::all, tokens).cast<double>();
 }
@@ -40,7 +35,7 @@ bool holds(const std::vector<BlockFactor>& list, std::int32_t block) {
 
 SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trail,
                           Observation& observation, Workers& workers, SpectralStart* start,
-                          const CancelCheck& cancelled) {
+                          Progress* progress) {
   const std::size_t count = weights.blocks().size();
   SpectralCost cost = {std::vector<std::int64_t>(count, 0)};
   if (!trail.states.finite()) return cost;
@@ -51,7 +46,7 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
   const Eigen::VectorXd primary = to_double(observation.direction);
 
   for (std::size_t b = 0; b < count; ++b) {
-    if (cancelled && cancelled()) throw Cancelled();
+    next_part(progress);
     const BlockWeights& block = weights.blocks()[b];
     if (block.router) continue;
     BlockObservation& seen = observation.blocks[b + 1];

@@ -18,10 +18,10 @@ std::int64_t vocabulary_pass_tiles(const ModelWeights& weights) {
 }
 
 VocabularyPass vocabulary_pass(const ModelWeights& weights, const Observation& observation,
-                               double threshold, Workers& workers, const CancelCheck& cancelled) {
+                               double threshold, Workers& workers, Progress* progress) {
   std::vector<std::pair<double, std::int64_t>> exploding;
   for (std::int64_t first = 0; first < weights.vocab_size(); first += kTile) {
-    if (cancelled && cancelled()) throw Cancelled();
+    next_part(progress);
     std::vector<std::int64_t> ids(
         static_cast<std::size_t>(std::min(kTile, weights.vocab_size() - first)));
     std::iota(ids.begin(), ids.end(), first);

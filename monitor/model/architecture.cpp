@@ -2,11 +2,13 @@
 
 #include <stdexcept>
 
+#include "model/role_tables.h"
+
 namespace azimuth {
 
 void Architecture::check() const {
   const auto reject = [&](const char* why) {
-    throw std::invalid_argument("azimuth: architecture " + name + ": " + why);
+    throw std::invalid_argument("architecture " + name + ": " + why);
   };
   if (heads < 1 || kv_heads < 1 || heads % kv_heads != 0) {
     reject("heads must be a positive multiple of kv_heads");
@@ -48,6 +50,12 @@ Architecture Architecture::gpt2(Gpt2 options) {
   a.special_token_ids = std::move(options.special_token_ids);
   a.check();
   return a;
+}
+
+std::vector<std::string> Architecture::known() {
+  std::vector<std::string> names;
+  for (const RoleTable& table : role_tables()) names.emplace_back(table.architecture);
+  return names;
 }
 
 }  // namespace azimuth

@@ -1,14 +1,15 @@
 #include "azimuth/model_weights.h"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
 
 #include "azimuth/host_map.h"
+#include "azimuth/sha256.h"
 #include "azimuth/workers.h"
 #include "model/normalise.h"
-#include "model/sha256.h"
 #include "model/stacked_map.h"
 #include "model/tensors_by_role.h"
 
@@ -34,7 +35,7 @@ bool is_matrix_of_a_block(Role role) {
 
 std::string heading(const BoundTensor& bound, const std::vector<std::int64_t>& shape) {
   return std::string(name_of(bound.role)) + " " + std::to_string(bound.block) + " " +
-         (bound.member > 0 ? std::to_string(bound.member) + " " : "") + text_of(shape) + " ";
+         (bound.member > 0 ? std::to_string(bound.member) + " " : "") + shape_text(shape) + " ";
 }
 
 void add_update(Sha256& sum, const BoundUpdate& bound) {
@@ -61,7 +62,7 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
   ModelWeights updated = *this;
   for (LowRankUpdate& update : updates) {
     const auto fail = [&](const std::string& why) {
-      throw std::invalid_argument("azimuth: update of " + update.name + ": " + why);
+      throw std::invalid_argument("update of " + update.name + ": " + why);
     };
     const auto place = role_of(architecture_, update.name);
     const auto same = [&](const BoundTensor& b) {
@@ -76,9 +77,9 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
     if (transposed_) std::ranges::reverse(shape);
     const std::vector<std::int64_t>& expected = tensors_->tensors[changed->tensor].view.shape;
     if (shape != expected || update.b.cols() != update.a.rows()) {
-      fail("a product of " + text_of({update.b.rows(), update.b.cols()}) + " and " +
-           text_of({update.a.rows(), update.a.cols()}) + " does not fit a weight of " +
-           text_of(expected));
+      fail("a product of " + shape_text(std::array{update.b.rows(), update.b.cols()}) + " and " +
+           shape_text(std::array{update.a.rows(), update.a.cols()}) + " does not fit a weight of " +
+           shape_text(expected));
     }
     if (std::ranges::any_of(updated.updates_, same, &BoundUpdate::place)) fail("is there twice");
     updated.updates_.push_back({*place, std::make_shared<const LowRankUpdate>(std::move(update))});
@@ -104,7 +105,7 @@ void ModelWeights::read_sizes(const TensorsByRole& tensors) {
   const auto matrix = [&](Role role, std::int64_t block) -> const NamedTensor& {
     const NamedTensor& tensor = tensors.at(role, block);
     if (tensor.view.shape.size() != 2) {
-      reject(tensor, "shape " + text_of(tensor.view.shape) + " is not that of a matrix");
+      reject(tensor, "shape " + shape_text(tensor.view.shape) + " is not that of a matrix");
     }
     return tensor;
   };
@@ -127,7 +128,7 @@ void ModelWeights::read_sizes(const TensorsByRole& tensors) {
   } else if (head_size_ == 0) {
     const NamedTensor& first = matrix(Role::value_weight, 1);
     if (first.view.shape[0] < 1 || first.view.shape[0] % a.kv_heads != 0) {
-      reject(first, "shape " + text_of(first.view.shape) + " does not hold " +
+      reject(first, "shape " + shape_text(first.view.shape) + " does not hold " +
                         std::to_string(a.kv_heads) + " KV heads");
     }
     head_size_ = first.view.shape[0] / a.kv_heads;
@@ -231,7 +232,7 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
       row = found == table.row_ids.end() ? -1 : found - table.row_ids.begin();
     }
     if (row < 0 || id >= vocab_size_) {
-      throw std::out_of_range("azimuth: no embedding of token id " + std::to_string(id) +
+      throw std::out_of_range("no embedding of token id " + std::to_string(id) +
                               " (vocabulary of " + std::to_string(vocab_size_) + ")");
     }
     unpack(table.view, row, 1, states.col(i).data(), nudge);
@@ -242,7 +243,7 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
     const std::int64_t row = architecture_.first_position_row;
     if (positions.view.shape.size() != 2 || positions.view.shape[1] != hidden_size_ ||
         positions.view.shape[0] <= row) {
-      reject(positions, "shape " + text_of(positions.view.shape) + " does not fit hidden size " +
+      reject(positions, "shape " + shape_text(positions.view.shape) + " does not fit hidden size " +
                             std::to_string(hidden_size_));
     }
     Eigen::VectorXf first(hidden_size_);

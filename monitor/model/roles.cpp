@@ -65,8 +65,8 @@ const RoleTable& table_of(const Architecture& architecture) {
   if (found != tables.end()) return *found;
   std::string known;
   for (const std::string& name : Architecture::known()) known += (known.empty() ? "" : ", ") + name;
-  throw std::invalid_argument("azimuth: unknown architecture '" + architecture.name +
-                              "'; known are " + known);
+  throw std::invalid_argument("unknown architecture '" + architecture.name + "'; known are " +
+                              known);
 }
 
 // Block and expert as the name counts them; -1 where the pattern has no hole for them.
@@ -197,7 +197,7 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
     }
   }
   if (missing.empty()) return;
-  std::string message = "azimuth: architecture " + architecture.name + ": no parameter for ";
+  std::string message = "architecture " + architecture.name + ": no parameter for ";
   for (std::size_t i = 0; i < std::min(missing.size(), kShown); ++i) {
     message += (i == 0 ? "" : ", ") + missing[i];
   }
@@ -227,12 +227,6 @@ bool is_read_by_pass(Role role) {
     default:
       return true;
   }
-}
-
-std::vector<std::string> Architecture::known() {
-  std::vector<std::string> names;
-  for (const RoleTable& table : role_tables()) names.emplace_back(table.architecture);
-  return names;
 }
 
 std::optional<BoundTensor> role_of(const Architecture& architecture, std::string_view name,
@@ -267,7 +261,7 @@ std::vector<BoundTensor> bind_roles(const Architecture& architecture,
   std::ranges::sort(bound, {}, place);
   const auto twice = std::ranges::adjacent_find(bound, {}, place);
   if (twice != bound.end()) {
-    throw std::invalid_argument("azimuth: parameters " + tensors[twice->tensor].name + " and " +
+    throw std::invalid_argument("parameters " + tensors[twice->tensor].name + " and " +
                                 tensors[std::next(twice)->tensor].name + " both play the role of " +
                                 std::string(name_of(twice->role)));
   }

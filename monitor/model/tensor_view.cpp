@@ -63,4 +63,12 @@ void unpack(const TensorView& view, std::int64_t first_row, std::int64_t count, 
   kernels().unpack(view, first_row, count, out, nudge);
 }
 
+std::string shape_text(std::span<const std::int64_t> shape) {
+  std::string text = "{";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  }
+  return text + "}";
+}
+
 }  // namespace azimuth

@@ -10,23 +10,15 @@ namespace {
 
 void expect_shape(const NamedTensor& tensor, const std::vector<std::int64_t>& shape) {
   if (tensor.view.shape != shape) {
-    reject(tensor,
-           "shape " + text_of(tensor.view.shape) + " where " + text_of(shape) + " is expected");
+    reject(tensor, "shape " + shape_text(tensor.view.shape) + " where " + shape_text(shape) +
+                       " is expected");
   }
 }
 
 }  // namespace
 
 void reject(const NamedTensor& tensor, const std::string& why) {
-  throw std::invalid_argument("azimuth: tensor " + tensor.name + ": " + why);
-}
-
-std::string text_of(const std::vector<std::int64_t>& shape) {
-  std::string text = "{";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  }
-  return text + "}";
+  throw std::invalid_argument("tensor " + tensor.name + ": " + why);
 }
 
 Nudge nudge_for(Nudge nudge, std::size_t tensor) {

@@ -19,8 +19,6 @@ namespace azimuth {
 /// Throws std::invalid_argument, naming the tensor.
 [[noreturn]] void reject(const NamedTensor& tensor, const std::string& why);
 
-std::string text_of(const std::vector<std::int64_t>& shape);
-
 /// Seeds differ from tensor to tensor, so that equal weights are not moved alike.
 Nudge nudge_for(Nudge nudge, std::size_t tensor);
 

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "azimuth/angle.h"
-#include "tracking/same_stage.h"
+#include "azimuth/same_stage.h"
 
 namespace azimuth {
 namespace {
@@ -38,21 +37,6 @@ struct Tracker::Measured {
   double to_anchor = 0;  ///< 0 without an anchor
   double to_base = 0;
 };
-
-void Thresholds::check() const {
-  if (!(0 < emerging_ratio && emerging_ratio < high_norm_ratio)) {
-    throw std::invalid_argument(
-        "azimuth: thresholds: 0 < emerging_ratio < high_norm_ratio must hold");
-  }
-  if (!(0 < stable_angle && stable_angle < drift_angle && drift_angle < changed_angle &&
-        changed_angle <= 90)) {
-    throw std::invalid_argument(
-        "azimuth: thresholds: 0 < stable_angle < drift_angle < changed_angle <= 90 must hold");
-  }
-  if (window_steps < 0) {
-    throw std::invalid_argument("azimuth: thresholds: window_steps must not be negative");
-  }
-}
 
 Tracker::Tracker(Thresholds thresholds, References references)
     : thresholds_(thresholds), references_(std::move(references)) {

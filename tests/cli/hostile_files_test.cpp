@@ -12,7 +12,7 @@
 
 #include "cli/run_program.h"
 #include "cli/stored_run.h"
-#include "integrations/checkpoints/pytorch_writer.h"
+#include "integrations/checkpoints/pytorch/pytorch_writer.h"
 
 namespace azimuth::testing {
 namespace {

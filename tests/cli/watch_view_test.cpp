@@ -1,6 +1,6 @@
 // What `azimuth watch` shows on a terminal.
 
-#include "watch_view.h"
+#include "watch/watch_view.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

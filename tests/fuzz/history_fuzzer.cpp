@@ -12,10 +12,10 @@
 #include "azimuth/history_store.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/snapshot_line.h"
+#include "calls/report_page.h"
+#include "calls/run_story.h"
+#include "calls/stored_runs.h"
 #include "fuzz/fuzzed_file.h"
-#include "report_page.h"
-#include "run_story.h"
-#include "stored_runs.h"
 #include "support/sample_observation.h"
 
 using namespace azimuth;
@@ -70,7 +70,7 @@ void read_and_use(const std::string& path) {
   HistoryReader history(path);
   const auto run = history.runs().at(0);
   history.for_each(kRun, [](const Observation& observation) {
-    console::lines_of(observation);
+    words::lines_of(observation);
     to_json(observation);
   });
   if (const auto signature = history.signature_at_step(kRun, run.last_step)) to_json(*signature);

@@ -208,14 +208,14 @@ class Names(unittest.TestCase):
         self.assertLessEqual({rule.name for rule in rules.recording_rules()}, asked)
 
     def test_states_events_and_defaults_are_the_library_s(self):
-        observation = source("monitor/include/azimuth/observation.h")
+        observation = source("monitor/directions/include/azimuth/observation.h")
         states = re.search(r"kStates = \{(.*?)\}", observation, re.S)[1]
         self.assertEqual(rules.STATES, tuple(re.findall(r"State::(\w+)", states)))
         self.assertEqual(rules.STATES, tuple(name for name, _ in panels.STATE_COLOURS))
         kinds = re.findall(r'string_view (\w+) = "\1"', observation)
         self.assertEqual({colour["matcher"]["options"] for colour in EVENT_COLOURS}, set(kinds))
         defaults = dict(re.findall(r"(\w+) = ([\d.]+);",
-                                   source("monitor/include/azimuth/thresholds.h", "monitor/include/azimuth/monitor.h")))
+                                   source("monitor/directions/include/azimuth/thresholds.h", "monitor/run/include/azimuth/monitor.h")))
         for name, value in {"drift_angle": rules.DRIFT_DEGREES, "changed_angle": rules.CHANGED_DEGREES,
                             "emerging_ratio": rules.EMERGING_RATIO, "high_norm_ratio": rules.HIGH_NORM_RATIO,
                             "max_overhead": rules.DEFAULT_BUDGET}.items():

@@ -4,6 +4,7 @@
 
 #include "azimuth/comparison.h"
 #include "azimuth/observation.h"
+#include "azimuth/signature.h"
 #include "azimuth/tracker_state.h"
 #include "azimuth/v1/comparison.pb.h"
 #include "azimuth/v1/observation.pb.h"

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "azimuth/observation.h"
+#include "azimuth/signature.h"
 
 namespace azimuth {
 
@@ -14,8 +14,8 @@ namespace azimuth {
 ///     azimuth::write_signature("base.azsig", signature);
 ///     monitor.set_base(azimuth::read_signature("base.azsig"));
 ///
-/// Any number of threads may call these. Reading and writing throw std::runtime_error and nothing else but
-/// std::bad_alloc; what() is one line, "FILE: what: why".
+/// Any number of threads may call these. Reading and writing throw FileError and nothing else but
+/// std::bad_alloc.
 
 /// A file is taken for hostile: nothing larger than 16 MiB is read, and what is returned is
 /// consistent: directions are unit vectors of `hidden_size` finite numbers, the direction is that
@@ -23,8 +23,8 @@ namespace azimuth {
 /// there is one norm for each token.
 Signature read_signature(const std::filesystem::path& file);
 
-/// Whether a file begins as signature files do; false if it cannot be read. Throws nothing.
-bool is_signature_file(const std::filesystem::path& file) noexcept;
+/// Whether a file begins as signature files do; false if it cannot be read.
+bool is_signature_file(const std::filesystem::path& file);
 
 /// Replaces `file` at once or not at all: readers see the old or the new one, never a part. Sets
 /// `digest`, whatever it was. A signature that `read_signature` would not accept is not written.

@@ -1,4 +1,5 @@
-// Writes what a training program on LibTorch saves: a module, a tensor, several tensors. See README.md.
+// Writes what a training program on LibTorch saves: a module, a tensor, several tensors. See
+// README.md.
 #include <torch/torch.h>
 
 #include <string>

@@ -1,14 +1,13 @@
 // A program that somebody else might have: a small GPT-2 with a trainer of its own, and the code of
 // Azimuth's README in it.
 
+#include <azimuth/architecture.h>
+#include <azimuth/monitor.h>
 #include <torch/torch.h>
 
 #include <functional>
 #include <memory>
 #include <vector>
-
-#include <azimuth/architecture.h>
-#include <azimuth/monitor.h>
 
 constexpr std::int64_t kHidden = 16;
 constexpr std::int64_t kVocab = 32;

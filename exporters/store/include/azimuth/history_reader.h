@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "azimuth/observation.h"
+#include "azimuth/signature.h"
 
 namespace azimuth {
 

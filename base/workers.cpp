@@ -1,0 +1,94 @@
+#include "azimuth/workers.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "azimuth/clock.h"
+
+namespace azimuth {
+void lower_thread_priority(Priority priority) {
+  const sched_param none{};
+  if (priority == Priority::idle && sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;
+  // On Linux, priorities belong to threads, not to the process.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 10);
+}
+
+Workers::Workers(int threads, Priority priority) {
+  if (threads < 1) throw std::invalid_argument("at least one analysis thread is needed");
+  try {
+    for (int i = 1; i < threads; ++i) threads_.emplace_back([this, priority] { work(priority); });
+  } catch (const std::system_error&) {
+    // No more threads are to be had: those that there are do the work.
+  }
+}
+
+Workers::~Workers() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Workers::for_each(std::int64_t count, const std::function<void(std::int64_t)>& task) {
+  if (threads_.empty() || count <= 1) {
+    for (std::int64_t i = 0; i < count; ++i) task(i);
+    return;
+  }
+  std::unique_lock lock(mutex_);
+  task_ = &task;
+  next_ = 0;
+  count_ = count;
+  unfinished_ = count;
+  wake_.notify_all();
+  double callers_own = 0;  // its clock is read by the caller itself
+  run_tasks(lock, callers_own);
+  done_.wait(lock, [this] { return unfinished_ == 0; });
+  task_ = nullptr;
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+double Workers::cpu_seconds() const {
+  std::lock_guard lock(mutex_);
+  return cpu_seconds_;
+}
+
+void Workers::run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds) {
+  while (next_ < count_) {
+    const std::int64_t i = next_++;
+    const auto* task = task_;
+    lock.unlock();
+    const double before = Clock().thread_cpu_seconds();
+    std::exception_ptr failure;
+    try {
+      (*task)(i);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const double used = Clock().thread_cpu_seconds() - before;
+    lock.lock();
+    if (failure) failure_ = failure;
+    // Before the task counts as finished, so that the caller sees what all tasks have cost.
+    cpu_seconds += used;
+    if (--unfinished_ == 0) done_.notify_one();
+  }
+}
+
+void Workers::work(Priority priority) {
+  lower_thread_priority(priority);
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stop_ || next_ < count_; });
+    if (stop_) return;
+    run_tasks(lock, cpu_seconds_);
+  }
+}
+
+}  // namespace azimuth

@@ -1,0 +1,137 @@
+#include "calls/compare.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "azimuth/comparison.h"
+#include "azimuth/pictures.h"
+#include "azimuth/proto_conversion.h"
+#include "azimuth/replace_file.h"
+#include "azimuth/utf8.h"
+#include "calls/checkpoint.h"
+#include "calls/measure.h"
+#include "terminal/format_text.h"
+#include "terminal/output.h"
+
+namespace azimuth::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> checkpoints;
+  OpenModelOptions reading;
+  std::string format;
+  std::filesystem::path plot;
+};
+
+std::vector<std::int64_t> within_vocabulary(const std::vector<std::int64_t>& tokens,
+                                            const ModelWeights& weights) {
+  std::vector<std::int64_t> kept;
+  std::ranges::copy_if(tokens, std::back_inserter(kept),
+                       [&](std::int64_t id) { return id < weights.vocab_size(); });
+  return kept;
+}
+
+// All models are probed with the tokens of the first: others turn the direction by hundredths of a
+// degree.
+std::vector<Signature> signatures_of(const Options& options) {
+  std::vector<Checkpoint> checkpoints;  // all, before the first is measured
+  for (const std::string& name : options.checkpoints) {
+    checkpoints.push_back(open_checkpoint(name, options.reading));
+  }
+  std::vector<Signature> signatures;
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    const std::string& name = options.checkpoints[i];
+    Checkpoint& checkpoint = checkpoints[i];
+    if (auto* signature = std::get_if<Signature>(&checkpoint)) {
+      signatures.push_back(std::move(*signature));
+    } else {
+      const ModelWeights& weights = std::get<ModelWeights>(checkpoint);
+      MeasureOptions measuring = {.spectral = false};
+      if (!signatures.empty()) {
+        measuring.tokens = within_vocabulary(signatures.front().probe.token_ids, weights);
+      }
+      signatures.push_back(measure_signature(weights, measuring, "measuring " + short_name(name)));
+    }
+    if (signatures.back().probe.token_ids != signatures.front().probe.token_ids) {
+      std::fprintf(stderr, "azimuth: %s was probed with other tokens than %s\n", name.c_str(),
+                   options.checkpoints.front().c_str());
+    }
+  }
+  return signatures;
+}
+
+std::string cell(double value, const char* format) {
+  return std::isnan(value) ? "–" : text(format, value);
+}
+
+std::string comparison_text(const Comparison& c) {
+  const std::size_t n = c.names.size();
+  std::string out = "Angles between the high-norm directions, in degrees\n\n  ";
+  std::size_t width = 0;
+  for (const std::string& name : c.names) width = std::max(width, utf8_characters(name));
+  out += left("", width + 5);
+  for (std::size_t i = 0; i < n; ++i) out += right(std::to_string(i + 1), 9);
+  for (std::size_t row = 0; row < n; ++row) {
+    out += "\n  " + right(std::to_string(row + 1), 3) + "  " + left(c.names[row], width);
+    for (std::size_t i = 0; i < n; ++i) out += right(cell(c.degrees[row * n + i], "%.3f"), 9);
+  }
+  out += "\n\n     pair      angle°  noise floor°   p-value\n";
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t i = row + 1; i < n; ++i) {
+      const std::size_t at = row * n + i;
+      const bool at_limit = c.p_values[at] <= p_value_resolution;
+      out += right(std::to_string(row + 1) + "–" + std::to_string(i + 1), 9) +
+             right(cell(c.degrees[at], "%.3f"), 12) +
+             right(cell(c.noise_floor_degrees[at], "%.2g"), 14) +
+             right((at_limit ? "≤ " : "") + cell(c.p_values[at], "%.4f"), 10) + "\n";
+    }
+  }
+  out += text(
+      "\np-value: how often %d random permutations of the coordinates, with random signs, bring "
+      "the two as close;\n%.4f is the least that they can resolve. –: a model has no direction, or "
+      "the hidden sizes differ\n",
+      kPermutations, p_value_resolution);
+  return out;
+}
+
+void run(const Options& options) {
+  check_output(options.plot, options.checkpoints);
+  const std::vector<Signature> signatures = signatures_of(options);
+  Workers workers(all_cores());
+  const Comparison comparison = compare(options.checkpoints, signatures, workers);
+  if (!options.plot.empty()) {
+    Comparison named = comparison;
+    for (std::string& name : named.names) name = short_name(name);
+    replace_file(options.plot, draw_comparison(named));
+  }
+  if (options.format == "json") {
+    print_json(to_json(comparison));
+  } else {
+    print(comparison_text(comparison));
+  }
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* call = app.add_subcommand(
+      "compare", "Angles between the directions of models, with noise floors and p-values.");
+  call->add_option("CKPT", options->checkpoints, std::string("Two or more: ") + kCheckpointHelp)
+      ->required()
+      ->expected(2, -1);
+  add_config_option(*call, options->reading);
+  add_format_option(*call, options->format, "one Comparison of azimuth.v1");
+  call->add_option("--plot", options->plot, "Heat map to write, an SVG file");
+  call->footer(
+      "Example:\n  azimuth compare ./base ./release other.azsig run.azimuth@200 --plot angles.svg");
+  call->callback([options] { run(*options); });
+}
+
+}  // namespace azimuth::cli

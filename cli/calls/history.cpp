@@ -1,0 +1,141 @@
+#include "calls/history.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "azimuth/history_proto.h"
+#include "azimuth/proto_conversion.h"
+#include "azimuth/snapshot_line.h"
+#include "calls/stored_runs.h"
+#include "terminal/format_text.h"
+#include "terminal/output.h"
+#include "terminal/printable.h"
+
+namespace azimuth::cli {
+namespace {
+
+struct Options {
+  std::filesystem::path store;
+  std::string run;
+  std::string format;
+};
+
+using Run = HistoryReader::Run;
+
+constexpr std::size_t kTimeWidth = 19;
+constexpr std::size_t kAttemptWidth = 9;
+
+std::string row(const Observation& o, bool colours) {
+  std::string out =
+      left(time_text(o.time), kTimeWidth) + right(std::to_string(o.attempt), kAttemptWidth);
+  for (words::Line line : words::lines_of(o)) {
+    line.text = printable(line.text);
+    out += (colours ? words::coloured(line) : line.text) + "\n";
+  }
+  return out;
+}
+
+/// Where the run stands at its newest snapshot.
+std::string closing_line(const Observation& o) {
+  std::string out =
+      std::string(name_of(o.state)) + " since step " + std::to_string(o.state_since_step);
+  const std::string base = words::angle_text(o, "base");
+  if (base != "-") out += ", " + base + " from its base";
+  return out + text(", watching cost %.2f%%", 100 * o.cost.overhead_ratio);
+}
+
+void print_run(HistoryReader& history, const Run& run, bool colours) {
+  const std::string name = printable(run.run);
+  print((colours ? "\x1b[1m" + name + "\x1b[0m" : name) + "\n" + run_summary(run) + "\n\n" +
+        left("time (UTC)", kTimeWidth) + right("attempt", kAttemptWidth) + words::header_line() +
+        "\n");
+  std::optional<Observation> newest;
+  history.for_each(run.run, [&](const Observation& observation) {
+    print(row(observation, colours));
+    newest = observation;
+  });
+  if (newest) print("\n" + closing_line(*newest) + "\n");
+}
+
+void print_text(HistoryReader& history, const std::filesystem::path& store,
+                const std::vector<Run>& runs) {
+  if (runs.size() != 1) {
+    print(store.string() + ": " + (runs.empty() ? "no" : std::to_string(runs.size())) + " runs\n");
+  }
+  if (runs.size() > 1) {
+    for (const Run& run : runs) print("  " + printable(run.run) + ": " + run_summary(run) + "\n");
+  }
+  const bool colours = colours_wanted();
+  for (const Run& run : runs) {
+    if (runs.size() > 1) print("\n");
+    print_run(history, run, colours);
+  }
+}
+
+/// The JSON of a run up to where its observations begin.
+std::string opened(const Run& run) {
+  auto members = nlohmann::ordered_json::parse(to_json(to_proto(run)));
+  members.erase("observations");  // empty, and to be the last
+  std::string json = "{";
+  for (const auto& [name, value] : members.items()) {
+    json += nlohmann::ordered_json(name).dump() + ":" + value.dump() + ",";
+  }
+  return json + R"("observations":[)";
+}
+
+/// One History, an observation at a time, so that a long one need not fit into memory. Each stands
+/// on a line of its own. All are read once before: of a damaged history nothing is printed rather
+/// than half an object.
+void print_history_json(HistoryReader& history, const std::vector<Run>& runs) {
+  for (const Run& run : runs) {
+    to_json(to_proto(run));
+    history.for_each(run.run, [](const Observation& observation) { to_json(observation); });
+  }
+  print(R"({"runs":[)");
+  for (const Run& run : runs) {
+    print((&run == runs.data() ? "\n" : ",\n") + opened(run));
+    bool first = true;
+    history.for_each(run.run, [&](const Observation& observation) {
+      print((first ? "\n" : ",\n") + to_json(observation));
+      first = false;
+    });
+    print("]}");
+  }
+  print_json("]}");
+}
+
+void run(const Options& options) {
+  HistoryReader history(options.store);
+  const std::vector<Run> runs = stored_runs(history, options.store, options.run);
+  if (options.format == "json") {
+    print_history_json(history, runs);
+  } else {
+    print_text(history, options.store, runs);
+  }
+}
+
+}  // namespace
+
+void add_history(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* call = app.add_subcommand("history", "What happened in a run: one row a snapshot.");
+  call->add_option("STORE", options->store, "History store, also while a run writes it")
+      ->required()
+      ->type_name("FILE");
+  call->add_option("--run", options->run, "Only this run, where the store holds several")
+      ->type_name("NAME");
+  add_format_option(*call, options->format,
+                    "one History of azimuth.v1: an object with the list \"runs\", each with its "
+                    "\"observations\", one a line");
+  call->footer(
+      "Example:\n  azimuth history run.azimuth\n"
+      "  azimuth history run.azimuth --run pretrain-7 --format json | jq '.runs[0].observations'");
+  call->callback([options] { run(*options); });
+}
+
+}  // namespace azimuth::cli

@@ -1,0 +1,89 @@
+#include "calls/inspect.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "azimuth/pictures.h"
+#include "azimuth/proto_conversion.h"
+#include "azimuth/replace_file.h"
+#include "calls/checkpoint.h"
+#include "calls/inspection_text.h"
+#include "calls/measure.h"
+#include "terminal/output.h"
+
+namespace azimuth::cli {
+namespace {
+
+struct Options {
+  std::string checkpoint;
+  OpenModelOptions reading;
+  MeasureOptions measuring;
+  bool no_spectral = false;
+  std::string format;
+  std::filesystem::path plot;
+};
+
+// What was computed when the signature was made.
+Observation observation_of(const Signature& signature) {
+  Observation o;
+  o.time = signature.created;
+  o.model = signature.model;
+  o.probe = signature.probe;
+  o.blocks = signature.blocks;
+  o.stages = signature.stages;
+  o.primary_stage = signature.primary_stage;
+  o.direction = signature.direction;
+  o.provisional = o.primary_stage < 0 && !o.direction.empty();
+  return o;
+}
+
+Observation inspect(Options& options) {
+  const Checkpoint checkpoint = open_checkpoint(options.checkpoint, options.reading);
+  if (const auto* signature = std::get_if<Signature>(&checkpoint)) {
+    require_weights_for(options.checkpoint, "--tokens", !options.measuring.tokens.empty());
+    require_weights_for(options.checkpoint, "--vocabulary", options.measuring.vocabulary);
+    return observation_of(*signature);
+  }
+  options.measuring.spectral = !options.no_spectral;
+  return measure(std::get<ModelWeights>(checkpoint), options.measuring, "inspecting").observation;
+}
+
+void run(Options& options) {
+  check_output(options.plot, {options.checkpoint, options.reading.adapter.string()});
+  const Observation observation = inspect(options);
+  if (!options.plot.empty()) {
+    replace_file(options.plot, draw_model(observation, short_name(options.checkpoint)));
+  }
+  if (options.format == "json") {
+    print_json(to_json(observation));
+  } else {
+    print(inspection_text(observation, options.checkpoint, colours_wanted()));
+  }
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* call = app.add_subcommand(
+      "inspect", "Norms, stages, the high-norm direction, singular directions and eigenvalues.");
+  call->add_option("CKPT", options->checkpoint, kCheckpointHelp)->required();
+  add_config_option(*call, options->reading);
+  add_adapter_option(*call, options->reading);
+  add_tokens_option(*call, options->measuring);
+  call->add_flag("--no-spectral", options->no_spectral,
+                 "Leave out singular directions and eigenvalues");
+  call->add_flag(
+      "--vocabulary", options->measuring.vocabulary,
+      "Look for the tokens that explode at any position: a pass of the whole vocabulary");
+  add_format_option(*call, options->format, "one Observation of azimuth.v1");
+  call->add_option("--plot", options->plot, "Picture to write, an SVG file");
+  call->footer(
+      "Example:\n  azimuth inspect ./SmolLM2-135M-Instruct --plot norms.svg\n"
+      "  azimuth inspect model.gguf --tokens 1,5,7 --format json");
+  call->callback([options] { run(*options); });
+}
+
+}  // namespace azimuth::cli

@@ -1,0 +1,56 @@
+#include "calls/measure.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "terminal/progress_bar.h"
+
+namespace azimuth::cli {
+namespace {
+
+std::vector<std::int64_t> probe_of(const std::vector<std::int64_t>& tokens,
+                                   const ModelWeights& weights) {
+  for (const std::int64_t id : tokens) {
+    if (id >= 0 && id < weights.vocab_size()) continue;
+    throw CLI::ValidationError("--tokens", "id " + std::to_string(id) +
+                                               " lies outside the vocabulary of " +
+                                               std::to_string(weights.vocab_size()));
+  }
+  if (!tokens.empty()) return tokens;
+  const std::vector<std::int64_t>& special = weights.architecture().special_token_ids;
+  if (special.empty()) {
+    std::fputs("azimuth: the model names no special tokens; ids 0 to 7 stand for them\n", stderr);
+  }
+  return default_probe(special, weights.vocab_size(), kDefaultProbeSize);
+}
+
+}  // namespace
+
+int all_cores() { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
+
+void add_tokens_option(CLI::App& call, MeasureOptions& options) {
+  call.add_option("--tokens", options.tokens, "Token ids of the probe, all of them, in this order")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
+Examination measure(const ModelWeights& weights, const MeasureOptions& options,
+                    const std::string& doing) {
+  Workers workers(all_cores());
+  ProgressBar bar(doing);
+  ExamineOptions examining = {.spectral = options.spectral,
+                              .vocabulary = options.vocabulary,
+                              .noise_floor = options.noise_floor};
+  examining.analysis.token_ids = probe_of(options.tokens, weights);
+  return examine(weights, examining, workers, &bar);
+}
+
+Signature measure_signature(const ModelWeights& weights, MeasureOptions options,
+                            const std::string& doing) {
+  options.noise_floor = true;
+  return measure(weights, options, doing).signature();
+}
+
+}  // namespace azimuth::cli

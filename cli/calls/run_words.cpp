@@ -1,0 +1,87 @@
+#include <cmath>
+
+#include "azimuth/largest_coordinates.h"
+#include "calls/run_story.h"
+#include "terminal/format_text.h"
+#include "terminal/printable.h"
+
+namespace azimuth::cli {
+namespace {
+
+constexpr std::size_t kLongestName = 80;  // characters of a reference
+
+long long whole(std::int64_t number) { return static_cast<long long>(number); }
+
+std::string about_direction(const Observation& newest) {
+  if (newest.direction.empty()) return "There is no high-norm direction.";
+  std::string coordinates;
+  for (const std::size_t i : largest_coordinates(newest.direction, 3)) {
+    coordinates += text("%s%zu (%+.2f)", coordinates.empty() ? "" : ", ", i,
+                        static_cast<double>(newest.direction[i]));
+  }
+  return text("The %shigh-norm direction lies along coordinates %s of %zu.",
+              newest.provisional ? "provisional " : "", coordinates.c_str(),
+              newest.direction.size());
+}
+
+std::string about_norms(const Observation& newest) {
+  if (std::isnan(peak_ratio(newest))) return {};
+  std::string words = text("Hidden states are up to %.3g times as long as those of ordinary tokens",
+                           peak_ratio(newest));
+  if (const auto* stage = primary_stage(newest)) {
+    words += text(", from block %d to block %d", stage->first_block, stage->last_block);
+  }
+  return words + ".";
+}
+
+std::string about_state(const RunStory& story) {
+  const Observation& newest = story.newest;
+  std::string words = "It has been " + std::string(name_of(newest.state)) + " ";
+  return words + (newest.state_since_step <= story.points.front().step
+                      ? "since the beginning."
+                      : text("since step %lld.", whole(newest.state_since_step)));
+}
+
+std::string floor_in_words(const AngleObservation& angle) {
+  if (std::isnan(angle.noise_floor_degrees)) return {};
+  return text(" (what the method cannot resolve: %.2g°)", angle.noise_floor_degrees);
+}
+
+std::string about_angle(const AngleObservation& angle, const AngleObservation& farthest) {
+  const bool base = angle.reference == "base";
+  std::string words = text("It has turned %.3f° from ", angle.degrees) +
+                      (base ? "its base" : printable(angle.reference, kLongestName)) +
+                      floor_in_words(angle);
+  if (base && farthest.degrees > angle.degrees) {
+    words += text("; at step %lld it was %.3f° away", whole(farthest.step), farthest.degrees);
+  }
+  return words + ".";
+}
+
+}  // namespace
+
+std::vector<std::string> in_words(const RunStory& story) {
+  const Observation& newest = story.newest;
+  std::vector<std::string> words = {about_direction(newest)};
+  if (const std::string norms = about_norms(newest); !norms.empty()) words.push_back(norms);
+  if (!newest.direction.empty()) words.push_back(about_state(story));
+  for (const AngleObservation& angle : newest.angles) {
+    if (angle.reference == "previous" || std::isnan(angle.degrees)) continue;
+    words.push_back(about_angle(angle, story.farthest));
+  }
+  words.push_back(text(
+      "Watching has cost %.2f%% of the machine's time: %.2f s of the training thread and %.1f "
+      "CPU seconds of analysis.",
+      100 * newest.cost.overhead_ratio, story.training_thread_seconds, story.analysis_cpu_seconds));
+  if (story.replaced > 0) {
+    words.push_back(
+        text("The charts leave out %lld observation%s of steps that came again%s.",
+             whole(story.replaced), story.replaced == 1 ? "" : "s",
+             story.run.attempts > 1
+                 ? text(": the run was started %lld times", whole(story.run.attempts)).c_str()
+                 : ""));
+  }
+  return words;
+}
+
+}  // namespace azimuth::cli

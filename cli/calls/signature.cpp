@@ -1,0 +1,81 @@
+#include "calls/signature.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "azimuth/proto_conversion.h"
+#include "azimuth/signature_file.h"
+#include "calls/checkpoint.h"
+#include "calls/measure.h"
+#include "terminal/format_text.h"
+#include "terminal/output.h"
+#include "terminal/printable.h"
+
+namespace azimuth::cli {
+namespace {
+
+struct Options {
+  std::string checkpoint;
+  OpenModelOptions reading;
+  MeasureOptions measuring;
+  bool no_spectral = false;
+  std::filesystem::path out;
+  std::string format;
+};
+
+Signature signature_of(const Options& options) {
+  Checkpoint checkpoint = open_checkpoint(options.checkpoint, options.reading);
+  if (auto* signature = std::get_if<Signature>(&checkpoint)) {
+    require_weights_for(options.checkpoint, "--tokens", !options.measuring.tokens.empty());
+    return std::move(*signature);
+  }
+  return measure_signature(std::get<ModelWeights>(checkpoint), options.measuring, "measuring");
+}
+
+std::string signature_text(const Signature& signature, const Options& options) {
+  std::string out = options.out.string() + "\n";
+  if (signature.direction.empty()) {
+    out += "  no token is high-norm: the signature holds norms, and no direction\n";
+  } else {
+    out += "  direction     " + coordinates_text(signature.direction) + "\n";
+    out += text("  noise floor   %.2g°%s\n", signature.noise_floor_degrees,
+                signature.primary_stage < 0 ? " (provisional: no token is high-norm yet)" : "");
+  }
+  out += text("  weights       %s\n", printable(signature.model.weights_digest).c_str());
+  out += text("  digest        %s\n", printable(signature.digest).c_str());
+  return out;
+}
+
+void run(Options& options) {
+  check_output(options.out, {options.checkpoint, options.reading.adapter.string()});
+  options.measuring.spectral = !options.no_spectral;
+  write_signature(options.out, signature_of(options));
+  const Signature written = read_signature(options.out);  // with its digest
+  if (options.format == "json") {
+    print_json(to_json(written));
+  } else {
+    print(signature_text(written, options));
+  }
+}
+
+}  // namespace
+
+void add_signature(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* call = app.add_subcommand(
+      "signature", "Writes what is needed to compare and audit a model without its weights.");
+  call->add_option("CKPT", options->checkpoint, kCheckpointHelp)->required();
+  call->add_option("-o,--output", options->out, "Signature file to write")->required();
+  add_config_option(*call, options->reading);
+  add_adapter_option(*call, options->reading);
+  add_tokens_option(*call, options->measuring);
+  call->add_flag("--no-spectral", options->no_spectral,
+                 "Leave out singular directions and eigenvalues");
+  add_format_option(*call, options->format, "the Signature of azimuth.v1 that was written");
+  call->footer("Example:\n  azimuth signature ./SmolLM2-135M-Instruct -o smollm2.azsig");
+  call->callback([options] { run(*options); });
+}
+
+}  // namespace azimuth::cli

@@ -1,0 +1,32 @@
+#include "azimuth/history_proto.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include <cmath>
+
+namespace azimuth {
+namespace {
+
+constexpr double kYear10000 = 253402300800;  // seconds since 1970
+
+google::protobuf::Timestamp timestamp(double unix_seconds) {
+  if (!(unix_seconds >= 0 && unix_seconds < kYear10000)) return {};
+  return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
+      std::llround(std::floor(unix_seconds * 1e6)));
+}
+
+}  // namespace
+
+v1::RunHistory to_proto(const HistoryReader::Run& run) {
+  v1::RunHistory message;
+  message.set_run(run.run);
+  message.set_attempts(run.attempts);
+  message.set_observation_count(run.observations);
+  message.set_last_step(run.last_step);
+  *message.mutable_first_time() = timestamp(run.first_time);
+  *message.mutable_last_time() = timestamp(run.last_time);
+  message.set_ended(!std::isnan(run.ended_at));
+  return message;
+}
+
+}  // namespace azimuth

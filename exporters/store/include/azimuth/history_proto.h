@@ -1,0 +1,12 @@
+#pragma once
+
+#include "azimuth/history_reader.h"
+#include "azimuth/v1/history.pb.h"
+
+namespace azimuth {
+
+/// A stored run as a message of azimuth.v1: everything but its observations. A time before 1970 or
+/// after the year 9999, which a damaged store may hold, becomes 1970-01-01: JSON cannot say it.
+v1::RunHistory to_proto(const HistoryReader::Run& run);
+
+}  // namespace azimuth

@@ -1,0 +1,38 @@
+#include "gguf/gguf_fields.h"
+
+#include "azimuth/file_error.h"
+
+namespace azimuth {
+
+GgufFields::GgufFields(const GgufFile& file, std::string_view architecture)
+    : file_(file), prefix_(std::string(architecture) + ".") {
+  for (const NamedTensor& tensor : file.tensors().tensors) shapes_[tensor.name] = tensor.view;
+}
+
+std::int64_t GgufFields::count(std::string_view key, std::int64_t max) const {
+  const std::int64_t value = integer(key);
+  if (value < 1 || value > max) {
+    fail(key, "is " + std::to_string(value) + "; 1 to " + std::to_string(max) + " is allowed");
+  }
+  return value;
+}
+
+std::int64_t GgufFields::count(std::string_view key, std::int64_t otherwise,
+                               std::int64_t max) const {
+  return has(key) ? count(key, max) : otherwise;
+}
+
+bool GgufFields::flag(std::string_view key, bool otherwise) const {
+  return has(key) ? file_.flag(full(key)) : otherwise;
+}
+
+std::int64_t GgufFields::rows(std::string_view tensor) const {
+  const auto found = shapes_.find(tensor);
+  return found == shapes_.end() ? 0 : found->second.rows();
+}
+
+void GgufFields::fail(std::string_view key, std::string_view why) const {
+  throw FileError(file_.path(), "key " + full(key), why);
+}
+
+}  // namespace azimuth

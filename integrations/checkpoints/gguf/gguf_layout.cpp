@@ -1,0 +1,293 @@
+#include "gguf/gguf_layout.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "azimuth/utf8.h"
+#include "gguf/gguf_cursor.h"
+
+// The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+namespace azimuth {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "GGUF files are read where they lie");
+
+// Far more than any model has; they bound what a claimed count can cost.
+constexpr std::uint64_t kMaxCount = 100'000;
+constexpr std::size_t kMaxKeyBytes = 65'535;     // the format's own limit
+constexpr std::size_t kMaxTensorNameBytes = 64;  // the format's own limit
+constexpr std::uint32_t kMaxDims = 4;            // the format's own limit
+constexpr int kMaxArrayDepth = 4;
+
+// Of ggml's enumeration. Those without a stored type are named in messages; an empty name is a
+// number that was never given, or withdrawn.
+struct TensorType {
+  std::string_view name;
+  std::optional<StoredType> stored = {};
+};
+constexpr TensorType kTensorTypes[] = {
+    {"F32", StoredType::f32},
+    {"F16", StoredType::f16},
+    {"Q4_0", StoredType::q4_0},
+    {"Q4_1", StoredType::q4_1},
+    {},
+    {},
+    {"Q5_0", StoredType::q5_0},
+    {"Q5_1", StoredType::q5_1},
+    {"Q8_0", StoredType::q8_0},
+    {"Q8_1"},
+    {"Q2_K", StoredType::q2_k},
+    {"Q3_K", StoredType::q3_k},
+    {"Q4_K", StoredType::q4_k},
+    {"Q5_K", StoredType::q5_k},
+    {"Q6_K", StoredType::q6_k},
+    {"Q8_K"},
+    {"IQ2_XXS"},
+    {"IQ2_XS"},
+    {"IQ3_XXS"},
+    {"IQ1_S"},
+    {"IQ4_NL", StoredType::iq4_nl},
+    {"IQ3_S"},
+    {"IQ2_S"},
+    {"IQ4_XS"},
+    {"I8"},
+    {"I16"},
+    {"I32"},
+    {"I64"},
+    {"F64"},
+    {"IQ1_M"},
+    {"BF16", StoredType::bf16},
+    {},
+    {},
+    {},
+    {"TQ1_0"},
+    {"TQ2_0"},
+    {},
+    {},
+    {},
+    {"MXFP4"},
+    {"NVFP4"},
+};
+
+StoredType stored_type(const GgufCursor& cursor, std::uint32_t number) {
+  const TensorType type = number < std::size(kTensorTypes) ? kTensorTypes[number] : TensorType{};
+  if (type.stored) return *type.stored;
+  std::string readable;
+  for (const TensorType& known : kTensorTypes) {
+    if (known.stored) readable += (readable.empty() ? "" : ", ") + std::string(known.name);
+  }
+  cursor.fail("its type is " +
+              (type.name.empty() ? "number " + std::to_string(number) : std::string(type.name)) +
+              "; types that can be read are " + readable);
+}
+
+// Bytes of a value that has a fixed size, 0 of one that has not; nothing if there is no such type.
+std::optional<std::uint64_t> size_of(GgufType type) {
+  switch (type) {
+    case GgufType::u8:
+    case GgufType::i8:
+    case GgufType::boolean:
+      return 1;
+    case GgufType::u16:
+    case GgufType::i16:
+      return 2;
+    case GgufType::u32:
+    case GgufType::i32:
+    case GgufType::f32:
+      return 4;
+    case GgufType::u64:
+    case GgufType::i64:
+    case GgufType::f64:
+      return 8;
+    case GgufType::string:
+    case GgufType::array:
+      return 0;
+  }
+  return std::nullopt;
+}
+
+GgufValue read_array(GgufCursor& cursor, int depth);
+
+void skip_values(GgufCursor& cursor, GgufType type, std::uint64_t count, int depth) {
+  const std::optional<std::uint64_t> size = size_of(type);
+  if (!size) cursor.fail("there is no type " + std::to_string(static_cast<std::uint32_t>(type)));
+  if (*size > 0) {
+    cursor.skip(count, *size);
+    return;
+  }
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (type == GgufType::string) {
+      cursor.string();
+    } else {
+      read_array(cursor, depth + 1);
+    }
+  }
+}
+
+GgufValue read_array(GgufCursor& cursor, int depth) {
+  if (depth > kMaxArrayDepth) {
+    cursor.fail("arrays are nested more than " + std::to_string(kMaxArrayDepth) + " deep");
+  }
+  GgufValue value = {.is_array = true, .type = GgufType{cursor.number<std::uint32_t>()}};
+  value.count = cursor.number<std::uint64_t>();
+  value.position = cursor.position();
+  skip_values(cursor, value.type, value.count, depth);
+  return value;
+}
+
+GgufValue read_value(GgufCursor& cursor) {
+  const GgufType type{cursor.number<std::uint32_t>()};
+  if (type == GgufType::array) return read_array(cursor, 1);
+  GgufValue value = {.type = type, .position = cursor.position()};
+  skip_values(cursor, type, 1, 0);
+  return value;
+}
+
+std::string_view read_name(GgufCursor& cursor, std::string_view kind, std::uint64_t index,
+                           std::size_t limit) {
+  const std::string number = "number " + std::to_string(index + 1);
+  cursor.enter(kind, number);
+  const std::string_view name = cursor.string();
+  if (name.empty()) cursor.fail("its name is empty");
+  if (name.size() > limit) {
+    cursor.fail("its name has " + std::to_string(name.size()) + " bytes; at most " +
+                std::to_string(limit) + " are allowed");
+  }
+  cursor.enter(kind, name);
+  if (!is_utf8(name)) cursor.fail("its name is not UTF-8");
+  return name;
+}
+
+std::uint64_t read_count(GgufCursor& cursor, const char* of) {
+  const auto count = cursor.number<std::uint64_t>();
+  if (count > kMaxCount) {
+    cursor.fail("claims " + std::to_string(count) + " " + of + "; at most " +
+                std::to_string(kMaxCount) + " are read");
+  }
+  return count;
+}
+
+std::uint64_t read_alignment(GgufCursor& cursor, const GgufLayout& layout,
+                             std::span<const std::byte> bytes) {
+  const auto found = layout.values.find("general.alignment");
+  if (found == layout.values.end()) return 32;
+  cursor.enter("key", "general.alignment");
+  if (found->second.is_array || found->second.type != GgufType::u32) {
+    cursor.fail("is not an unsigned 32-bit integer");
+  }
+  std::uint32_t alignment = 0;
+  std::memcpy(&alignment, bytes.data() + found->second.position, sizeof alignment);
+  if (alignment < 8 || !std::has_single_bit(alignment)) {
+    cursor.fail("is " + std::to_string(alignment) + ", not a power of two from 8");
+  }
+  return alignment;
+}
+
+std::int64_t multiply(const GgufCursor& cursor, std::int64_t a, std::int64_t b) {
+  if (a > std::numeric_limits<std::int64_t>::max() / b) cursor.fail("its size overflows");
+  return a * b;
+}
+
+// Type and shape; `offset` receives where the data begin, within all data.
+TensorView read_tensor(GgufCursor& cursor, std::uint64_t& offset) {
+  TensorView view;
+  const auto dims = cursor.number<std::uint32_t>();
+  if (dims < 1 || dims > kMaxDims) {
+    cursor.fail("has " + std::to_string(dims) + " dimensions; 1 to " + std::to_string(kMaxDims) +
+                " are allowed");
+  }
+  std::int64_t size = 1;
+  for (std::uint32_t i = 0; i < dims; ++i) {
+    const auto dim = cursor.number<std::uint64_t>();
+    if (dim == 0) cursor.fail("has a dimension of 0");
+    if (dim > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+      cursor.fail("its size overflows");
+    }
+    size = multiply(cursor, size, static_cast<std::int64_t>(dim));
+    view.shape.push_back(static_cast<std::int64_t>(dim));
+  }
+  std::ranges::reverse(view.shape);
+
+  view.type = stored_type(cursor, cursor.number<std::uint32_t>());
+  if (view.columns() % block_length(view.type) != 0) {
+    cursor.fail("its rows of " + std::to_string(view.columns()) +
+                " numbers are not whole blocks of " + std::to_string(block_length(view.type)));
+  }
+  multiply(cursor, size / block_length(view.type), block_bytes(view.type));
+  offset = cursor.number<std::uint64_t>();
+  return view;
+}
+
+// Gives every tensor its data, all of which must lie in the file, aligned and apart.
+void place_data(GgufCursor& cursor, GgufLayout& layout, const std::vector<std::uint64_t>& offsets,
+                std::span<const std::byte> bytes, std::uint64_t alignment) {
+  const std::uint64_t start = (cursor.position() + alignment - 1) / alignment * alignment;
+  const std::uint64_t available = bytes.size() - std::min<std::uint64_t>(start, bytes.size());
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < layout.tensors.size(); ++i) {
+    NamedTensor& tensor = layout.tensors[i];
+    cursor.enter("tensor", tensor.name);
+    const auto size = static_cast<std::uint64_t>(tensor.view.bytes());
+    if (offsets[i] % alignment != 0) {
+      cursor.fail("its offset " + std::to_string(offsets[i]) + " is no multiple of the alignment " +
+                  std::to_string(alignment));
+    }
+    if (offsets[i] > available || size > available - offsets[i]) {
+      cursor.fail("its " + std::to_string(size) + " bytes at offset " + std::to_string(offsets[i]) +
+                  " lie beyond the file's " + std::to_string(available) + " bytes of data");
+    }
+    tensor.view.data = bytes.data() + start + offsets[i];
+    order.push_back(i);
+  }
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return offsets[i]; });
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    const NamedTensor& before = layout.tensors[order[i - 1]];
+    const NamedTensor& after = layout.tensors[order[i]];
+    if (before.view.data + before.view.bytes() > after.view.data) {
+      cursor.enter("tensor", after.name);
+      cursor.fail("its data overlap those of tensor " + before.name);
+    }
+  }
+}
+
+}  // namespace
+
+GgufLayout read_gguf_layout(const std::filesystem::path& file, std::span<const std::byte> bytes) {
+  GgufCursor cursor(file, bytes, 0);
+  cursor.enter("header");
+  if (cursor.number<std::array<char, 4>>() != std::array{'G', 'G', 'U', 'F'}) {
+    cursor.fail("does not begin with \"GGUF\": this is no GGUF file");
+  }
+  const auto version = cursor.number<std::uint32_t>();
+  if (version == 0x02000000 || version == 0x03000000)
+    cursor.fail("is big-endian, not little-endian");
+  if (version != 2 && version != 3) {
+    cursor.fail("version is " + std::to_string(version) + "; 2 and 3 can be read");
+  }
+  const std::uint64_t tensor_count = read_count(cursor, "tensors");
+  const std::uint64_t key_count = read_count(cursor, "metadata keys");
+
+  GgufLayout layout;
+  for (std::uint64_t i = 0; i < key_count; ++i) {
+    const std::string_view key = read_name(cursor, "key", i, kMaxKeyBytes);
+    if (!layout.values.try_emplace(key, read_value(cursor)).second) cursor.fail("is there twice");
+    layout.keys.push_back(key);
+  }
+  std::vector<std::uint64_t> offsets;
+  std::set<std::string_view> names;
+  for (std::uint64_t i = 0; i < tensor_count; ++i) {
+    const std::string_view name = read_name(cursor, "tensor", i, kMaxTensorNameBytes);
+    if (!names.insert(name).second) cursor.fail("is there twice");
+    TensorView view = read_tensor(cursor, offsets.emplace_back());
+    layout.tensors.push_back({std::string(name), std::move(view), {}, {}});
+  }
+  place_data(cursor, layout, offsets, bytes, read_alignment(cursor, layout, bytes));
+  return layout;
+}
+
+}  // namespace azimuth

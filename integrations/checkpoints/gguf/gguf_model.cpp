@@ -1,0 +1,106 @@
+#include "azimuth/gguf_model.h"
+
+#include <algorithm>
+#include <string>
+
+#include "gguf/gguf_experts.h"
+#include "gguf/gguf_families.h"
+
+namespace azimuth {
+namespace {
+
+constexpr std::string_view kTokenizer = "tokenizer.ggml.";
+constexpr std::string_view kTokenEmbedding = "token_embd.weight";
+
+std::vector<std::int64_t> special_token_ids(const GgufFile& file, std::int64_t vocab_size) {
+  // Converters write ids that no token has (-1, as an unsigned number) for "none".
+  std::vector<std::int64_t> ids;
+  const auto add = [&](std::string_view key) {
+    const std::int64_t id = file.integer(key);
+    if (id >= 0 && id < vocab_size && std::ranges::count(ids, id) == 0) ids.push_back(id);
+  };
+  const std::string bos = std::string(kTokenizer) + "bos_token_id";
+  if (file.has(bos)) add(bos);
+  for (const std::string_view key : file.keys()) {
+    if (key.starts_with(kTokenizer) && key.ends_with("_token_id")) add(key);
+  }
+  return ids;
+}
+
+const GgufFamily& family_of(const GgufFile& file) {
+  const std::string_view name = file.string("general.architecture");
+  const auto families = gguf_families();
+  const auto found = std::ranges::find(families, name, &GgufFamily::name);
+  if (found != families.end()) return *found;
+  std::string known;
+  for (const GgufFamily& family : families) {
+    known += (known.empty() ? "" : ", ") + std::string(family.name);
+  }
+  throw FileError(file.path(), "key general.architecture",
+                  "'" + std::string(name) + "' is not known; known are " + known);
+}
+
+Architecture read_architecture(const GgufFile& file, const GgufFamily& family,
+                               const GgufFields& fields) {
+  constexpr std::int64_t kMaxHeads = 65'536;
+  constexpr std::int64_t kMaxHeadSize = 65'536;
+  Architecture a;
+  a.name = family.architecture;
+  a.heads = fields.count("attention.head_count", kMaxHeads);
+  a.kv_heads = fields.count("attention.head_count_kv", a.heads, kMaxHeads);
+  a.head_size = fields.count("attention.value_length", 0, kMaxHeadSize);
+  family.read(fields, a);
+  check_supported(fields, family.name);
+  a.special_token_ids = special_token_ids(file, fields.rows(kTokenEmbedding));
+  a.check();
+  return a;
+}
+
+// A tensor that no table knows, in a place where it would change what a block computes: the file is
+// of a variant that the table is not for.
+void check_roles(const GgufFile& file, const Architecture& architecture,
+                 const std::vector<NamedTensor>& tensors, const RoleNames& extra) {
+  constexpr std::string_view kWithoutRole = ".attn_rot_embd.weight";  // positions alone
+  for (const NamedTensor& tensor : tensors) {
+    const std::string& name = tensor.name;
+    const bool is_read = name.starts_with("blk.") || name.starts_with("token_embd") ||
+                         name.starts_with("position_embd");
+    if (!is_read || name.ends_with(kWithoutRole) || role_of(architecture, name, extra)) continue;
+    throw FileError(file.path(), "tensor " + name,
+                    "is not known to models of " + architecture.name + ", and may change them");
+  }
+}
+
+void check_size(const GgufFields& fields, std::string_view key, std::int64_t found) {
+  if (!fields.has(key) || fields.integer(key) == found) return;
+  fields.fail(key, "is " + std::to_string(fields.integer(key)) + ", but the weights have " +
+                       std::to_string(found));
+}
+
+}  // namespace
+
+Architecture architecture_from_gguf(const GgufFile& file) {
+  return with_file_errors(file.path(), "model", [&] {
+    const GgufFamily& family = family_of(file);
+    return read_architecture(file, family, GgufFields(file, family.name));
+  });
+}
+
+ModelWeights load_gguf(const std::filesystem::path& file) {
+  const GgufFile gguf = GgufFile::open(file);
+  return with_file_errors(gguf.path(), "model", [&] {
+    const GgufFamily& family = family_of(gguf);
+    const GgufFields fields(gguf, family.name);
+    const Architecture architecture = read_architecture(gguf, family, fields);
+    const RoleNames names = gguf_role_names(fields, architecture);
+    NamedTensors tensors = gguf.tensors();
+    split_experts(gguf.path(), architecture.experts, tensors.tensors);
+    check_roles(gguf, architecture, tensors.tensors, names);
+    ModelWeights weights = ModelWeights::from_tensors(architecture, std::move(tensors), names);
+    check_size(fields, "embedding_length", weights.hidden_size());
+    check_size(fields, "block_count", static_cast<std::int64_t>(weights.blocks().size()));
+    return weights;
+  });
+}
+
+}  // namespace azimuth

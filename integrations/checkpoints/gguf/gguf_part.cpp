@@ -1,0 +1,104 @@
+#include "gguf/gguf_part.h"
+
+#include <limits>
+#include <type_traits>
+
+#include "gguf/gguf_cursor.h"
+
+namespace azimuth {
+namespace {
+
+// Calls `use` with the number that `type` says lies at the cursor; false if it is none.
+template <class Use>
+bool with_number(GgufCursor& cursor, GgufType type, const Use& use) {
+  switch (type) {
+    case GgufType::u8:
+      use(cursor.number<std::uint8_t>());
+      return true;
+    case GgufType::i8:
+      use(cursor.number<std::int8_t>());
+      return true;
+    case GgufType::u16:
+      use(cursor.number<std::uint16_t>());
+      return true;
+    case GgufType::i16:
+      use(cursor.number<std::int16_t>());
+      return true;
+    case GgufType::u32:
+      use(cursor.number<std::uint32_t>());
+      return true;
+    case GgufType::i32:
+      use(cursor.number<std::int32_t>());
+      return true;
+    case GgufType::u64:
+      use(cursor.number<std::uint64_t>());
+      return true;
+    case GgufType::i64:
+      use(cursor.number<std::int64_t>());
+      return true;
+    case GgufType::f32:
+      use(cursor.number<float>());
+      return true;
+    case GgufType::f64:
+      use(cursor.number<double>());
+      return true;
+    default:
+      return false;
+  }
+}
+
+// One value of the type that the caller wants, or a FileError.
+template <class Wanted>
+Wanted read(GgufCursor& cursor, GgufType type) {
+  if constexpr (std::is_same_v<Wanted, std::string_view>) {
+    if (type != GgufType::string) cursor.fail("is no string");
+    return cursor.string();
+  } else if constexpr (std::is_same_v<Wanted, bool>) {
+    if (type != GgufType::boolean) cursor.fail("is neither true nor false");
+    return cursor.number<std::uint8_t>() != 0;
+  } else {
+    constexpr bool wants_integer = std::is_integral_v<Wanted>;
+    Wanted result = {};
+    const bool is_number = with_number(cursor, type, [&](auto number) {
+      if (std::is_integral_v<decltype(number)> != wants_integer) {
+        cursor.fail(wants_integer ? "is no integer" : "is no floating-point number");
+      }
+      if constexpr (std::is_same_v<decltype(number), std::uint64_t>) {
+        if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+          cursor.fail("does not fit a signed 64-bit integer");
+        }
+      }
+      result = static_cast<Wanted>(number);
+    });
+    if (!is_number) cursor.fail(wants_integer ? "is no integer" : "is no floating-point number");
+    return result;
+  }
+}
+
+}  // namespace
+
+GgufPart::GgufPart(const std::filesystem::path& file)
+    : path_(file), mapping_(file), layout_(read_gguf_layout(path_, mapping_.bytes())) {}
+
+template <class Wanted>
+std::vector<Wanted> GgufPart::values(std::string_view key, bool array) const {
+  const auto found = layout_.values.find(key);
+  const bool is_there = found != layout_.values.end();
+  GgufCursor cursor(path_, mapping_.bytes(), is_there ? found->second.position : 0);
+  cursor.enter("key", key);
+  if (!is_there) cursor.fail("is missing");
+  const GgufValue& value = found->second;
+  if (value.is_array != array) cursor.fail(array ? "is no array" : "is an array");
+  std::vector<Wanted> result;
+  for (std::uint64_t i = 0; i < value.count; ++i) {
+    result.push_back(read<Wanted>(cursor, value.type));
+  }
+  return result;
+}
+
+template std::vector<std::int64_t> GgufPart::values(std::string_view key, bool array) const;
+template std::vector<double> GgufPart::values(std::string_view key, bool array) const;
+template std::vector<bool> GgufPart::values(std::string_view key, bool array) const;
+template std::vector<std::string_view> GgufPart::values(std::string_view key, bool array) const;
+
+}  // namespace azimuth

@@ -1,0 +1,73 @@
+#include "hugging_face/config_fields.h"
+
+#include <utility>
+
+#include "azimuth/file_error.h"
+
+namespace azimuth {
+
+ConfigFields::ConfigFields(const std::filesystem::path& file, const Json& object,
+                           std::string prefix)
+    : file_(file), object_(object), prefix_(std::move(prefix)) {}
+
+std::int64_t ConfigFields::count(Keys keys, std::int64_t otherwise, std::int64_t max) const {
+  for (const std::string_view key : keys) {
+    const Json* value = find(key);
+    if (value == nullptr) continue;
+    if (!value->is_number_integer()) fail(key, "is no integer");
+    const bool fits = value->is_number_unsigned() &&
+                      value->get<std::uint64_t>() <= static_cast<std::uint64_t>(max);
+    if (!fits || value->get<std::int64_t>() < 1) {
+      fail(key, "is " + value->dump() + "; 1 to " + std::to_string(max) + " is allowed");
+    }
+    return value->get<std::int64_t>();
+  }
+  return otherwise;
+}
+
+double ConfigFields::real(std::string_view key, double otherwise, double max) const {
+  const Json* value = find(key);
+  if (value == nullptr) return otherwise;
+  if (!value->is_number()) fail(key, "is no number");
+  const double number = value->get<double>();
+  if (!(number >= 0 && number <= max)) {
+    fail(key, "is " + value->dump() + "; 0 to " + Json(max).dump() + " is allowed");
+  }
+  return number;
+}
+
+bool ConfigFields::flag(std::string_view key, bool otherwise) const {
+  const Json* value = find(key);
+  if (value == nullptr) return otherwise;
+  if (!value->is_boolean()) fail(key, "is neither true nor false");
+  return value->get<bool>();
+}
+
+std::string_view ConfigFields::text(std::string_view key, std::string_view otherwise) const {
+  const Json* value = find(key);
+  if (value == nullptr) return otherwise;
+  if (!value->is_string()) fail(key, "is no string");
+  return value->get_ref<const std::string&>();
+}
+
+ConfigFields ConfigFields::object(std::string_view key) const {
+  static const Json kNone = Json::object();
+  const Json* value = find(key);
+  if (value != nullptr && !value->is_object()) fail(key, "is no object");
+  return {file_, value == nullptr ? kNone : *value, prefix_ + std::string(key) + "."};
+}
+
+bool ConfigFields::is_null(std::string_view key) const {
+  return has(key) && object_.find(key)->is_null();
+}
+
+void ConfigFields::fail(std::string_view key, std::string_view why) const {
+  throw FileError(file_, "key " + prefix_ + std::string(key), why);
+}
+
+const ConfigFields::Json* ConfigFields::find(std::string_view key) const {
+  const auto found = object_.find(key);
+  return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+}  // namespace azimuth

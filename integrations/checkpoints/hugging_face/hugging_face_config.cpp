@@ -1,0 +1,160 @@
+#include "azimuth/hugging_face_config.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "files/strict_json.h"
+#include "hugging_face/config_fields.h"
+#include "hugging_face/hugging_face_families.h"
+
+namespace azimuth {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxBytes = 16 << 20;
+constexpr std::size_t kMaxValues = 10'000;
+constexpr std::size_t kMaxSpecialTokens = 1'000;
+constexpr std::int64_t kMaxBlocks = 100'000;
+constexpr std::int64_t kMaxHiddenSize = 1 << 24;
+constexpr std::int64_t kMaxVocabSize = 1ll << 31;
+
+constexpr std::string_view kMultimodal = "gemma3";
+constexpr std::string_view kItsText = "gemma3_text";
+constexpr std::string_view kTextConfig = "text_config";
+constexpr std::string_view kBos = "bos_token_id";
+
+const HuggingFaceFamily& family_of(const ConfigFields& fields) {
+  const std::string_view model_type = fields.text("model_type", "");
+  if (model_type.empty()) fields.fail("model_type", "is missing");
+  const auto families = hugging_face_families();
+  const auto found = std::ranges::find(families, model_type, &HuggingFaceFamily::model_type);
+  if (found != families.end()) return *found;
+  std::vector<std::string_view> names = {kMultimodal};
+  for (const HuggingFaceFamily& family : families) names.push_back(family.model_type);
+  std::ranges::sort(names);
+  std::string known;
+  for (const std::string_view name : names)
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  fields.fail("model_type",
+              "'" + std::string(model_type.substr(0, 120)) + "' is not known; known are " + known);
+}
+
+// Packed or scaled numbers that only the quantiser's own code can read.
+void refuse_quantised(const ConfigFields& fields) {
+  const ConfigFields quantisation = fields.object("quantization_config");
+  if (quantisation.json().empty()) return;
+  fields.fail("quantization_config",
+              "weights quantised by '" +
+                  std::string(quantisation.text("quant_method", "unknown").substr(0, 120)) +
+                  "' cannot be read");
+}
+
+class SpecialTokens {
+ public:
+  explicit SpecialTokens(std::int64_t vocab_size) : vocab_size_(vocab_size) {}
+
+  void add(std::int64_t id) {
+    if (id < 0 || id >= vocab_size_ || !seen_.insert(id).second) return;
+    ids_.push_back(id);
+  }
+
+  // The ids of one key.
+  void add(const ConfigFields& fields, const std::string& key, const Json& value) {
+    if (value.is_array()) {
+      for (const Json& id : value) add_one(fields, key, id);
+    } else {
+      add_one(fields, key, value);
+    }
+    if (ids_.size() > kMaxSpecialTokens) {
+      fields.fail(key, "there are more than " + std::to_string(kMaxSpecialTokens) +
+                           " special tokens by now");
+    }
+  }
+
+  // Of all keys, in the order of the file.
+  void add_all(const ConfigFields& fields) {
+    for (const auto& [key, value] : fields.json().items()) {
+      if (key.ends_with("_token_id")) add(fields, key, value);
+      if (key == kTextConfig) add_all(fields.object(kTextConfig));
+    }
+  }
+
+  std::vector<std::int64_t> take() { return std::move(ids_); }
+
+ private:
+  void add_one(const ConfigFields& fields, const std::string& key, const Json& id) {
+    if (id.is_null()) return;
+    if (!id.is_number_integer()) fields.fail(key, "is no integer");
+    // One that does not fit is in no vocabulary.
+    if (id.is_number_unsigned() &&
+        id.get<std::uint64_t>() >= static_cast<std::uint64_t>(vocab_size_)) {
+      return;
+    }
+    add(id.get<std::int64_t>());
+  }
+
+  std::int64_t vocab_size_;
+  std::vector<std::int64_t> ids_;
+  std::unordered_set<std::int64_t> seen_;
+};
+
+// `text` is `fields` itself, or the part of it that describes the text model.
+std::vector<std::int64_t> special_token_ids(const ConfigFields& fields, const ConfigFields& text,
+                                            std::int64_t vocab_size, std::int64_t default_bos) {
+  SpecialTokens tokens(vocab_size);
+  const std::string bos(kBos);
+  for (const ConfigFields* part : {&text, &fields}) {
+    if (part->has(kBos)) tokens.add(*part, bos, part->json().at(bos));
+  }
+  if (!text.has(kBos) && !fields.has(kBos)) tokens.add(default_bos);
+  tokens.add_all(fields);
+  return tokens.take();
+}
+
+HuggingFaceConfig read(const std::filesystem::path& file, const Json& json) {
+  if (!json.is_object()) throw FileError(file, "JSON", "is no object");
+  const ConfigFields fields(file, json);
+  const bool multimodal = fields.text("model_type", "") == kMultimodal;
+  const ConfigFields text = multimodal ? fields.object(kTextConfig) : fields;
+  const auto families = hugging_face_families();
+  if (multimodal && text.text("model_type", kItsText) != kItsText) {
+    text.fail("model_type", "is not '" + std::string(kItsText) + "'");
+  }
+  const HuggingFaceFamily& family =
+      multimodal ? *std::ranges::find(families, kItsText, &HuggingFaceFamily::model_type)
+                 : family_of(fields);
+  refuse_quantised(fields);
+
+  HuggingFaceConfig config;
+  config.hidden_size = text.count({"hidden_size", "n_embd", "n_embed", "d_model"},
+                                  family.hidden_size, kMaxHiddenSize);
+  config.block_count =
+      text.count({"num_hidden_layers", "n_layer", "n_layers"}, family.block_count, kMaxBlocks);
+  config.vocab_size = text.count({"vocab_size"}, family.vocab_size, kMaxVocabSize);
+  Architecture& a = config.architecture;
+  a.name = family.model_type;
+  a.heads = text.count({"num_attention_heads", "n_head", "n_heads"}, family.heads, kMaxHeads);
+  a.kv_heads = a.heads;
+  family.read(text, config);
+  a.special_token_ids = special_token_ids(fields, text, config.vocab_size, family.bos);
+  a.check();
+  return config;
+}
+
+}  // namespace
+
+HuggingFaceConfig HuggingFaceConfig::open(const std::filesystem::path& file) {
+  const Json json = parse_json_file<Json>(file, kMaxBytes, kMaxValues);
+  return with_file_errors(file, "model", [&] { return read(file, json); });
+}
+
+HuggingFaceConfig HuggingFaceConfig::parse(std::string_view text,
+                                           const std::filesystem::path& name) {
+  const Json json = parse_json<Json>(name, "JSON", text, kMaxValues);
+  return with_file_errors(name, "model", [&] { return read(name, json); });
+}
+
+}  // namespace azimuth

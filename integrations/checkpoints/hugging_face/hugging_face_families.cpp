@@ -1,0 +1,265 @@
+#include "hugging_face/hugging_face_families.h"
+
+#include <cmath>
+#include <string>
+
+// Source: configuration_*.py and modeling_*.py of Hugging Face Transformers 5.24. What plays no
+// part in the pass of one token is not read: positions that rotate queries and keys, windows, soft
+// caps, norms of queries and keys, dropout, biases (there if the weights have them), sizes (those
+// of the weights).
+namespace azimuth {
+namespace {
+
+using Fields = const ConfigFields&;
+using Config = HuggingFaceConfig&;
+
+constexpr std::int64_t kMaxHeadSize = 65'536;
+constexpr std::int64_t kMaxExperts = 4'096;
+constexpr double kMaxClip = 1e6;
+
+struct ActivationName {
+  std::string_view name;
+  Activation activation;
+};
+
+// The names in Transformers' activations.py; several stand for one formula.
+constexpr ActivationName kActivations[] = {
+    {"silu", Activation::silu},
+    {"swish", Activation::silu},
+    {"relu", Activation::relu},
+    {"gelu", Activation::gelu},
+    {"gelu_python", Activation::gelu},
+    {"gelu_new", Activation::gelu_tanh},
+    {"gelu_fast", Activation::gelu_tanh},
+    {"gelu_accurate", Activation::gelu_tanh},
+    {"gelu_pytorch_tanh", Activation::gelu_tanh},
+    {"gelu_python_tanh", Activation::gelu_tanh},
+};
+
+void read_activation(Fields fields, Config config, std::string_view key,
+                     std::string_view otherwise) {
+  const std::string_view name = fields.text(key, otherwise);
+  for (const ActivationName& known : kActivations) {
+    if (known.name != name) continue;
+    config.architecture.activation = known.activation;
+    return;
+  }
+  std::string list;
+  for (const ActivationName& known : kActivations) {
+    list += (list.empty() ? "" : ", ") + std::string(known.name);
+  }
+  fields.fail(key, "'" + std::string(name) + "' is not supported; supported are " + list);
+}
+
+// `otherwise` 0: as many as there are heads, which is also what null says.
+void read_kv_heads(Fields fields, Config config, std::int64_t otherwise = 0) {
+  constexpr std::string_view key = "num_key_value_heads";
+  if (otherwise == 0 || fields.is_null(key)) otherwise = config.architecture.heads;
+  config.architecture.kv_heads = fields.count({key}, otherwise, kMaxHeads);
+}
+
+void read_head_size(Fields fields, Config config, std::int64_t otherwise = 0) {
+  config.architecture.head_size = fields.count({"head_dim"}, otherwise, kMaxHeadSize);
+}
+
+void read_norm(Fields fields, Config config, NormKind kind, std::string_view key,
+               double otherwise) {
+  config.architecture.norm = kind;
+  config.architecture.norm_epsilon = fields.real(key, otherwise, 1);
+}
+
+struct LlamaDefaults {
+  std::int64_t kv_heads = 0;
+  std::int64_t head_size = 0;
+  double epsilon = 1e-6;
+};
+
+// RMS norms, a gated FFN, grouped KV heads.
+void read_like_llama(Fields fields, Config config, LlamaDefaults defaults) {
+  read_kv_heads(fields, config, defaults.kv_heads);
+  read_head_size(fields, config, defaults.head_size);
+  read_norm(fields, config, NormKind::rms, "rms_norm_eps", defaults.epsilon);
+  read_activation(fields, config, "hidden_act", "silu");
+}
+
+void read_gemma(Fields fields, Config config) {
+  read_kv_heads(fields, config, 4);
+  read_head_size(fields, config, 256);
+  read_norm(fields, config, NormKind::rms, "rms_norm_eps", 1e-6);
+  read_activation(fields, config, "hidden_activation", "gelu_pytorch_tanh");
+  config.architecture.norm_placement = NormPlacement::sandwich;
+  config.architecture.norm_offset = 1;
+  config.architecture.embedding_multiplier = std::sqrt(static_cast<double>(config.hidden_size));
+}
+
+void read_olmo2(Fields fields, Config config) {
+  read_like_llama(fields, config, {.epsilon = 1e-5});
+  config.architecture.norm_placement = NormPlacement::after;
+}
+
+void read_mixtral(Fields fields, Config config) {
+  read_like_llama(fields, config, {.kv_heads = 8, .epsilon = 1e-5});
+  config.architecture.experts = fields.count({"num_local_experts", "num_experts"}, 8, kMaxExperts);
+  config.architecture.experts_per_token = fields.count({"num_experts_per_tok"}, 2, kMaxExperts);
+}
+
+void read_stablelm(Fields fields, Config config) {
+  read_kv_heads(fields, config, 32);
+  read_norm(fields, config, NormKind::layer, "layer_norm_eps", 1e-5);
+  read_activation(fields, config, "hidden_act", "silu");
+  config.architecture.parallel = fields.flag("use_parallel_residual", false);
+  config.architecture.shared_norm = config.architecture.parallel;
+}
+
+void read_phi(Fields fields, Config config) {
+  read_kv_heads(fields, config);
+  read_head_size(fields, config);
+  read_norm(fields, config, NormKind::layer, "layer_norm_eps", 1e-5);
+  read_activation(fields, config, "hidden_act", "gelu_new");
+  config.architecture.gated_ffn = false;
+  config.architecture.parallel = true;
+  config.architecture.shared_norm = true;
+}
+
+void read_starcoder2(Fields fields, Config config) {
+  read_kv_heads(fields, config, 2);
+  read_head_size(fields, config);
+  read_norm(fields, config, NormKind::layer, "norm_epsilon", 1e-5);
+  read_activation(fields, config, "hidden_act", "gelu_pytorch_tanh");
+  config.architecture.gated_ffn = false;
+}
+
+void read_gpt2(Fields fields, Config config) {
+  read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
+  read_activation(fields, config, "activation_function", "gelu_new");
+  config.architecture.gated_ffn = false;
+  config.architecture.learned_positions = true;
+}
+
+void read_gpt_neox(Fields fields, Config config) {
+  read_norm(fields, config, NormKind::layer, "layer_norm_eps", 1e-5);
+  read_activation(fields, config, "hidden_act", "gelu");
+  config.architecture.gated_ffn = false;
+  config.architecture.parallel = fields.flag("use_parallel_residual", true);
+  config.architecture.qkv_layout = QkvLayout::by_kv_head;
+}
+
+void read_opt(Fields fields, Config config) {
+  const std::int64_t projection =
+      fields.count({"word_embed_proj_dim"}, config.hidden_size, 1ll << 62);
+  if (projection != config.hidden_size) {
+    fields.fail("word_embed_proj_dim", "is " + std::to_string(projection) + ", not hidden_size " +
+                                           std::to_string(config.hidden_size) +
+                                           ": projected embeddings are not supported");
+  }
+  if (!fields.flag("do_layer_norm_before", true)) {
+    fields.fail("do_layer_norm_before",
+                "is false: norms after attention and FFN are not supported");
+  }
+  if (!fields.flag("layer_norm_elementwise_affine", true)) {
+    fields.fail("layer_norm_elementwise_affine",
+                "is false: norms without weights are not supported");
+  }
+  config.architecture.norm = NormKind::layer;
+  config.architecture.norm_epsilon = 1e-5;  // torch.nn.LayerNorm's own: the file does not say
+  read_activation(fields, config, "activation_function", "relu");
+  config.architecture.gated_ffn = false;
+  config.architecture.learned_positions = true;
+  config.architecture.first_position_row = 2;
+}
+
+void read_bloom(Fields fields, Config config) {
+  constexpr std::string_view residual = "apply_residual_connection_post_layernorm";
+  if (fields.flag(residual, false)) {
+    fields.fail(residual, "is true: residuals behind the norm are not supported");
+  }
+  read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
+  config.architecture.activation = Activation::gelu_tanh;  // always: its own BloomGelu
+  config.architecture.gated_ffn = false;
+  config.architecture.embedding_norm = true;
+  config.architecture.qkv_layout = QkvLayout::by_kv_head;
+}
+
+// Transformers ignores most of what MosaicML's own code reads; what that code would do otherwise is
+// refused.
+void read_mpt(Fields fields, Config config) {
+  const ConfigFields attention = fields.object("attn_config");
+  const std::string_view type = attention.text("attn_type", "multihead_attention");
+  if (type != "multihead_attention") {
+    attention.fail("attn_type", "is '" + std::string(type) + "'; multihead_attention is supported");
+  }
+  if (!attention.flag("alibi", true) && fields.flag("learned_pos_emb", true)) {
+    fields.fail("learned_pos_emb",
+                "is true without attn_config.alibi: learned positions are not "
+                "supported");
+  }
+  const std::string_view norm = fields.text("norm_type", "low_precision_layernorm");
+  if (norm != "low_precision_layernorm" && norm != "layernorm") {
+    fields.fail("norm_type", "is '" + std::string(norm) +
+                                 "'; low_precision_layernorm and layernorm are supported");
+  }
+  const ConfigFields ffn = fields.object("ffn_config");
+  const std::string_view ffn_type = ffn.text("ffn_type", "mptmlp");
+  if (ffn_type != "mptmlp") {
+    ffn.fail("ffn_type", "is '" + std::string(ffn_type) + "'; mptmlp is supported");
+  }
+  read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
+  config.architecture.activation = Activation::gelu;  // always
+  config.architecture.gated_ffn = false;
+  config.architecture.qkv_clip = attention.real("clip_qkv", 0, kMaxClip);
+}
+
+void read_falcon(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
+  read_activation(fields, config, "activation", "gelu");
+  a.gated_ffn = false;
+  a.qkv_layout = QkvLayout::by_kv_head;
+  constexpr std::string_view norms_key = "num_ln_in_parallel_attn";
+  const bool parallel = fields.flag("parallel_attn", true);
+  if (fields.flag("new_decoder_architecture", false)) {
+    a.kv_heads = fields.count({"num_kv_heads"}, a.heads, kMaxHeads);
+    const std::int64_t norms = fields.count({norms_key}, 2, 2);
+    if (!parallel) fields.fail("parallel_attn", "is false with new_decoder_architecture");
+    a.parallel = true;
+    a.shared_norm = norms == 1;
+    return;
+  }
+  if (fields.flag("multi_query", true)) a.kv_heads = 1;
+  if (parallel && fields.count({norms_key}, 1, 2) != 1) {
+    fields.fail(norms_key, "is 2 without new_decoder_architecture");
+  }
+  a.parallel = parallel;
+  a.shared_norm = parallel;
+}
+
+constexpr HuggingFaceFamily kFamilies[] = {
+    {"bloom", 64, 2, 250'880, 8, 1, read_bloom},
+    {"falcon", 4'544, 32, 65'024, 71, 11, read_falcon},
+    {"gemma2", 2'304, 26, 256'000, 8, 2, read_gemma},
+    {"gemma3_text", 2'304, 26, 262'208, 8, 2, read_gemma},
+    {"gpt2", 768, 12, 50'257, 12, 50'256, read_gpt2},
+    {"gpt_neox", 6'144, 44, 50'432, 64, 0, read_gpt_neox},
+    {"llama", 4'096, 32, 32'000, 32, 1, [](Fields f, Config c) { read_like_llama(f, c, {}); }},
+    {"mistral", 4'096, 32, 32'000, 32, 1,
+     [](Fields f, Config c) { read_like_llama(f, c, {.kv_heads = 8}); }},
+    {"mixtral", 4'096, 32, 32'000, 32, 1, read_mixtral},
+    {"mpt", 2'048, 24, 50'368, 16, -1, read_mpt},
+    {"olmo2", 4'096, 32, 50'304, 32, -1, read_olmo2},
+    {"opt", 768, 12, 50'272, 12, 2, read_opt},
+    {"phi", 2'048, 24, 51'200, 32, 1, read_phi},
+    {"phi3", 3'072, 32, 32'064, 32, 1,
+     [](Fields f, Config c) { read_like_llama(f, c, {.epsilon = 1e-5}); }},
+    {"qwen2", 4'096, 32, 151'936, 32, -1,
+     [](Fields f, Config c) { read_like_llama(f, c, {.kv_heads = 32}); }},
+    {"qwen3", 4'096, 32, 151'936, 32, -1,
+     [](Fields f, Config c) { read_like_llama(f, c, {.kv_heads = 32, .head_size = 128}); }},
+    {"stablelm", 2'560, 32, 50'304, 32, 0, read_stablelm},
+    {"starcoder2", 3'072, 30, 49'152, 24, 50'256, read_starcoder2},
+};
+
+}  // namespace
+
+std::span<const HuggingFaceFamily> hugging_face_families() { return kFamilies; }
+
+}  // namespace azimuth

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "azimuth/hugging_face_config.h"
+#include "hugging_face/config_fields.h"
+
+namespace azimuth {
+
+/// Far more than any model has.
+inline constexpr std::int64_t kMaxHeads = 65'536;
+
+/// One `model_type`, with the defaults of its configuration class in Transformers.
+struct HuggingFaceFamily {
+  std::string_view model_type;
+  std::int64_t hidden_size;
+  std::int64_t block_count;
+  std::int64_t vocab_size;
+  std::int64_t heads;
+  std::int64_t bos;  ///< -1: none
+  /// Everything else: called with the sizes, `heads` and `kv_heads` (as many) set.
+  void (*read)(const ConfigFields& fields, HuggingFaceConfig& config);
+};
+
+/// Sorted by `model_type`. `gemma3` is not among them: its text part is a `gemma3_text`.
+std::span<const HuggingFaceFamily> hugging_face_families();
+
+}  // namespace azimuth

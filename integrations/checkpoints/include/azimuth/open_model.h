@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+
+#include "azimuth/file_error.h"
+#include "azimuth/model_weights.h"
+
+namespace azimuth {
+
+struct OpenModelOptions {
+  /// The `config.json` of a single safetensors or PyTorch file, which says nothing of the model
+  /// itself. A folder and a GGUF file hold their own.
+  std::filesystem::path config = {};
+  /// A LoRA adapter to put on top, the folder that PEFT saves; empty: none.
+  std::filesystem::path adapter = {};
+};
+
+/// The weights of a model in whatever form it is stored: a Hugging Face folder, a GGUF file, or
+/// with `config` a safetensors or PyTorch file, told apart by what is in them. Mapped and not
+/// inflated. Throws FileError for everything that is wrong with the files: see load_hugging_face,
+/// load_gguf, load_model_file and with_lora_adapter, which do the work.
+///
+///     Workers workers(2);
+///     const ModelWeights weights = open_model("SmolLM2-135M");
+///     const Examination examined = examine(weights, {}, workers);  // azimuth/examine.h
+ModelWeights open_model(const std::filesystem::path& checkpoint,
+                        const OpenModelOptions& options = {});
+
+}  // namespace azimuth

@@ -1,0 +1,39 @@
+#include "azimuth/open_model.h"
+
+#include <system_error>
+
+#include "azimuth/begins_with.h"
+#include "azimuth/gguf_model.h"
+#include "azimuth/hugging_face_folder.h"
+#include "azimuth/lora_adapter.h"
+#include "azimuth/model_file.h"
+
+namespace azimuth {
+namespace {
+
+ModelWeights open_base(const std::filesystem::path& checkpoint,
+                       const std::filesystem::path& config) {
+  std::error_code error;
+  const auto status = std::filesystem::status(checkpoint, error);
+  const bool is_folder = std::filesystem::is_directory(status);
+  if (std::filesystem::exists(status) && !is_folder && !std::filesystem::is_regular_file(status)) {
+    throw FileError(checkpoint, "open", "is neither a file nor a folder");
+  }
+  if (is_folder) return load_hugging_face(checkpoint);
+  if (!config.empty()) return load_model_file(checkpoint, config);
+  // Of a file that is not there, load_gguf says why it cannot be opened.
+  if (begins_with(checkpoint, "GGUF") || !std::filesystem::exists(status)) {
+    return load_gguf(checkpoint);
+  }
+  throw FileError(checkpoint, "open",
+                  "is not GGUF; any other file needs --config, the config.json of its model");
+}
+
+}  // namespace
+
+ModelWeights open_model(const std::filesystem::path& checkpoint, const OpenModelOptions& options) {
+  ModelWeights weights = open_base(checkpoint, options.config);
+  return options.adapter.empty() ? weights : with_lora_adapter(weights, options.adapter);
+}
+
+}  // namespace azimuth

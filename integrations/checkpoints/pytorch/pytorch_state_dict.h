@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "pytorch/pickle_value.h"
+
+namespace azimuth {
+
+/// Calls `found` for each tensor of the state dict in a checkpoint, with its name: the keys that
+/// lead to it, joined by points.
+///
+/// The state dict is the entry `state_dict` (Lightning), `model_state_dict`, `model` or `module` of
+/// a dict, else all of it. Of a LibTorch or TorchScript archive it is all of it: attributes are
+/// keys. Members of lists have their index for a key.
+///
+/// Throws FileError: a tensor without a name, values nested more than 64 deep, or more of them than
+/// the pickle says by sharing them.
+void for_each_tensor(const std::filesystem::path& file, std::string_view what, const Pickle& pickle,
+                     const std::function<void(std::string name, const PickleValue& tensor)>& found);
+
+}  // namespace azimuth

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <vector>
+
+#include "azimuth/analysis.h"
+#include "azimuth/model_weights.h"
+#include "azimuth/observation.h"
+#include "azimuth/workers.h"
+
+namespace azimuth {
+
+/// Where the iterations of `add_spectral` start, by block from 1 (index 0 is block 1): what the
+/// last call left, approximations of the leading left singular vectors. Empty at first, and where a
+/// block had nothing to leave. Weights of another shape make it worthless, never wrong.
+struct SpectralStart {
+  std::vector<Eigen::MatrixXd> block;  ///< of L
+  std::vector<Eigen::MatrixXd> ffn;    ///< of F; only explosion blocks have any
+};
+
+/// What one call cost.
+struct SpectralCost {
+  /// By block from 1: products with L, R or F, or a transpose of them: of four vectors at once for
+  /// singular triples, of one for eigenpairs. A product with L or R reads the block's weights once.
+  /// The fit of the FFN comes on top.
+  std::vector<std::int64_t> products;
+};
+
+/// Fills in what the linear approximation of each block says (design, 2.3 and 2.4; the paper's
+/// section 4): `blocks[1..n].singular` everywhere, `rayleigh` where a block has a stage, `eigen` at
+/// decay blocks, `ffn` at explosion blocks. Nothing is sampled and no d × d matrix is formed.
+///
+/// `trail` is what `analyse` gives with `observation`, whose `step` must be set, since
+/// `singular.step` takes it. Angles are in degrees and acute; those to a direction that does not
+/// exist are NaN.
+///
+/// Iterations that do not converge say so (`converged`, `residual`) and do not throw. Weights that
+/// are not finite and mixtures of experts, to which the approximation does not apply, leave
+/// everything NaN. A limit on values (`qkv_clip`) and all biases are no part of the approximation;
+/// those of the FFN count in its fit, and N_2's bias and the FFN's in `ffn.output_norm_*`, which
+/// are norms of the true output, through the block's output norm where it has one.
+///
+/// `start`, if not null, is where iterations begin, and receives where the next call's should:
+/// from one snapshot to the next the products fall to a few a block. The figures do not depend on
+/// it beyond their residuals, but that a direction which comes up at a right angle to the start is
+/// seen once it stands out. A block is a part of `progress`; where that ends the work, the blocks
+/// up to there are filled in. One call at a time with the same `start` and `workers`.
+///
+///     AnalysisTrail trail;
+///     Observation o = analyse(weights, options, workers, &trail);
+///     add_spectral(weights, trail, o, workers, &start);
+SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trail,
+                          Observation& observation, Workers& workers,
+                          SpectralStart* start = nullptr, Progress* progress = nullptr);
+
+/// Gives `observation` the figures that `add_spectral` filled in for `blocks`, those of an earlier
+/// snapshot: `singular.step` says which. Does nothing for a model of another number of blocks.
+void repeat_spectral(const std::vector<BlockObservation>& blocks, Observation& observation);
+
+}  // namespace azimuth

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "azimuth/model_info.h"
+
+namespace azimuth {
+
+/// What is computed from one snapshot, in plain structs. proto/azimuth/v1 has the same fields by
+/// the same names and says for each where it comes from. Angles are in degrees, 0 to 90; times in
+/// seconds; a number that does not apply is NaN. Blocks count from 1; block 0 is the embedding
+/// output.
+inline constexpr double kNotApplicable = std::numeric_limits<double>::quiet_NaN();
+inline constexpr std::int32_t kSchemaVersion = 1;
+
+struct VocabularyPass {
+  std::vector<std::int64_t> exploding_token_ids;
+  std::vector<double> ratio;
+};
+
+/// Against which norm a ratio was taken.
+enum class ReferenceNorm { zero_attention, activations };
+std::string_view name_of(ReferenceNorm reference);
+
+struct ProbeInfo {
+  std::vector<std::int64_t> token_ids;
+  std::vector<std::int64_t> special_token_ids;
+  std::vector<std::int64_t> high_norm_token_ids;
+  ReferenceNorm reference = ReferenceNorm::zero_attention;
+  VocabularyPass vocabulary;
+};
+
+struct SingularDirection {
+  std::array<double, 2> sigma = {kNotApplicable, kNotApplicable};
+  double angle_to_block_direction = kNotApplicable;
+  double angle_to_primary = kNotApplicable;
+  std::array<double, 2> residual = {kNotApplicable, kNotApplicable};
+  bool converged = false;
+  std::int64_t step = 0;
+};
+
+struct ExplosionSubspace {
+  std::array<double, 2> sigma = {kNotApplicable, kNotApplicable};
+  std::array<double, 2> output_norm_plus = {kNotApplicable, kNotApplicable};
+  std::array<double, 2> output_norm_minus = {kNotApplicable, kNotApplicable};
+  double coefficient = kNotApplicable;
+};
+
+struct DecayEigenpair {
+  double real = kNotApplicable;
+  double imaginary = kNotApplicable;
+  double angle = kNotApplicable;
+  double residual = kNotApplicable;
+  bool converged = false;
+};
+
+struct BlockObservation {
+  std::int32_t block = 0;
+  std::int32_t stage = -1;
+  std::vector<double> norms;
+  double reference_norm = kNotApplicable;
+  double ratio_max = kNotApplicable;
+  std::int32_t high_norm_count = 0;
+  double growth = kNotApplicable;
+  double gain = kNotApplicable;
+  double concentration = kNotApplicable;
+  double angle_to_primary = kNotApplicable;
+  SingularDirection singular;
+  ExplosionSubspace ffn;
+  double rayleigh = kNotApplicable;
+  DecayEigenpair eigen;
+};
+
+struct BlockFactor {
+  std::int32_t block = 0;
+  double factor = kNotApplicable;
+};
+
+struct StageObservation {
+  std::int32_t first_block = 0;
+  std::int32_t last_block = 0;
+  std::vector<BlockFactor> explosion_blocks;
+  std::vector<BlockFactor> decay_blocks;
+  double peak_ratio = kNotApplicable;
+  double concentration = kNotApplicable;
+  double token_spread_median = kNotApplicable;
+  double token_spread_max = kNotApplicable;
+  double participation_ratio = kNotApplicable;
+  std::vector<float> direction;  ///< unit, hidden_size numbers
+};
+
+struct AngleObservation {
+  std::string reference;  ///< "previous", "base" or the name of an added reference
+  double degrees = kNotApplicable;
+  double noise_floor_degrees = kNotApplicable;
+  std::int64_t step = 0;  ///< at which the reference was taken
+};
+
+enum class State { unspecified, absent, emerging, settling, stable, drifting, changed };
+std::string_view name_of(State state);
+inline constexpr std::array kStates = {State::absent, State::emerging, State::settling,
+                                       State::stable, State::drifting, State::changed};
+
+/// What can happen to a direction. `kind` of an event is one of these.
+namespace event_kind {
+inline constexpr std::string_view state_changed = "state_changed";
+inline constexpr std::string_view primary_stage_changed = "primary_stage_changed";
+inline constexpr std::string_view restabilised = "restabilised";
+inline constexpr std::string_view direction_lost = "direction_lost";
+inline constexpr std::string_view nonfinite_weights = "nonfinite_weights";
+inline constexpr std::string_view run_resumed = "run_resumed";
+inline constexpr std::string_view run_ended = "run_ended";
+inline constexpr std::array all = {state_changed,  primary_stage_changed, restabilised,
+                                   direction_lost, nonfinite_weights,     run_resumed,
+                                   run_ended};
+}  // namespace event_kind
+
+struct Event {
+  std::string kind;
+  std::int64_t step = 0;
+  std::string message;
+  double value = kNotApplicable;
+};
+
+struct Cost {
+  double training_thread_seconds = 0;  ///< of this snapshot
+  double analysis_cpu_seconds = 0;
+  double analysis_wall_seconds = 0;
+  double overhead_ratio = 0;  ///< of the run up to now, the snapshot at attach apart
+  std::int64_t peak_extra_bytes = 0;
+};
+
+struct Observation {
+  std::int32_t schema_version = kSchemaVersion;
+  std::string run;
+  std::int64_t attempt = 1;
+  /// Counts the observations of a run from 1, over all attempts. A run that goes on skips the
+  /// numbers of observations that the last attempt may have shown and not recorded.
+  std::int64_t sequence = 0;
+  std::int64_t step = 0;
+  double time = 0;  ///< seconds since 1970-01-01 UTC
+  double loss = kNotApplicable;
+  ModelInfo model;
+  ProbeInfo probe;
+  std::vector<BlockObservation> blocks;
+  std::vector<StageObservation> stages;
+  std::int32_t primary_stage = -1;
+  std::vector<float> direction;
+  bool provisional = false;
+  std::vector<AngleObservation> angles;
+  State state = State::unspecified;
+  std::int64_t state_since_step = 0;
+  std::vector<Event> events;
+  Cost cost;
+};
+
+/// Null where there is none.
+const StageObservation* primary_stage(const Observation& observation);
+
+/// The peak ratio that the states go by: of the primary stage, or without one of the whole model,
+/// the embedding apart.
+double peak_ratio(const Observation& observation);
+
+}  // namespace azimuth

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace azimuth {
+
+/// Which model it was that something was measured on.
+struct ModelInfo {
+  std::string architecture;
+  std::int64_t hidden_size = 0;
+  std::int64_t ffn_size = 0;
+  std::int64_t block_count = 0;
+  std::int64_t vocab_size = 0;
+  std::int64_t parameter_count = 0;
+  std::string weights_digest;
+  std::string weights_fingerprint;
+};
+
+}  // namespace azimuth

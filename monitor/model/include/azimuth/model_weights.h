@@ -1,0 +1,112 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "azimuth/architecture.h"
+#include "azimuth/linear_map.h"
+#include "azimuth/low_rank_update.h"
+#include "azimuth/model_info.h"
+#include "azimuth/roles.h"
+#include "azimuth/tensor_view.h"
+
+namespace azimuth {
+
+/// Both empty where there is no such norm. `weight` is what is multiplied with, any offset
+/// included.
+struct Norm {
+  Eigen::VectorXf weight;
+  Eigen::VectorXf bias;  ///< empty: none
+};
+
+/// A feed-forward network, or one expert of a mixture. Biases are empty where there is none.
+struct FfnWeights {
+  std::shared_ptr<const LinearMap> gate;  ///< ffn_size × hidden_size; null in a plain FFN
+  Eigen::VectorXf gate_bias;
+  std::shared_ptr<const LinearMap> up;
+  Eigen::VectorXf up_bias;
+  std::shared_ptr<const LinearMap> down;  ///< hidden_size × ffn_size
+  Eigen::VectorXf down_bias;
+};
+
+struct BlockWeights {
+  Norm attention_norm;
+  std::shared_ptr<const LinearMap> value;  ///< kv_heads * head_size × hidden_size
+  Eigen::VectorXf value_bias;
+  std::shared_ptr<const LinearMap> output;  ///< hidden_size × heads * head_size
+  Eigen::VectorXf output_bias;
+  Norm attention_output_norm;
+  Norm ffn_norm;  ///< that of attention in a parallel block that shares it
+  std::shared_ptr<const LinearMap> router;  ///< experts × hidden_size; null: no mixture
+  std::vector<FfnWeights> ffn;              ///< one, or one an expert
+  Norm ffn_output_norm;
+};
+
+class TensorsByRole;
+class Workers;
+
+/// The weights of one snapshot, by role: all that the analysis reads. Immutable; copies share the
+/// underlying memory.
+class ModelWeights {
+ public:
+  /// Binds `tensors` to their roles and checks every shape. Nothing is copied but vectors: maps
+  /// unpack from `tensors` as they are used, which `tensors.storage` keeps alive. Throws
+  /// std::invalid_argument naming the tensor and the reason.
+  static ModelWeights from_tensors(Architecture architecture, NamedTensors tensors,
+                                   const RoleNames& extra = {});
+
+  /// The same model with an adapter on top, which is not merged into the weights. Throws
+  /// std::invalid_argument naming the update: the model has no such weight or it is no matrix of a
+  /// block, the shape does not fit, the same weight twice.
+  ModelWeights with_updates(std::vector<LowRankUpdate> updates) const;
+
+  const Architecture& architecture() const { return architecture_; }
+  std::int64_t hidden_size() const { return hidden_size_; }
+  std::int64_t ffn_size() const { return ffn_size_; }
+  std::int64_t vocab_size() const { return vocab_size_; }
+  std::int64_t head_size() const { return head_size_; }
+  std::span<const BlockWeights> blocks() const { return blocks_; }
+
+  /// `h_0` of one-token sequences, what block 1 reads: hidden_size × ids. Throws std::out_of_range
+  /// for an id that the vocabulary, or the snapshot, does not have.
+  Eigen::MatrixXf embed(std::span<const std::int64_t> token_ids) const;
+
+  /// Every weight moved by half a unit of its stored type, at random. For the noise floor.
+  ModelWeights nudged(std::uint64_t seed) const;
+
+  /// Sizes, and the fingerprint; the digest stays empty.
+  ModelInfo info() const;
+
+  /// SHA-256, hexadecimal, over all bound tensors in canonical order: name of the role, block,
+  /// shape, stored type and bytes of each are hashed, then the list of hashes, those of updates
+  /// last. Empty if a tensor was captured only in part or does not lie in host memory.
+  std::string digest(Workers& workers) const;
+  std::string digest() const;  ///< on the calling thread
+
+ private:
+  ModelWeights() = default;
+  void build(Nudge nudge);
+  void read_sizes(const TensorsByRole& tensors);
+  std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> read_values(
+      const TensorsByRole& tensors, std::int64_t block) const;
+  FfnWeights read_ffn(const TensorsByRole& tensors, std::int64_t block, std::int64_t expert) const;
+  BlockWeights read_block(const TensorsByRole& tensors, std::int64_t block) const;
+
+  Architecture architecture_;
+  std::shared_ptr<const NamedTensors> tensors_;
+  std::vector<BoundTensor> bound_;
+  std::vector<BoundUpdate> updates_;
+  Nudge nudge_;
+  std::int64_t hidden_size_ = 0;
+  std::int64_t ffn_size_ = 0;
+  std::int64_t vocab_size_ = 0;
+  std::int64_t head_size_ = 0;
+  bool transposed_ = false;  // matrices are stored {inputs, outputs}
+  std::vector<BlockWeights> blocks_;
+};
+
+}  // namespace azimuth

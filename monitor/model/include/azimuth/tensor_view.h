@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace azimuth {
+
+class LinearMap;
+
+/// How the numbers of a tensor are stored. Behind `bf16` stand GGUF's quantised blocks: of 32
+/// numbers, those whose names end in `_k` of 256.
+enum class StoredType {
+  f32,
+  f16,
+  bf16,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+};
+
+std::string_view name_of(StoredType type);
+
+/// Numbers in one block, and bytes of one block: 1 and 4 for f32, 32 and 20 for q4_1.
+std::int64_t block_length(StoredType type);
+std::int64_t block_bytes(StoredType type);
+
+/// A tensor somewhere in memory that somebody else owns. Row-major; `shape` is outermost first, as
+/// PyTorch prints it, so a weight matrix is {rows, columns} = {outputs, inputs}. A row is a whole
+/// number of storage blocks.
+struct TensorView {
+  StoredType type = StoredType::f32;
+  std::vector<std::int64_t> shape;
+  const std::byte* data = nullptr;
+
+  std::int64_t size() const;     ///< numbers
+  std::int64_t rows() const;     ///< shape[0] of a matrix, 1 of a vector
+  std::int64_t columns() const;  ///< numbers in a row
+  std::int64_t row_bytes() const;
+  std::int64_t bytes() const;
+};
+
+/// "{49152, 576}", for messages.
+std::string shape_text(std::span<const std::int64_t> shape);
+
+/// Which values an unpacked tensor has: those stored, or each of them moved by half a unit of its
+/// stored type (half the last place of a float, half a step of a quantised block, the mean step
+/// where steps differ), up or down by a coin that `seed`, the row and the column decide. The second
+/// is what the noise floor is made of.
+struct Nudge {
+  bool active = false;
+  std::uint64_t seed = 0;
+};
+
+/// Writes rows [first_row, first_row + count) as float32, row after row, to `out`.
+void unpack(const TensorView& view, std::int64_t first_row, std::int64_t count, float* out,
+            Nudge nudge = {});
+
+/// A tensor with its name, as a checkpoint or a module gives it.
+struct NamedTensor {
+  std::string name;
+  TensorView view;
+  /// Empty: `view` holds all rows. Else `view` holds only these rows, in this order, while
+  /// `view.shape` stays the shape of the whole tensor: an embedding of which a snapshot copied
+  /// just the probe's rows.
+  std::vector<std::int64_t> row_ids;
+  /// Set where the numbers do not lie in host memory (`view.data` is null): makes the map of rows
+  /// [first_row, first_row + count), transposed if asked.
+  std::function<std::shared_ptr<const LinearMap>(std::int64_t first_row, std::int64_t count,
+                                                 bool transposed)>
+      device_map;
+};
+
+/// All tensors that a source gives, with what keeps their memory alive.
+struct NamedTensors {
+  std::vector<NamedTensor> tensors;
+  std::int64_t parameter_count = 0;  ///< of the model, tied tensors once
+  std::shared_ptr<const void> storage;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "azimuth/clock.h"
+#include "azimuth/exporter.h"
+#include "azimuth/observation.h"
+#include "azimuth/signature.h"
+#include "azimuth/snapshot_source.h"
+#include "azimuth/thresholds.h"
+
+namespace azimuth {
+
+/// When snapshots are taken: every so many steps, every so many seconds, or as often as
+/// `max_overhead` allows.
+struct SnapshotInterval {
+  enum class Kind { automatic, steps, seconds };
+  Kind kind = Kind::automatic;
+  double value = 0;
+
+  static SnapshotInterval automatic() { return {}; }
+  static SnapshotInterval every_steps(std::int64_t steps);
+  static SnapshotInterval every(std::chrono::duration<double> seconds);
+};
+
+enum class LogLevel { info, warning, error };
+using LogCallback = std::function<void(LogLevel, std::string_view)>;
+void log_to_stderr(LogLevel level, std::string_view message);
+
+struct MonitorOptions {
+  std::string run;  ///< names the run everywhere; not empty
+  SnapshotInterval snapshot_interval = {};
+  double max_overhead = 0.01;  ///< budget of `automatic`: share of the machine, see design 4.2
+  Thresholds thresholds = {};
+  /// The probe. Empty: the special ids of the architecture, then ids spread evenly over the
+  /// vocabulary, `probe_size` in all. A base, or a run that goes on, brings its own ids.
+  std::vector<std::int64_t> token_ids = {};
+  std::int64_t probe_size = 32;
+  int analysis_threads = 1;
+  std::size_t queue_capacity = 64;  ///< records, of each exporter
+  std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(5);
+  /// Seconds between attempts of an exporter to open its port or file, or to write again.
+  std::chrono::milliseconds retry_interval = std::chrono::seconds(1);
+  /// Which rank of a replicated training this is: all but 0 do nothing. Negative: from `RANK`.
+  int rank = -1;
+  LogCallback log = log_to_stderr;
+  std::shared_ptr<const Clock> clock = {};  ///< null: the system's
+};
+
+/// What a training loop says after a step of its optimizer.
+struct StepInfo {
+  std::int64_t step = 0;
+  double loss = kNotApplicable;  ///< optional; shown and stored
+};
+
+namespace detail {
+class MonitorState;
+}
+
+/// Handle on one attached training program. Copies refer to the same attachment; destroying the
+/// handle changes nothing. Every call is a no-op after `detach` or after the monitor has gone. None
+/// throws or blocks. Call them on the training thread.
+class Attachment {
+ public:
+  Attachment() = default;
+  explicit Attachment(std::weak_ptr<detail::MonitorState> monitor) : monitor_(std::move(monitor)) {}
+
+  /// An optimizer step is done and the weights are at rest until this returns.
+  void step(StepInfo info) noexcept;
+  /// Hidden states after `block` (0: the embedding output), hidden_size × tokens, of real
+  /// activations. Their median norm replaces the reference norm in the next observation, once all
+  /// blocks have been tapped.
+  void tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept;
+  void detach() noexcept;
+
+ private:
+  std::weak_ptr<detail::MonitorState> monitor_;
+};
+
+/// Watches the high-norm direction of one model while it trains.
+///
+///     azimuth::Monitor monitor({.run = "pretrain-7"});
+///     monitor.add(azimuth::PrometheusExporter::listen("127.0.0.1:9464"));
+///     monitor.attach(trainer);              // needs azimuth/libtorch.h
+///     ...                                   // train
+///     monitor.finish(std::chrono::seconds(30));
+///
+/// Misuse throws std::invalid_argument at construction or at `attach`, on the caller's thread.
+/// After `attach` nothing throws, blocks or waits on the training thread: faults are logged once,
+/// counted and shown as metrics. Not thread-safe itself: use it from the thread that trains.
+class Monitor {
+ public:
+  explicit Monitor(MonitorOptions options);
+  /// Drains for at most `shutdown_timeout`, then leaves what hangs behind.
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+
+  /// Before `attach`.
+  void add(std::shared_ptr<Exporter> exporter);
+  /// The model that this run started from: angles to it are measured, it is the anchor of the
+  /// states, and its probe ids are used. Before `attach`.
+  void set_base(Signature base);
+  void use_first_snapshot_as_base();
+  /// Measures the angle to one more signature, under `name`. Before `attach`.
+  void add_reference(std::string name, Signature reference);
+
+  /// Watches `args`: what they may be is said where `attach_to` is declared, for LibTorch in
+  /// azimuth/libtorch.h. Takes the first snapshot, unless the run goes on from its history.
+  template <class... Args>
+  Attachment attach(Args&&... args) {
+    static_assert(
+        requires(Monitor& monitor) { attach_to(monitor, std::forward<Args>(args)...); },
+        "azimuth: nothing here knows how to attach to these arguments; include "
+        "azimuth/libtorch.h (target azimuth::libtorch) and pass a trainer, a module with "
+        "an Architecture, or a callable that gives named tensors with an Architecture");
+    return attach_to(*this, std::forward<Args>(args)...);
+  }
+
+  /// What `attach_to` calls. Throws std::invalid_argument on misuse.
+  Attachment attach_source(std::unique_ptr<SnapshotSource> source);
+  /// False on ranks that do nothing: `attach_to` then need not look at the model at all.
+  bool watches() const;
+
+  /// Takes a last snapshot, waits until everything is analysed and exported, marks the run as
+  /// ended. The only call that may block, for at most `timeout`; false if time ran out.
+  bool finish(std::chrono::milliseconds timeout);
+
+  /// Waits until all snapshots taken so far are analysed and their records are written or dropped,
+  /// for at most `timeout`. For notebooks and tests.
+  bool drain(std::chrono::milliseconds timeout);
+
+  MonitorStatus status() const;
+
+ private:
+  std::shared_ptr<detail::MonitorState> state_;
+};
+
+}  // namespace azimuth

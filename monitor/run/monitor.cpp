@@ -1,0 +1,113 @@
+#include "azimuth/monitor.h"
+
+#include <openssl/crypto.h>
+
+#include <cstdlib>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "azimuth/guarded.h"
+#include "run/monitor_state.h"
+
+namespace azimuth {
+namespace {
+
+// A program that calls exit() while a monitor lives must not have its static objects destroyed
+// under an analysis that still runs: the monitors are stopped first. Never destroyed itself.
+class LiveMonitors {
+ public:
+  static LiveMonitors& instance() {
+    static auto* const monitors = new LiveMonitors;
+    return *monitors;
+  }
+
+  void add(std::weak_ptr<detail::MonitorState> monitor) {
+    std::lock_guard lock(mutex_);
+    std::erase_if(monitors_, [](const auto& m) { return m.expired(); });
+    monitors_.push_back(std::move(monitor));
+  }
+
+ private:
+  LiveMonitors() {
+    // Nor may libcrypto, which the digests need, be torn down under it: either nobody does that at
+    // exit, or, where the program has used it before, only after the monitors have stopped.
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+    std::atexit([] { instance().stop(); });
+  }
+
+  void stop() {
+    std::vector<std::weak_ptr<detail::MonitorState>> monitors;
+    {
+      std::lock_guard lock(mutex_);
+      monitors.swap(monitors_);
+    }
+    for (const auto& weak : monitors) {
+      if (const auto monitor = weak.lock()) {
+        monitor->shut_down(std::chrono::steady_clock::now() + monitor->shutdown_timeout());
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<detail::MonitorState>> monitors_;
+};
+
+std::chrono::steady_clock::time_point after(std::chrono::milliseconds timeout) {
+  return std::chrono::steady_clock::now() + timeout;
+}
+
+}  // namespace
+
+Monitor::Monitor(MonitorOptions options)
+    : state_(std::make_shared<detail::MonitorState>(std::move(options))) {
+  LiveMonitors::instance().add(state_);
+}
+
+Monitor::~Monitor() {
+  guarded([&] {
+    const auto deadline = after(state_->shutdown_timeout());
+    state_->detach();
+    state_->settle(deadline);
+    state_->shut_down(deadline);
+  });
+}
+
+void Monitor::add(std::shared_ptr<Exporter> exporter) { state_->add(std::move(exporter)); }
+
+void Monitor::set_base(Signature base) { state_->set_base(std::move(base)); }
+
+void Monitor::use_first_snapshot_as_base() { state_->use_first_snapshot_as_base(); }
+
+void Monitor::add_reference(std::string name, Signature reference) {
+  state_->add_reference(std::move(name), std::move(reference));
+}
+
+Attachment Monitor::attach_source(std::unique_ptr<SnapshotSource> source) {
+  if (!watches()) return {};
+  state_->attach(std::move(source));
+  return Attachment(state_);
+}
+
+bool Monitor::watches() const { return state_->watches(); }
+
+bool Monitor::finish(std::chrono::milliseconds timeout) { return state_->finish(after(timeout)); }
+
+bool Monitor::drain(std::chrono::milliseconds timeout) { return state_->drain(after(timeout)); }
+
+MonitorStatus Monitor::status() const { return state_->status(); }
+
+void Attachment::step(StepInfo info) noexcept {
+  if (const auto monitor = monitor_.lock()) monitor->step(info);
+}
+
+void Attachment::tap(std::int32_t block,
+                     const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept {
+  if (const auto monitor = monitor_.lock()) monitor->tap(block, hidden_states);
+}
+
+void Attachment::detach() noexcept {
+  if (const auto monitor = monitor_.lock()) monitor->detach();
+}
+
+}  // namespace azimuth

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "azimuth/observation.h"
+#include "azimuth/signature.h"
+#include "azimuth/thresholds.h"
+#include "azimuth/tracker_state.h"
+
+namespace azimuth {
+
+/// Follows a direction from snapshot to snapshot: angles, states and events (design, 2.6). Plain
+/// computation without clocks, threads or input and output.
+class Tracker {
+ public:
+  using References = std::vector<std::pair<std::string, std::shared_ptr<const Signature>>>;
+
+  explicit Tracker(Thresholds thresholds, References references = {});
+
+  /// With a base, a run begins as if it had rested there for a full window.
+  void set_base(std::shared_ptr<const Signature> base);
+  const std::shared_ptr<const Signature>& base() const { return base_; }
+
+  /// Goes on from a state that `state()` gave in another process.
+  void restore(TrackerState state) { state_ = std::move(state); }
+  const TrackerState& state() const { return state_; }
+
+  /// Whether this run's noise floor has to be estimated before `update`: at first, and when the
+  /// primary stage is another one.
+  bool needs_noise_floor(const Observation& observation) const;
+  void set_noise_floor(double degrees) { state_.noise_floor_degrees = degrees; }
+
+  /// Completes `observation` with angles, state and events, and remembers what the next one needs.
+  void update(Observation& observation,
+              std::vector<std::vector<std::int32_t>> high_norm_tokens = {});
+
+ private:
+  struct Measured;
+  Measured measure(const Observation& observation, const PastDirections& now) const;
+  void measure_angles(Observation& observation, const PastDirections& now) const;
+  void note_primary_change(Observation& observation, const PastDirections& now) const;
+  void advance(Observation& observation, const PastDirections& now);
+  State next(State state, const Measured& measured) const;
+  void remember(const PastDirections& now);
+  bool window_is_full() const;
+
+  Thresholds thresholds_;
+  References references_;
+  std::shared_ptr<const Signature> base_;
+  TrackerState state_;
+};
+
+}  // namespace azimuth

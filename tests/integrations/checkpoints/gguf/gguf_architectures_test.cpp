@@ -1,0 +1,152 @@
+// Every architecture as llama.cpp's converters write it, against Transformers' own forward pass:
+// tests/data/gguf/README.md says how the files were made.
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "azimuth/gguf_model.h"
+#include "azimuth/hugging_face_config.h"
+#include "integrations/checkpoints/gguf/gguf_writer.h"
+#include "support/one_token_norms.h"
+
+namespace azimuth {
+namespace {
+
+using namespace azimuth::testing;
+using nlohmann::json;
+
+const std::filesystem::path kData = AZIMUTH_TEST_DATA;
+
+struct Converted {
+  const char* file;
+  const char* model;  ///< the folder that it was made from
+  /// GGUF does not say which activation: the model's own is not that of its family.
+  bool other_activation = false;
+};
+
+void PrintTo(const Converted& converted, std::ostream* out) { *out << converted.file; }
+
+const Converted kConverted[] = {
+    {"bloom", "bloom"},
+    {"falcon_11b", "falcon_11b"},
+    {"falcon_40b", "falcon_40b"},
+    {"falcon_7b", "falcon_7b"},
+    {"gemma2", "gemma2"},
+    {"gemma3_text", "gemma3_text"},
+    {"gpt2", "gpt2"},
+    {"gpt_neox_parallel", "gpt_neox_parallel"},
+    {"gpt_neox_sequential", "gpt_neox_sequential", true},
+    {"llama", "llama"},
+    {"llama_biases", "llama_biases"},
+    {"llama_fused", "llama_biases"},
+    {"mixtral", "mixtral"},
+    {"mpt", "mpt"},
+    {"olmo2", "olmo2"},
+    {"phi", "phi"},
+    {"phi3", "phi3"},
+    {"qwen2", "qwen2"},
+    {"qwen3", "qwen3"},
+    {"qwen3_split-00001-of-00004", "qwen3"},
+    {"stablelm_parallel", "stablelm_parallel"},
+    {"stablelm_sequential", "stablelm_sequential"},
+    {"starcoder2", "starcoder2"},
+};
+
+class GgufArchitectures : public ::testing::TestWithParam<Converted> {
+ protected:
+  const std::filesystem::path file_ = kData / "gguf" / (std::string(GetParam().file) + ".gguf");
+  const std::filesystem::path model_ = kData / "architectures" / GetParam().model;
+  const json expected_ = json::parse(std::ifstream(model_ / "hidden_states.json"));
+  const std::vector<std::int64_t> ids_ = expected_.at("token_ids");
+
+  double tolerance() const { return GetParam().other_activation ? 1e-3 : 1e-5; }
+
+  // Of the blocks that the file has.
+  double difference(const Passes& found) const {
+    const auto of = [&](const Norms& norms, const char* key) {
+      Norms expected = expected_.at(key);
+      expected.resize(norms.size());
+      return testing::difference(norms, expected);
+    };
+    return std::max(of(found.initial, "norms"), of(found.zero_attention, "zero_attention_norms"));
+  }
+};
+
+TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
+  const ModelWeights weights = load_gguf(file_);
+  ASSERT_EQ(weights.blocks().size(), 2u);
+  EXPECT_LE(difference(passes(weights, ids_)), tolerance());
+}
+
+TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
+  const Architecture found = architecture_from_gguf(GgufFile::open(file_));
+  const Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
+  EXPECT_EQ(found.name, expected.name);
+  EXPECT_EQ(found.heads, expected.heads);
+  EXPECT_EQ(found.kv_heads, expected.kv_heads);
+  EXPECT_EQ(found.activation == expected.activation, !GetParam().other_activation);
+  EXPECT_EQ(found.norm, expected.norm);
+  EXPECT_EQ(found.norm_placement, expected.norm_placement);
+  EXPECT_FLOAT_EQ(found.norm_epsilon, expected.norm_epsilon);
+  EXPECT_EQ(found.norm_offset, 0) << "converters add it to the weights";
+  EXPECT_EQ(found.parallel, expected.parallel);
+  EXPECT_EQ(found.shared_norm, expected.shared_norm);
+  EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
+  EXPECT_EQ(found.qkv_layout, QkvLayout::by_kind) << "converters sort it";
+  EXPECT_FLOAT_EQ(found.qkv_clip, expected.qkv_clip);
+  EXPECT_FLOAT_EQ(found.embedding_multiplier, expected.embedding_multiplier);
+  EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
+  EXPECT_EQ(found.learned_positions, expected.learned_positions);
+  EXPECT_EQ(found.experts, expected.experts);
+  EXPECT_EQ(found.experts_per_token, expected.experts_per_token);
+  EXPECT_THAT(found.special_token_ids, ::testing::IsSubsetOf(expected.special_token_ids));
+  EXPECT_FALSE(found.special_token_ids.empty());
+}
+
+bool plays_a_part(const std::string& tensor) {
+  if (!tensor.starts_with("blk.")) return !tensor.starts_with("output");
+  return std::ranges::none_of(
+      std::initializer_list<const char*>{".attn_q.", ".attn_k.", ".attn_q_norm.", ".attn_k_norm."},
+      [&](const char* part) { return tensor.find(part) != std::string::npos; });
+}
+
+// Each tensor that plays a part is set to 0: the comparison above must see it.
+TEST_P(GgufArchitectures, NoTensorOfThePassIsLeftOut) {
+  if (std::string(GetParam().file).find("-of-") != std::string::npos) return;  // as in one file
+  std::ifstream stream(file_, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+  TemporaryFile changed(bytes);
+  int zeroed = 0;
+  const NamedTensors tensors = GgufFile::open(file_).tensors();
+  for (const NamedTensor& tensor : tensors.tensors) {
+    if (!plays_a_part(tensor.name)) continue;
+    const auto size = static_cast<std::size_t>(tensor.view.bytes());
+    const std::string_view data(reinterpret_cast<const char*>(tensor.view.data), size);
+    const std::size_t at = bytes.find(data);
+    ASSERT_NE(at, std::string::npos);
+    std::string zeros = bytes;
+    std::fill_n(zeros.begin() + static_cast<std::ptrdiff_t>(at), size, '\0');
+    changed.write(zeros);
+    EXPECT_GT(difference(passes(load_gguf(changed.path()), ids_)), tolerance())
+        << tensor.name << " set to 0";
+    ++zeroed;
+  }
+  EXPECT_GT(zeroed, 10);
+}
+
+INSTANTIATE_TEST_SUITE_P(Converted, GgufArchitectures, ::testing::ValuesIn(kConverted),
+                         [](const auto& info) {
+                           std::string name = info.param.file;
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace azimuth

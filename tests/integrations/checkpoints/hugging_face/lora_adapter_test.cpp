@@ -1,0 +1,200 @@
+// Against PEFT's own forward pass: tests/data/adapters/generate.py.
+
+#include "azimuth/lora_adapter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "azimuth/analysis.h"
+#include "azimuth/hugging_face_folder.h"
+#include "integrations/checkpoints/safetensors/safetensors_writer.h"
+#include "support/temporary_folder.h"
+
+namespace azimuth::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const std::filesystem::path kData = AZIMUTH_TEST_DATA;
+
+ModelWeights base_of(const std::string& name) {
+  return load_hugging_face(kData / "architectures" / name);
+}
+
+class EveryAdapter : public ::testing::TestWithParam<std::string> {
+ protected:
+  const json expected_ =
+      json::parse(std::ifstream(kData / "adapters" / GetParam() / "hidden_states.json"));
+  const ModelWeights base_ = base_of(expected_.at("base"));
+  const ModelWeights tuned_ = with_lora_adapter(base_, kData / "adapters" / GetParam());
+};
+
+TEST_P(EveryAdapter, NormsAreThoseOfPeft) {
+  Workers workers;
+  const std::vector<std::int64_t> ids = expected_.at("token_ids");
+  const HiddenStates<float> states = single_token_pass<float>(tuned_, ids, workers);
+  for (std::size_t l = 0; l < states.initial.size(); ++l) {
+    for (std::size_t t = 0; t < ids.size(); ++t) {
+      const auto column = static_cast<Eigen::Index>(t);
+      const double initial = expected_.at("norms").at(l).at(t);
+      EXPECT_NEAR(states.initial[l].cast<double>().col(column).norm() / initial, 1, 1e-4);
+      const double zero = expected_.at("zero_attention_norms").at(l).at(t);
+      EXPECT_NEAR(states.zero_attention_norms[l][column] / zero, 1, 1e-4) << l << " " << t;
+    }
+  }
+}
+
+TEST_P(EveryAdapter, ChangesDigestAndFingerprint) {
+  EXPECT_NE(tuned_.digest(), base_.digest());
+  EXPECT_NE(tuned_.info().weights_fingerprint, base_.info().weights_fingerprint);
+  EXPECT_EQ(tuned_.digest(), with_lora_adapter(base_, kData / "adapters" / GetParam()).digest());
+}
+
+// Products in both directions and rows, which the spectral part needs, against W + B A formed.
+TEST_P(EveryAdapter, MapsAreTheMergedMatrices) {
+  Workers workers;
+  for (const auto& block : tuned_.blocks()) {
+    for (const auto& map : {block.value, block.output, block.ffn[0].up, block.ffn[0].down}) {
+      const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(map->columns(), map->columns());
+      Eigen::MatrixXd merged(map->rows(), map->columns());
+      map->apply(identity, merged, workers);
+      Eigen::MatrixXd transposed(map->columns(), map->rows());
+      map->apply_transpose(Eigen::MatrixXd::Identity(map->rows(), map->rows()), transposed,
+                           workers);
+      EXPECT_LT((transposed.transpose() - merged).norm(), 1e-6 * merged.norm());
+      Eigen::MatrixXf rows(map->columns(), map->rows() - 1);
+      map->unpack_rows(1, rows);
+      EXPECT_LT((rows.transpose().cast<double>() - merged.bottomRows(map->rows() - 1)).norm(),
+                1e-6 * merged.norm());
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Peft, EveryAdapter, ::testing::Values("llama", "gpt2", "gpt_neox"),
+                         [](const auto& info) { return info.param; });
+
+/// A copy of the adapter of `llama` that can be damaged.
+class LoraAdapter : public ::testing::Test {
+ protected:
+  LoraAdapter() { restore(); }
+
+  void restore() {
+    std::filesystem::copy(kData / "adapters" / "llama", folder_.path(),
+                          std::filesystem::copy_options::overwrite_existing |
+                              std::filesystem::copy_options::recursive);
+  }
+
+  void set(const std::string& key, const json& value) {
+    const std::filesystem::path file = folder_.path() / "adapter_config.json";
+    json config = json::parse(std::ifstream(file));
+    config[key] = value;
+    std::ofstream(file) << config;
+  }
+
+  /// Zeros, by name and shape.
+  void put_tensors(const std::vector<std::pair<std::string, std::vector<std::size_t>>>& tensors) {
+    SafetensorsWriter file;
+    for (const auto& [name, shape] : tensors) {
+      const std::size_t size =
+          std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies());
+      file.tensors.push_back(
+          {.name = name, .shape = json(shape).dump(), .data = f32_data(std::vector<float>(size))});
+    }
+    folder_.write("adapter_model.safetensors", file.bytes());
+  }
+
+  std::string complaint() {
+    try {
+      with_lora_adapter(base_of("llama"), folder_.path());
+    } catch (const FileError& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(LoraAdapter, RefusesByNameWhatWouldChangeTheResult) {
+  const std::vector<std::pair<std::string, json>> settings = {
+      {"peft_type", "IA3"},
+      {"use_dora", true},
+      {"lora_bias", true},
+      {"bias", "all"},
+      {"modules_to_save", {"lm_head"}},
+      {"layer_replication", {{0, 2}}},
+      {"target_parameters", {"mlp.experts.gate_up_proj"}},
+      {"init_lora_weights", "pissa_niter_4"},
+      {"alpha_pattern", {{"layers\\..*\\.v_proj", 3}}},
+      {"lora_alpha", -1},
+      {"lora_alpha", "much"},
+      {"an_option_of_next_year", 1},
+  };
+  for (const auto& [key, value] : settings) {
+    restore();
+    ASSERT_EQ(complaint(), "");
+    set(key, value);
+    EXPECT_THAT(complaint(), AllOf(HasSubstr("adapter_config.json: key "), HasSubstr(key))) << key;
+  }
+}
+
+TEST_F(LoraAdapter, RefusesTensorsThatAreNotOfTheModel) {
+  const auto a = [](const std::string& module) {
+    return "base_model.model.model." + module + ".lora_A.weight";
+  };
+  const auto b = [](const std::string& module) {
+    return "base_model.model.model." + module + ".lora_B.weight";
+  };
+  const std::string out = "layers.0.self_attn.o_proj";
+  put_tensors({{a(out), {2, 32}}, {b(out), {24, 2}}});
+  EXPECT_EQ(complaint(), "");
+
+  put_tensors({{a(out), {2, 32}}});
+  EXPECT_THAT(complaint(), HasSubstr("lora_B is missing"));
+  put_tensors({});
+  EXPECT_THAT(complaint(), HasSubstr("there is none"));
+  put_tensors({{a(out), {2, 32}}, {b(out), {24, 3}}});
+  EXPECT_THAT(complaint(), HasSubstr("does not fit"));
+  put_tensors({{a(out), {2, 31}}, {b(out), {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("does not fit"));
+  put_tensors({{a(out), {2, 4, 8}}, {b(out), {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("is no matrix"));
+  put_tensors({{"base_model.model.lm_head.weight", {2, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("tensor base_model.model.lm_head.weight: is neither lora_A"));
+  const std::string far = "layers.9.self_attn.o_proj";
+  put_tensors({{a(far), {2, 32}}, {b(far), {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("the model has no such weight"));
+  put_tensors({{a("embed_tokens"), {2, 24}}, {b("embed_tokens"), {37, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("only the matrices of blocks"));
+}
+
+// As PEFT saved it before safetensors were its default.
+TEST(LoraAdapterOfPyTorch, IsTheSameAdapter) {
+  const TemporaryFolder folder;
+  for (const char* name : {"adapter_config.json", "adapter_model.bin"}) {
+    std::filesystem::copy(kData / "adapters" / "llama" / name, folder.path());
+  }
+  const ModelWeights base = base_of("llama");
+  EXPECT_EQ(with_lora_adapter(base, folder.path()).digest(),
+            with_lora_adapter(base, kData / "adapters" / "llama").digest());
+}
+
+TEST_F(LoraAdapter, SaysWhichFileIsMissing) {
+  std::filesystem::remove(folder_.path() / "adapter_model.safetensors");
+  std::filesystem::remove(folder_.path() / "adapter_model.bin");
+  EXPECT_THAT(complaint(), HasSubstr("adapter_model.safetensors: "));
+  std::filesystem::remove(folder_.path() / "adapter_config.json");
+  EXPECT_THAT(complaint(), HasSubstr("adapter_config.json: "));
+}
+
+}  // namespace
+}  // namespace azimuth::testing
