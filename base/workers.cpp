@@ -30,7 +30,7 @@ Workers::Workers(int threads, Priority priority) {
 
 Workers::~Workers() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     stop_ = true;
   }
   wake_.notify_all();
@@ -42,29 +42,28 @@ void Workers::for_each(std::int64_t count, const std::function<void(std::int64_t
     for (std::int64_t i = 0; i < count; ++i) task(i);
     return;
   }
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   task_ = &task;
   next_ = 0;
   count_ = count;
   unfinished_ = count;
   wake_.notify_all();
-  double callers_own = 0;  // its clock is read by the caller itself
-  run_tasks(lock, callers_own);
-  done_.wait(lock, [this] { return unfinished_ == 0; });
+  run_tasks(/*started=*/false);
+  done_.wait(mutex_, [this]() AZIMUTH_REQUIRES(mutex_) { return unfinished_ == 0; });
   task_ = nullptr;
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 double Workers::cpu_seconds() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return cpu_seconds_;
 }
 
-void Workers::run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds) {
+void Workers::run_tasks(bool started) {
   while (next_ < count_) {
     const std::int64_t i = next_++;
     const auto* task = task_;
-    lock.unlock();
+    mutex_.unlock();
     const double before = Clock().thread_cpu_seconds();
     std::exception_ptr failure;
     try {
@@ -73,21 +72,21 @@ void Workers::run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds)
       failure = std::current_exception();
     }
     const double used = Clock().thread_cpu_seconds() - before;
-    lock.lock();
+    mutex_.lock();
     if (failure) failure_ = failure;
     // Before the task counts as finished, so that the caller sees what all tasks have cost.
-    cpu_seconds += used;
+    if (started) cpu_seconds_ += used;
     if (--unfinished_ == 0) done_.notify_one();
   }
 }
 
 void Workers::work(Priority priority) {
   lower_thread_priority(priority);
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stop_ || next_ < count_; });
+    wake_.wait(mutex_, [this]() AZIMUTH_REQUIRES(mutex_) { return stop_ || next_ < count_; });
     if (stop_) return;
-    run_tasks(lock, cpu_seconds_);
+    run_tasks(/*started=*/true);
   }
 }
 

@@ -72,7 +72,7 @@ WatchClient::End WatchClient::follow(const Callbacks& callbacks) {
 }
 
 void WatchClient::stop() {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   stopped_ = true;
   if (context_ != nullptr) context_->TryCancel();
   stop_.notify_all();
@@ -121,7 +121,7 @@ void WatchClient::read(grpc::ClientReader<v1::WatchResponse>& reader, grpc::Clie
 
 /// False if it is to stop.
 bool WatchClient::set_context(grpc::ClientContext* context) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   context_ = context;
   return !stopped_;
 }
@@ -148,12 +148,12 @@ bool WatchClient::wait_until_connected() {
 }
 
 bool WatchClient::pause(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  return !stop_.wait_for(lock, time, [&] { return stopped_; });
+  Lock lock(mutex_);
+  return !stop_.wait_for(mutex_, time, [this]() AZIMUTH_REQUIRES(mutex_) { return stopped_; });
 }
 
 bool WatchClient::stopped() {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return stopped_;
 }
 

@@ -3,13 +3,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "azimuth/mutex.h"
 #include "azimuth/v1/monitor_service.grpc.pb.h"
 
 namespace azimuth::cli {
@@ -58,10 +57,11 @@ class WatchClient {
   bool gap_ = false;       ///< the stream was left to fetch what came between
   bool received_ = false;  ///< by the newest stream
 
-  std::mutex mutex_;
-  std::condition_variable stop_;
-  bool stopped_ = false;
-  grpc::ClientContext* context_ = nullptr;  ///< of the stream that is open
+  Mutex mutex_;
+  Condition stop_;
+  bool stopped_ AZIMUTH_GUARDED_BY(mutex_) = false;
+  /// Of the stream that is open.
+  grpc::ClientContext* context_ AZIMUTH_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace azimuth::cli

@@ -15,7 +15,7 @@ constexpr const char* kEraseLine = "\r\x1b[K";
 }  // namespace
 
 void Screen::print(const std::vector<words::Line>& lines, std::int64_t step) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   step_ = std::max(step_, step);
   std::string text = drawn_bar_.empty() ? "" : kEraseLine;
   if (!header_printed_) text += words::header_line() + "\n";
@@ -31,14 +31,14 @@ void Screen::print(const std::vector<words::Line>& lines, std::int64_t step) {
 }
 
 void Screen::advance(std::int64_t step) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   step_ = std::max(step_, step);
   const std::string bar = this->bar();
   if (bar != drawn_bar_ && put(kEraseLine + bar)) drawn_bar_ = bar;
 }
 
 void Screen::close() {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   closed_ = true;
   if (!drawn_bar_.empty()) put(kEraseLine);
   drawn_bar_.clear();

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "azimuth/mutex.h"
 #include "azimuth/snapshot_line.h"
 
 namespace azimuth::console {
@@ -31,15 +31,15 @@ class Screen {
   void close();
 
  private:
-  std::string bar() const;
-  bool put(const std::string& text);
+  std::string bar() const AZIMUTH_REQUIRES(mutex_);
+  bool put(const std::string& text) AZIMUTH_REQUIRES(mutex_);
 
   const Options options_;
-  std::mutex mutex_;
-  std::int64_t step_ = 0;
-  bool header_printed_ = false;
-  bool closed_ = false;
-  std::string drawn_bar_;  ///< empty: none on the screen
+  Mutex mutex_;
+  std::int64_t step_ AZIMUTH_GUARDED_BY(mutex_) = 0;
+  bool header_printed_ AZIMUTH_GUARDED_BY(mutex_) = false;
+  bool closed_ AZIMUTH_GUARDED_BY(mutex_) = false;
+  std::string drawn_bar_ AZIMUTH_GUARDED_BY(mutex_);  ///< empty: none on the screen
 };
 
 }  // namespace azimuth::console

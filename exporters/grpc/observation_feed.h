@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <unordered_set>
 #include <utility>
 #include <vector>
+
+#include "azimuth/mutex.h"
 
 namespace azimuth {
 
@@ -46,62 +46,87 @@ class ObservationFeed {
 
   /// Throws std::invalid_argument unless sequences rise.
   void publish(std::int64_t sequence, Message message) {
-    std::unique_lock lock(mutex_);
-    if (!ring_.empty() && sequence <= ring_.back().sequence)
-      throw std::invalid_argument("observation " + std::to_string(sequence) + " after " +
-                                  std::to_string(ring_.back().sequence));
-    ring_.push_back({sequence, std::move(message)});
-    if (ring_.size() > history_) ring_.pop_front();
-    advance_all(std::move(lock));
+    Actions actions;
+    {
+      Lock lock(mutex_);
+      if (!ring_.empty() && sequence <= ring_.back().sequence)
+        throw std::invalid_argument("observation " + std::to_string(sequence) + " after " +
+                                    std::to_string(ring_.back().sequence));
+      ring_.push_back({sequence, std::move(message)});
+      if (ring_.size() > history_) ring_.pop_front();
+      actions = next_actions();
+    }
+    perform(actions);
   }
 
   /// Subscribers are finished with `run_ended` once they have been sent everything.
   void end_run() {
-    std::unique_lock lock(mutex_);
-    ended_ = true;
-    advance_all(std::move(lock));
+    Actions actions;
+    {
+      Lock lock(mutex_);
+      ended_ = true;
+      actions = next_actions();
+    }
+    perform(actions);
   }
 
   /// The same with `closed`, unless the run has ended.
   void close() {
-    std::unique_lock lock(mutex_);
-    closed_ = true;
-    advance_all(std::move(lock));
+    Actions actions;
+    {
+      Lock lock(mutex_);
+      closed_ = true;
+      actions = next_actions();
+    }
+    perform(actions);
   }
 
   /// False if there still are subscribers at `deadline`.
   bool wait_until_idle(std::chrono::steady_clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    return removed_.wait_until(lock, deadline, [&] { return subscribers_.empty(); });
+    Lock lock(mutex_);
+    return removed_.wait_until(mutex_, deadline,
+                               [this]() AZIMUTH_REQUIRES(mutex_) { return subscribers_.empty(); });
   }
 
   /// Begins with what comes after that sequence; 0: with the newest there is.
   void add(Subscriber& subscriber, std::int64_t after_sequence) {
-    std::unique_lock lock(mutex_);
-    subscriber.after_ = after_sequence;
-    if (after_sequence == 0 && !ring_.empty()) subscriber.after_ = ring_.back().sequence - 1;
-    subscribers_.insert(&subscriber);
-    advance(subscriber, std::move(lock));
+    Actions actions;
+    {
+      Lock lock(mutex_);
+      subscriber.after_ = after_sequence;
+      if (after_sequence == 0 && !ring_.empty()) subscriber.after_ = ring_.back().sequence - 1;
+      subscribers_.insert(&subscriber);
+      add_next(subscriber, actions);
+    }
+    perform(actions);
   }
 
   /// The message has left, or could not be sent.
   void sent(Subscriber& subscriber, bool ok) {
-    std::unique_lock lock(mutex_);
-    subscriber.busy_ = false;
-    if (!ok) subscriber.cancelled_ = true;
-    advance(subscriber, std::move(lock));
+    Actions actions;
+    {
+      Lock lock(mutex_);
+      subscriber.busy_ = false;
+      if (!ok) subscriber.cancelled_ = true;
+      add_next(subscriber, actions);
+    }
+    perform(actions);
   }
 
   /// The subscriber has gone; it is finished as soon as no message is on its way.
   void cancel(Subscriber& subscriber) {
-    std::unique_lock lock(mutex_);
-    subscriber.cancelled_ = true;
-    advance(subscriber, std::move(lock));
+    Actions actions;
+    {
+      Lock lock(mutex_);
+      subscriber.cancelled_ = true;
+      add_next(subscriber, actions);
+    }
+    perform(actions);
   }
 
   /// The subscriber may be destroyed after this.
   void remove(Subscriber& subscriber) {
-    const std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     subscribers_.erase(&subscriber);
     removed_.notify_all();
   }
@@ -121,7 +146,9 @@ class ObservationFeed {
     End end = End::cancelled;
   };
 
-  Action next_action(Subscriber& subscriber) {
+  using Actions = std::vector<std::pair<Subscriber*, Action>>;
+
+  Action next_action(Subscriber& subscriber) AZIMUTH_REQUIRES(mutex_) {
     if (subscriber.busy_) return {};
     subscriber.busy_ = true;
     if (subscriber.cancelled_) return {Action::Kind::finish, {}, End::cancelled};
@@ -138,33 +165,31 @@ class ObservationFeed {
     return {};
   }
 
-  static void perform(Subscriber& subscriber, const Action& action) {
-    if (action.kind == Action::Kind::send) subscriber.send(action.message);
-    if (action.kind == Action::Kind::finish) subscriber.finish(action.end);
+  void add_next(Subscriber& subscriber, Actions& actions) AZIMUTH_REQUIRES(mutex_) {
+    Action action = next_action(subscriber);
+    if (action.kind != Action::Kind::none) actions.emplace_back(&subscriber, std::move(action));
   }
 
-  void advance(Subscriber& subscriber, std::unique_lock<std::mutex> lock) {
-    const Action action = next_action(subscriber);
-    lock.unlock();
-    perform(subscriber, action);
+  Actions next_actions() AZIMUTH_REQUIRES(mutex_) {
+    Actions actions;
+    for (Subscriber* subscriber : subscribers_) add_next(*subscriber, actions);
+    return actions;
   }
 
-  void advance_all(std::unique_lock<std::mutex> lock) {
-    std::vector<std::pair<Subscriber*, Action>> actions;
-    for (Subscriber* subscriber : subscribers_)
-      if (Action action = next_action(*subscriber); action.kind != Action::Kind::none)
-        actions.emplace_back(subscriber, std::move(action));
-    lock.unlock();
-    for (const auto& [subscriber, action] : actions) perform(*subscriber, action);
+  static void perform(const Actions& actions) {
+    for (const auto& [subscriber, action] : actions) {
+      if (action.kind == Action::Kind::send) subscriber->send(action.message);
+      if (action.kind == Action::Kind::finish) subscriber->finish(action.end);
+    }
   }
 
   const std::size_t history_;
-  std::mutex mutex_;
-  std::condition_variable removed_;
-  std::deque<Entry> ring_;  ///< sequences rise
-  std::unordered_set<Subscriber*> subscribers_;
-  bool ended_ = false;
-  bool closed_ = false;
+  Mutex mutex_;
+  Condition removed_;
+  std::deque<Entry> ring_ AZIMUTH_GUARDED_BY(mutex_);  ///< sequences rise
+  std::unordered_set<Subscriber*> subscribers_ AZIMUTH_GUARDED_BY(mutex_);
+  bool ended_ AZIMUTH_GUARDED_BY(mutex_) = false;
+  bool closed_ AZIMUTH_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace azimuth

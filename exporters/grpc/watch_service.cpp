@@ -51,7 +51,7 @@ class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 }  // namespace
 
 void WatchService::serve(std::string run) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   run_ = std::move(run);
 }
 
@@ -81,7 +81,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(grpc::CallbackSe
 grpc::Status WatchService::check(const v1::WatchRequest& request) {
   if (request.after_sequence() < 0)
     return {grpc::StatusCode::INVALID_ARGUMENT, "after_sequence is negative"};
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (!request.run().empty() && request.run() != run_)
     return {grpc::StatusCode::NOT_FOUND, "this server serves the run \"" + run_ + "\""};
   return grpc::Status::OK;

@@ -3,9 +3,9 @@
 #include <grpcpp/grpcpp.h>
 
 #include <cstddef>
-#include <mutex>
 #include <string>
 
+#include "azimuth/mutex.h"
 #include "azimuth/observation.h"
 #include "azimuth/v1/monitor_service.grpc.pb.h"
 #include "observation_feed.h"
@@ -36,8 +36,8 @@ class WatchService final
   grpc::Status check(const v1::WatchRequest& request);
 
   Feed feed_;
-  std::mutex mutex_;
-  std::string run_;
+  Mutex mutex_;
+  std::string run_ AZIMUTH_GUARDED_BY(mutex_);
 };
 
 }  // namespace azimuth

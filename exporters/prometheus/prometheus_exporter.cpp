@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "azimuth/listen_address.h"
+#include "azimuth/mutex.h"
 #include "metric_families.h"
 #include "metrics_server.h"
 #include "process_metrics.h"
@@ -22,20 +21,20 @@ struct PrometheusExporter::Implementation {
   std::string address;
   std::chrono::milliseconds linger;
 
-  std::mutex mutex;
-  StatusSource status;
-  std::shared_ptr<const Observation> newest;
-  bool end_was_scraped = false;
-  std::condition_variable end_scraped;
+  Mutex mutex;
+  StatusSource status AZIMUTH_GUARDED_BY(mutex);
+  std::shared_ptr<const Observation> newest AZIMUTH_GUARDED_BY(mutex);
+  bool end_was_scraped AZIMUTH_GUARDED_BY(mutex) = false;
+  Condition end_scraped;
 
   std::atomic<int> port = 0;
   std::optional<MetricsServer> server;  // last: stops before what it serves goes
 
   MetricsServer::Page make_page() {
-    std::unique_lock lock(mutex);
+    mutex.lock();
     const auto observation = newest;
     const auto status_source = status;
-    lock.unlock();
+    mutex.unlock();
 
     const MonitorStatus now = status_source();
     MetricFamilies families(now.run);
@@ -48,7 +47,7 @@ struct PrometheusExporter::Implementation {
   }
 
   void note_end() {
-    const std::lock_guard lock(mutex);
+    Lock lock(mutex);
     end_was_scraped = true;
     end_scraped.notify_all();
   }
@@ -76,7 +75,7 @@ int PrometheusExporter::port() const { return implementation_->port; }
 void PrometheusExporter::open(StatusSource status) {
   auto& self = *implementation_;
   {
-    const std::lock_guard lock(self.mutex);
+    Lock lock(self.mutex);
     self.status = std::move(status);
   }
   self.server.emplace(self.address, [&self] { return self.make_page(); });
@@ -85,15 +84,16 @@ void PrometheusExporter::open(StatusSource status) {
 
 void PrometheusExporter::write(const Record& record) {
   auto observation = std::make_shared<const Observation>(record.observation);
-  const std::lock_guard lock(implementation_->mutex);
+  Lock lock(implementation_->mutex);
   implementation_->newest = std::move(observation);
 }
 
 void PrometheusExporter::end_run(std::chrono::steady_clock::time_point deadline) {
   auto& self = *implementation_;
   const auto limit = std::min(deadline, std::chrono::steady_clock::now() + self.linger);
-  std::unique_lock lock(self.mutex);
-  self.end_scraped.wait_until(lock, limit, [&self] { return self.end_was_scraped; });
+  Lock lock(self.mutex);
+  self.end_scraped.wait_until(
+      self.mutex, limit, [&self]() AZIMUTH_REQUIRES(self.mutex) { return self.end_was_scraped; });
 }
 
 }  // namespace azimuth

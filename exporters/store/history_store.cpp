@@ -60,13 +60,13 @@ HistoryStore::HistoryStore(const std::filesystem::path& path) : path_(checked(pa
 HistoryStore::~HistoryStore() = default;
 
 void HistoryStore::open(StatusSource status) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   run_ = status().run;
   database();
 }
 
 void HistoryStore::write(const Record& record) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   try {
     write_in_transaction(database(), record);
   } catch (...) {
@@ -106,7 +106,7 @@ std::int64_t HistoryStore::attempt_shift(Database& database, const Observation& 
 }
 
 void HistoryStore::end_run(std::chrono::steady_clock::time_point) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   Statement(database(), "cannot write", "UPDATE runs SET ended_at = ? WHERE run = ?")
       .real(1, Clock().unix_seconds())
       .text(2, run_)
@@ -114,7 +114,7 @@ void HistoryStore::end_run(std::chrono::steady_clock::time_point) {
 }
 
 std::optional<RunHistory::LastKnown> HistoryStore::last_known(std::string_view run) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   Database& database = this->database();
   Statement newest(database, "cannot read", R"sql(
     SELECT attempt, (SELECT max(sequence) FROM observations WHERE run = ?1), step, observation, base
@@ -133,7 +133,7 @@ std::optional<RunHistory::LastKnown> HistoryStore::last_known(std::string_view r
 }
 
 std::optional<TrackerState> HistoryStore::state_before(std::string_view run, std::int64_t step) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   Database& database = this->database();
   // The plus keeps SQLite from the index by step, with which it would sort all trackers before it
   // takes the first: backwards along the primary key, the first that fits is near.

@@ -3,11 +3,11 @@
 #include <openssl/crypto.h>
 
 #include <cstdlib>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "azimuth/guarded.h"
+#include "azimuth/mutex.h"
 #include "run/monitor_state.h"
 
 namespace azimuth {
@@ -23,7 +23,7 @@ class LiveMonitors {
   }
 
   void add(std::weak_ptr<detail::MonitorState> monitor) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     std::erase_if(monitors_, [](const auto& m) { return m.expired(); });
     monitors_.push_back(std::move(monitor));
   }
@@ -39,7 +39,7 @@ class LiveMonitors {
   void stop() {
     std::vector<std::weak_ptr<detail::MonitorState>> monitors;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       monitors.swap(monitors_);
     }
     for (const auto& weak : monitors) {
@@ -49,8 +49,8 @@ class LiveMonitors {
     }
   }
 
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<detail::MonitorState>> monitors_;
+  Mutex mutex_;
+  std::vector<std::weak_ptr<detail::MonitorState>> monitors_ AZIMUTH_GUARDED_BY(mutex_);
 };
 
 std::chrono::steady_clock::time_point after(std::chrono::milliseconds timeout) {
@@ -68,7 +68,7 @@ Monitor::~Monitor() {
   guarded([&] {
     const auto deadline = after(state_->shutdown_timeout());
     state_->detach();
-    state_->settle(deadline);
+    state_->wait(ExporterWorker::Until::settled, deadline);
     state_->shut_down(deadline);
   });
 }
@@ -93,7 +93,9 @@ bool Monitor::watches() const { return state_->watches(); }
 
 bool Monitor::finish(std::chrono::milliseconds timeout) { return state_->finish(after(timeout)); }
 
-bool Monitor::drain(std::chrono::milliseconds timeout) { return state_->drain(after(timeout)); }
+bool Monitor::drain(std::chrono::milliseconds timeout) {
+  return state_->wait(ExporterWorker::Until::written, after(timeout));
+}
 
 MonitorStatus Monitor::status() const { return state_->status(); }
 

@@ -3,25 +3,16 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "azimuth/monitor.h"
+#include "azimuth/clock.h"
+#include "azimuth/exporter.h"
+#include "azimuth/mutex.h"
+#include "run/budget.h"
 
 namespace azimuth {
-
-/// What a run has cost so far, the snapshot at attach apart (design, 4.2).
-struct SpentCost {
-  double training_thread_seconds = 0;
-  double analysis_cpu_seconds = 0;
-
-  /// Share of the machine in `wall` seconds on `cores` cores.
-  double ratio(double wall, double cores) const {
-    return wall > 0 ? training_thread_seconds / wall + analysis_cpu_seconds / (wall * cores) : 0;
-  }
-};
 
 /// What one exporter counts.
 struct ExporterCounters {
@@ -35,34 +26,25 @@ struct ExporterCounters {
 /// Thread-safe.
 class StatusBoard {
  public:
-  StatusBoard(const MonitorOptions& options, double cores, std::shared_ptr<const Clock> clock);
+  StatusBoard(std::string run, std::shared_ptr<const Budget> budget,
+              std::shared_ptr<const Clock> clock);
 
   void add_exporter(std::string name, std::shared_ptr<const ExporterCounters> counters);
 
-  /// The run is watched from `now` on.
-  void start(double now);
-  void spend(const SpentCost& cost);
-  SpentCost spent() const;
-  double overhead_ratio() const;
-
   template <class F>
   void change(F&& change) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     std::forward<F>(change)(status_);
   }
   MonitorStatus read() const;
 
  private:
-  double overhead_ratio_locked() const;
-
-  const double cores_;
+  const std::shared_ptr<const Budget> budget_;
   const std::shared_ptr<const Clock> clock_;
-  mutable std::mutex mutex_;
-  MonitorStatus status_;
-  std::vector<std::pair<std::string, std::shared_ptr<const ExporterCounters>>> exporters_;
-  bool started_ = false;
-  double started_at_ = 0;
-  SpentCost spent_;
+  mutable Mutex mutex_;
+  MonitorStatus status_ AZIMUTH_GUARDED_BY(mutex_);
+  std::vector<std::pair<std::string, std::shared_ptr<const ExporterCounters>>> exporters_
+      AZIMUTH_GUARDED_BY(mutex_);
 };
 
 }  // namespace azimuth

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "azimuth/mutex.h"
 
 namespace azimuth {
 
@@ -37,18 +37,20 @@ class Workers {
 
  private:
   void work(Priority priority);
-  void run_tasks(std::unique_lock<std::mutex>& lock, double& cpu_seconds);
+  /// Lets go of the mutex while a task runs. `started`: by a started thread, whose CPU seconds are
+  /// counted here; the caller reads its own clock.
+  void run_tasks(bool started) AZIMUTH_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable done_;
-  const std::function<void(std::int64_t)>* task_ = nullptr;
-  std::int64_t next_ = 0;
-  std::int64_t count_ = 0;
-  std::int64_t unfinished_ = 0;
-  double cpu_seconds_ = 0;
-  std::exception_ptr failure_;
-  bool stop_ = false;
+  mutable Mutex mutex_;
+  Condition wake_;
+  Condition done_;
+  const std::function<void(std::int64_t)>* task_ AZIMUTH_GUARDED_BY(mutex_) = nullptr;
+  std::int64_t next_ AZIMUTH_GUARDED_BY(mutex_) = 0;
+  std::int64_t count_ AZIMUTH_GUARDED_BY(mutex_) = 0;
+  std::int64_t unfinished_ AZIMUTH_GUARDED_BY(mutex_) = 0;
+  double cpu_seconds_ AZIMUTH_GUARDED_BY(mutex_) = 0;  ///< of started threads
+  std::exception_ptr failure_ AZIMUTH_GUARDED_BY(mutex_);
+  bool stop_ AZIMUTH_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
 

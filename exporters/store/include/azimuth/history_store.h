@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "azimuth/exporter.h"
+#include "azimuth/mutex.h"
 
 namespace azimuth {
 
@@ -49,16 +49,18 @@ class HistoryStore : public Exporter, public RunHistory {
   std::optional<TrackerState> state_before(std::string_view run, std::int64_t step) override;
 
  private:
-  Database& database();
-  void write_in_transaction(Database& database, const Record& record);
-  std::int64_t attempt_shift(Database& database, const Observation& observation);
+  Database& database() AZIMUTH_REQUIRES(mutex_);
+  void write_in_transaction(Database& database, const Record& record) AZIMUTH_REQUIRES(mutex_);
+  std::int64_t attempt_shift(Database& database, const Observation& observation)
+      AZIMUTH_REQUIRES(mutex_);
 
   const std::string path_;
-  std::mutex mutex_;
-  std::unique_ptr<Database> database_;  ///< null until first needed, and after a failure
-  std::string run_;                     ///< that `end_run` ends
+  Mutex mutex_;
+  /// Null until first needed, and after a failure.
+  std::unique_ptr<Database> database_ AZIMUTH_GUARDED_BY(mutex_);
+  std::string run_ AZIMUTH_GUARDED_BY(mutex_);  ///< that `end_run` ends
   /// By run: what is added to the attempts that this process writes.
-  std::map<std::string, std::int64_t, std::less<>> attempt_shifts_;
+  std::map<std::string, std::int64_t, std::less<>> attempt_shifts_ AZIMUTH_GUARDED_BY(mutex_);
 };
 
 }  // namespace azimuth

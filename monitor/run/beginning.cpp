@@ -1,0 +1,47 @@
+#include "run/beginning.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "azimuth/analysis.h"
+#include "azimuth/guarded.h"
+
+namespace azimuth {
+
+void Beginning::go_on_from(const RunHistory::LastKnown& known, std::size_t queue_capacity) {
+  attempt = known.attempt + 1;
+  // What was in the store's queue when the process ended is lost, and others may have seen it.
+  sequence = known.sequence + static_cast<std::int64_t>(queue_capacity) + 1;
+  resumed_after_step = known.step;
+  if (!base) base = known.base;
+  if (base) first_snapshot_is_base = false;
+}
+
+void Beginning::choose_probe(const RunHistory::LastKnown* known, const MonitorOptions& options,
+                             const Architecture& architecture, std::int64_t vocab_size) {
+  const std::vector<std::int64_t>& special = architecture.special_token_ids;
+  if (base && !base->probe.token_ids.empty()) {
+    token_ids = base->probe.token_ids;
+  } else if (known != nullptr && !known->token_ids.empty()) {
+    token_ids = known->token_ids;
+  } else if (!options.token_ids.empty()) {
+    token_ids = options.token_ids;
+  } else {
+    if (special.empty()) {
+      guarded([&] {
+        options.log(
+            LogLevel::warning,
+            "the architecture names no special token ids; ids 0 to 7 stand for them in the probe");
+      });
+    }
+    token_ids = default_probe(special, vocab_size, options.probe_size);
+  }
+  for (const std::int64_t id : token_ids) {
+    if (id < 0 || id >= vocab_size) {
+      throw std::invalid_argument("probe token id " + std::to_string(id) +
+                                  " lies outside the vocabulary of " + std::to_string(vocab_size));
+    }
+  }
+}
+
+}  // namespace azimuth
