@@ -1,5 +1,6 @@
 #include "azimuth/comparison.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
@@ -17,6 +18,11 @@ double larger_noise_floor(const Signature& a, const Signature& b) {
 
 }  // namespace
 
+TestResult result_of(std::string_view test, std::span<const TestResult> results) {
+  const auto found = std::ranges::find(results, test, &TestResult::test);
+  return found == results.end() ? TestResult{.test = test} : *found;
+}
+
 Comparison compare(std::vector<std::string> names, std::span<const Signature> signatures,
                    Workers& workers) {
   if (names.size() != signatures.size()) {
@@ -27,7 +33,7 @@ Comparison compare(std::vector<std::string> names, std::span<const Signature> si
   Comparison result = {.names = std::move(names),
                        .degrees = std::vector<double>(n * n, kNotApplicable),
                        .noise_floor_degrees = std::vector<double>(n * n, kNotApplicable),
-                       .p_values = std::vector<double>(n * n, kNotApplicable)};
+                       .tests = std::vector<std::vector<TestResult>>(n * n)};
   std::vector<std::pair<std::size_t, std::size_t>> pairs;
   for (std::size_t row = 0; row < n; ++row) {
     for (std::size_t column = row; column < n; ++column) pairs.emplace_back(row, column);
@@ -38,11 +44,14 @@ Comparison compare(std::vector<std::string> names, std::span<const Signature> si
     const Signature& b = signatures[column];
     const double degrees = angle_degrees(a.direction, b.direction);
     if (std::isnan(degrees)) return;
-    const double p_value = permutation_p_value(a.direction, b.direction);
+    const TestResult permutation = {.test = audit_test::coordinate_permutation,
+                                    .statistic = degrees,
+                                    .p = permutation_p_value(a.direction, b.direction),
+                                    .resolution = p_value_resolution};
     for (const std::size_t cell : {row * n + column, column * n + row}) {
       result.degrees[cell] = degrees;
       result.noise_floor_degrees[cell] = larger_noise_floor(a, b);
-      result.p_values[cell] = p_value;
+      result.tests[cell] = {permutation};
     }
   });
   return result;

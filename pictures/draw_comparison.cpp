@@ -42,10 +42,11 @@ std::string degrees_text(double degrees) {
   return out.data();
 }
 
-std::string p_text(double p_value) {
+std::string p_text(const std::vector<TestResult>& results) {
+  const TestResult permutation = result_of(audit_test::coordinate_permutation, results);
   std::array<char, 24> out;
-  const bool at_limit = p_value <= p_value_resolution;
-  std::snprintf(out.data(), out.size(), at_limit ? "p ≤ %.4f" : "p = %.3f", p_value);
+  const bool at_limit = permutation.p <= permutation.resolution;
+  std::snprintf(out.data(), out.size(), at_limit ? "p ≤ %.4f" : "p = %.3f", permutation.p);
   return out.data();
 }
 
@@ -64,8 +65,7 @@ void draw_cell(Svg& svg, const Box& cell, const Comparison& c, std::size_t at, b
   const bool with_p = !diagonal && cell.width() >= 72;
   svg.text({centre.x, centre.y + (with_p ? -2 : 4)}, degrees_text(degrees),
            style + "font-weight=\"bold\"");
-  if (with_p)
-    svg.text({centre.x, centre.y + 14}, p_text(c.p_values[at]), style + "font-size=\"10\"");
+  if (with_p) svg.text({centre.x, centre.y + 14}, p_text(c.tests[at]), style + "font-size=\"10\"");
 }
 
 void draw_scale(Svg& svg, const Box& box) {

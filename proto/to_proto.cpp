@@ -226,7 +226,9 @@ v1::Comparison to_proto(const Comparison& in) {
   out.mutable_names()->Add(in.names.begin(), in.names.end());
   set_numbers(in.degrees, *out.mutable_degrees());
   set_numbers(in.noise_floor_degrees, *out.mutable_noise_floor_degrees());
-  set_numbers(in.p_values, *out.mutable_p_values());
+  for (const std::vector<TestResult>& results : in.tests) {
+    out.add_p_values(result_of(audit_test::coordinate_permutation, results).p);
+  }
   return out;
 }
 

@@ -85,11 +85,12 @@ std::string comparison_text(const Comparison& c) {
   for (std::size_t row = 0; row < n; ++row) {
     for (std::size_t i = row + 1; i < n; ++i) {
       const std::size_t at = row * n + i;
-      const bool at_limit = c.p_values[at] <= p_value_resolution;
+      const TestResult permutation = result_of(audit_test::coordinate_permutation, c.tests[at]);
+      const bool at_limit = permutation.p <= permutation.resolution;
       out += right(std::to_string(row + 1) + "–" + std::to_string(i + 1), 9) +
              right(cell(c.degrees[at], "%.3f"), 12) +
              right(cell(c.noise_floor_degrees[at], "%.2g"), 14) +
-             right((at_limit ? "≤ " : "") + cell(c.p_values[at], "%.4f"), 10) + "\n";
+             right((at_limit ? "≤ " : "") + cell(permutation.p, "%.4f"), 10) + "\n";
     }
   }
   out += text(
