@@ -9,8 +9,8 @@
 
 namespace azimuth {
 
-/// The linear approximation of a block (design, 2.3) as products of its stored matrices, which are
-/// never multiplied with one another: one product with L costs one reading of the block.
+/// The linear approximation of a block (docs/method.md, 3) as products of its stored matrices,
+/// which are never multiplied with one another: one product with L costs one reading of the block.
 ///
 ///     A = N_1' W_O repeat(W_V) N_1      F = N_2' W_D F̂ N_2      L = (I + F)(I + A) or I + A + F
 ///

@@ -9,7 +9,7 @@ namespace azimuth {
 
 /// The eigenpair of `R` whose vector is closest to the line of `direction`: to the eigenvector's
 /// line, or for a complex pair (given with a positive imaginary part) to the real plane that it
-/// spans (design, 2.4). Arnoldi from the direction itself, up to 200 vectors, or until the
+/// spans (docs/method.md, 4). Arnoldi from the direction itself, up to 200 vectors, or until the
 /// closest pair of all that the space holds has a residual of 1e-6, and what pairs of such
 /// residuals leave of the direction is less than its own share. The pair is the closest of those
 /// that converged (1e-3), and where none did the one that came nearest to it. The residual is |R x

@@ -9,8 +9,8 @@
 namespace azimuth {
 
 /// What an explosion block's FFN does along the leading right singular vectors of its linear
-/// approximation F (design, 2.4). `before`: the hidden states of the block's high-norm tokens just
-/// before it, one a column.
+/// approximation F (docs/method.md, 4). `before`: the hidden states of the block's high-norm tokens
+/// just before it, one a column.
 ExplosionSubspace explosion_subspace(const Architecture& architecture, const BlockWeights& block,
                                      const SingularTriples& triples, const Eigen::MatrixXd& before,
                                      Workers& workers);

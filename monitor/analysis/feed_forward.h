@@ -7,7 +7,7 @@
 namespace azimuth {
 
 /// A feed-forward network, or one expert of a mixture, biases included, on every column of `X`:
-/// what stands between a block's norms (design, 2.1). For float and double.
+/// what stands between a block's norms (docs/method.md, 1). For float and double.
 template <class Scalar>
 Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> feed_forward(
     const Architecture& architecture, const FfnWeights& weights,

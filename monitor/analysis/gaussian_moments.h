@@ -5,7 +5,7 @@
 namespace azimuth {
 
 /// What an activation does on average to `a ~ N(mean, deviation²)`: all that the least-squares fit
-/// of an FFN needs of it (design, 2.3).
+/// of an FFN needs of it (docs/method.md, 3).
 struct GaussianMoments {
   double value = 0;  ///< E[act(a)]
   double slope = 0;  ///< E[act'(a)]

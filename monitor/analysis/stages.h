@@ -19,7 +19,7 @@ using BlockStates = std::vector<Eigen::MatrixXd>;
 TokenSets high_norm_tokens(const std::vector<BlockObservation>& blocks, double threshold,
                            const TokenSets& previous);
 
-/// Stages, their directions and the primary one (design, 2.2).
+/// Stages, their directions and the primary one (docs/method.md, 2).
 struct Stages {
   std::vector<StageObservation> stages;
   std::vector<TokenSets::value_type> tokens;      ///< of each stage: high-norm at any of its blocks

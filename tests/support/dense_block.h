@@ -62,7 +62,7 @@ inline Eigen::MatrixXd dense_fit(Activation activation, const Eigen::MatrixXd& W
   return fit;
 }
 
-/// A, F and L of the design, 2.3, as matrices.
+/// A, F and L of docs/method.md, 3, as matrices.
 struct DenseBlock {
   Eigen::MatrixXd A, F, L;
 

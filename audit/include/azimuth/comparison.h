@@ -10,13 +10,13 @@
 
 namespace azimuth {
 
-/// How often chance alone makes two directions as close as they are (design, 2.7): the coordinates
-/// of `v` are permuted and given random signs, and the p-value is the share of such directions, `v`
-/// itself counted, whose angle to `u` is no larger. Exchangeable dimensions are what two models of
-/// one width that share no training have in common; uniform directions would be the wrong null,
-/// since high-norm directions lie on a few coordinates and so collide by chance about once in
-/// `hidden_size`. Never below `p_value_resolution`; the draws are the same in every call. NaN
-/// where there is no angle: a direction is empty or not finite, or the sizes differ.
+/// How often chance alone makes two directions as close as they are (docs/method.md, 7): the
+/// coordinates of `v` are permuted and given random signs, and the p-value is the share of such
+/// directions, `v` itself counted, whose angle to `u` is no larger. Exchangeable dimensions are
+/// what two models of one width that share no training have in common; uniform directions would be
+/// the wrong null, since high-norm directions lie on a few coordinates and so collide by chance
+/// about once in `hidden_size`. Never below `p_value_resolution`; the draws are the same in every
+/// call. NaN where there is no angle: a direction is empty or not finite, or the sizes differ.
 ///
 /// Costs kPermutations × hidden_size; thread-safe.
 double permutation_p_value(std::span<const float> u, std::span<const float> v);

@@ -18,11 +18,11 @@ inline constexpr std::int64_t kDefaultProbeSize = 32;
 
 /// The probe's token ids: the special ids, then ids spread evenly over the vocabulary, `size` in
 /// all (all special ids, if there are more). Where `special` is empty, ids 0 to 7 stand for them.
-/// Design, 2.1.
+/// See docs/method.md, 1.
 std::vector<std::int64_t> default_probe(std::span<const std::int64_t> special,
                                         std::int64_t vocab_size, std::int64_t size);
 
-/// What the single-token pass gives (design, 2.1; the paper's section 3 without its data).
+/// What the single-token pass gives (docs/method.md, 1; the paper's section 3 without its data).
 template <class Scalar>
 struct HiddenStates {
   /// By block from 0: hidden_size × tokens, the true hidden states of initial tokens.
@@ -70,19 +70,19 @@ Observation analyse(const ModelWeights& weights, const AnalysisOptions& options,
 
 /// Which tokens explode wherever they stand: the zero-attention pass over the whole vocabulary, in
 /// tiles of tokens. A token is listed if its norm reaches `threshold` times the reference norm of
-/// `observation` at some block, with its largest ratio, largest first (design, 2.1; the paper's
-/// non-initial tokens). Of `progress` it is `vocabulary_pass_tiles` parts. Costs
-/// about vocab_size / probe size single-token passes. The weights must hold every embedding: a
-/// file's do, a training snapshot's do not (std::out_of_range).
+/// `observation` at some block, with its largest ratio, largest first (docs/method.md, 1; the
+/// paper's non-initial tokens). Of `progress` it is `vocabulary_pass_tiles` parts. Costs about
+/// vocab_size / probe size single-token passes. The weights must hold every embedding: a file's do,
+/// a training snapshot's do not (std::out_of_range).
 VocabularyPass vocabulary_pass(const ModelWeights& weights, const Observation& observation,
                                double threshold, Workers& workers, Progress* progress = nullptr);
 std::int64_t vocabulary_pass_tiles(const ModelWeights& weights);
 
 /// What the method cannot resolve of the direction in `observation`, in degrees: the larger of the
 /// turn from float32 to float64 and the turn when every weight is moved by half a unit of its
-/// stored type, the worst of three draws (design, 2.6). NaN without a direction. The hysteresis in
-/// `options` should be that of `observation` itself. Makes kNoiseFloorPasses passes, that in
-/// float64 twice as dear as the others.
+/// stored type, the worst of three draws (docs/method.md, 6). NaN without a direction. The
+/// hysteresis in `options` should be that of `observation` itself. Makes kNoiseFloorPasses passes,
+/// that in float64 twice as dear as the others.
 inline constexpr std::int64_t kNoiseFloorPasses = 4;
 double noise_floor_degrees(const ModelWeights& weights, const Observation& observation,
                            const AnalysisOptions& options, Workers& workers,

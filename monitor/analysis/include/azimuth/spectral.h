@@ -27,7 +27,7 @@ struct SpectralCost {
   std::vector<std::int64_t> products;
 };
 
-/// Fills in what the linear approximation of each block says (design, 2.3 and 2.4; the paper's
+/// Fills in what the linear approximation of each block says (docs/method.md, 3 and 4; the paper's
 /// section 4): `blocks[1..n].singular` everywhere, `rayleigh` where a block has a stage, `eigen` at
 /// decay blocks, `ffn` at explosion blocks. Nothing is sampled and no d × d matrix is formed.
 ///

@@ -11,8 +11,8 @@ inline constexpr double kHysteresis = 0.8;
 /// one, where they are at most so far apart.
 inline constexpr double kSameStageDegrees = 30;
 
-/// Where a token counts as high-norm and a direction as stable (design, 2.2 and 2.6). Ratios are
-/// norm over reference norm; angles are in degrees.
+/// Where a token counts as high-norm and a direction as stable (docs/method.md, 2 and 6). Ratios
+/// are norm over reference norm; angles are in degrees.
 struct Thresholds {
   double emerging_ratio = 2;
   double high_norm_ratio = 10;

@@ -38,7 +38,7 @@ void log_to_stderr(LogLevel level, std::string_view message);
 struct MonitorOptions {
   std::string run;  ///< names the run everywhere; not empty
   SnapshotInterval snapshot_interval = {};
-  double max_overhead = 0.01;  ///< budget of `automatic`: share of the machine, see design 4.2
+  double max_overhead = 0.01;  ///< of the machine, for `automatic` (docs/method.md, 8)
   Thresholds thresholds = {};
   /// The probe. Empty: the special ids of the architecture, then ids spread evenly over the
   /// vocabulary, `probe_size` in all. A base, or a run that goes on, brings its own ids.

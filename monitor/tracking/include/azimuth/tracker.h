@@ -12,8 +12,8 @@
 
 namespace azimuth {
 
-/// Follows a direction from snapshot to snapshot: angles, states and events (design, 2.6). Plain
-/// computation without clocks, threads or input and output.
+/// Follows a direction from snapshot to snapshot: angles, states and events (docs/method.md, 6).
+/// Plain computation without clocks, threads or input and output.
 class Tracker {
  public:
   using References = std::vector<std::pair<std::string, std::shared_ptr<const Signature>>>;
