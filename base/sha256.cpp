@@ -16,7 +16,7 @@ void Sha256::Free::operator()(void* context) const {
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   if (!context_ ||
       EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), EVP_sha256(), nullptr) != 1) {
-    throw std::runtime_error("libcrypto gives no SHA-256");
+    throw std::runtime_error("libcrypto does not offer SHA-256");
   }
 }
 

@@ -186,10 +186,10 @@ int main(int argc, char** argv) {
   app.add_option("--pairs", options.pairs, "Pairs of segments")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--segment-steps", options.segment_steps, "Steps a segment")
+  app.add_option("--segment-steps", options.segment_steps, "Steps per segment")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--tokens", options.tokens, "Tokens a step")
+  app.add_option("--tokens", options.tokens, "Tokens per step")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--budget", options.budget, "The monitor's max_overhead")->capture_default_str();

@@ -39,13 +39,13 @@ std::optional<StepOfHistory> parse_step_of_history(const std::string& name) {
     if (at < last) parsed.run = name.substr(at + 1, last - at - 1);
     return parsed;
   }
-  throw FileError(name.substr(0, last), "open", "is no file");
+  throw FileError(name.substr(0, last), "open", "is not a file");
 }
 
 std::string only_run(HistoryReader& history, const std::filesystem::path& store) {
   const std::vector<HistoryReader::Run> runs = history.runs();
   if (runs.size() == 1) return runs.front().run;
-  if (runs.empty()) throw FileError(store, "runs", "there is none");
+  if (runs.empty()) throw FileError(store, "runs", "there are none yet");
   throw FileError(store, "runs",
                   "there are several, name one as STORE@RUN@STEP: " + names_of(runs));
 }

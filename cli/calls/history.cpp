@@ -123,15 +123,15 @@ void run(const Options& options) {
 
 void add_history(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  CLI::App* call = app.add_subcommand("history", "What happened in a run: one row a snapshot.");
-  call->add_option("STORE", options->store, "History store, also while a run writes it")
+  CLI::App* call = app.add_subcommand("history", "What happened in a run: one row per snapshot.");
+  call->add_option("STORE", options->store, "History store, even while a run writes to it")
       ->required()
       ->type_name("FILE");
   call->add_option("--run", options->run, "Only this run, where the store holds several")
       ->type_name("NAME");
   add_format_option(*call, options->format,
                     "one History of azimuth.v1: an object with the list \"runs\", each with its "
-                    "\"observations\", one a line");
+                    "\"observations\", one per line");
   call->footer(
       "Example:\n  azimuth history run.azimuth\n"
       "  azimuth history run.azimuth --run pretrain-7 --format json | jq '.runs[0].observations'");

@@ -75,7 +75,7 @@ void add_report(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* call = app.add_subcommand(
       "report", "One page of what happened in a run, which needs nothing but a browser.");
-  call->add_option("STORE", options->store, "History store, also while a run writes it")
+  call->add_option("STORE", options->store, "History store, even while a run writes to it")
       ->required()
       ->type_name("FILE");
   call->add_option("-o,--output", options->page, "Page to write, an HTML file")

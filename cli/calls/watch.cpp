@@ -29,8 +29,9 @@ namespace {
   arguments.push_back(nullptr);
   execv(program.c_str(), arguments.data());
   throw FileError(program, "start",
-                  errno == ENOENT ? "is not there; it is built where gRPC is (target azimuth_watch)"
-                                  : std::generic_category().message(errno));
+                  errno == ENOENT
+                      ? "is missing; it is built where gRPC is available (target azimuth_watch)"
+                      : std::generic_category().message(errno));
 }
 
 }  // namespace

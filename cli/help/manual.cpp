@@ -18,7 +18,7 @@ constexpr const char* kExitStatus =
     "standard error says \\(lqazimuth: FILE: what: why\\(rq\n"
     ".TP\n\\fB4\\fR\nundecided\n"
     ".SH ENVIRONMENT\n"
-    ".TP\n\\fBNO_COLOR\\fR\nnot empty: no colours, also on a terminal\n";
+    ".TP\n\\fBNO_COLOR\\fR\nif not empty: no colours, even on a terminal\n";
 
 /// Text as roff takes it: no line begins a request.
 std::string roff(const std::string& text) {

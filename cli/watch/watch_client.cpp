@@ -48,7 +48,7 @@ WatchClient::End WatchClient::follow(const Callbacks& callbacks) {
   if (!wait_until_connected()) {
     if (stopped()) return End::stopped;
     throw std::runtime_error(options_.address +
-                             ": watch: nothing answers there: is the run on, with a GrpcExporter?");
+                             ": watch: no answer: is a run active there, with a GrpcExporter?");
   }
   callbacks.connected();
   std::chrono::milliseconds pause_time = kFirstPause;

@@ -14,9 +14,9 @@ void add_watch_options(CLI::App& call, WatchOptions& options) {
   call.add_option("--wait", options.wait, "Seconds to wait at the start until something answers")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
-  add_format_option(call, options.format, "one Observation of azimuth.v1 a line");
+  add_format_option(call, options.format, "one Observation of azimuth.v1 per line");
   call.footer(
-      "Ends with the run, or by Ctrl-C. Goes on by itself where the connection breaks.\n"
+      "Ends with the run, or on Ctrl-C. Reconnects by itself when the connection breaks.\n"
       "Example:\n  azimuth watch 127.0.0.1:50051\n"
       "  azimuth watch --format json | jq '.step, .state'");
 }

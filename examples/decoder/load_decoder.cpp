@@ -55,7 +55,7 @@ DecoderConfig config_of(const GgufFile& file, const NamedTensors& tensors) {
   };
   const auto embedding = tensor("token_embd.weight");
   if (embedding == tensors.tensors.end() || embedding->view.shape.size() != 2) {
-    throw FileError(file.path(), "tensor token_embd.weight", "is missing or no matrix");
+    throw FileError(file.path(), "tensor token_embd.weight", "is missing or not a matrix");
   }
   DecoderConfig config;
   config.hidden = file.integer("llama.embedding_length");

@@ -26,7 +26,7 @@ class Stream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       case WatchService::Feed::End::run_ended:
         return Finish(grpc::Status::OK);
       case WatchService::Feed::End::closed:
-        return Finish({grpc::StatusCode::UNAVAILABLE, "the server goes away"});
+        return Finish({grpc::StatusCode::UNAVAILABLE, "the server is shutting down"});
     }
   }
 

@@ -19,10 +19,10 @@ std::unique_ptr<CivetServer> start_server(const std::string& address) {
     return std::make_unique<CivetServer>(options);
   } catch (const CivetException&) {
     const bool lacks_ipv6 = address.front() == '[' && mg_check_feature(MG_FEATURES_IPV6) == 0;
-    throw std::runtime_error("Prometheus exporter: cannot listen on " + address + ": " +
-                             (lacks_ipv6
-                                  ? "this build of civetweb knows no IPv6"
-                                  : "the port is in use or the address is not of this machine"));
+    throw std::runtime_error(
+        "Prometheus exporter: cannot listen on " + address + ": " +
+        (lacks_ipv6 ? "this build of civetweb does not support IPv6"
+                    : "the port is in use or the address is not one of this machine's"));
   }
 }
 

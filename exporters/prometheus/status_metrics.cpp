@@ -21,7 +21,7 @@ void add_counts(MetricFamilies& families, Counts counts, const Names& expected,
 
 void add_exporters(MetricFamilies& families, const MonitorStatus& status) {
   families.begin_counter("azimuth_export_failures_total",
-                         "Times that an exporter could not open or could not take a record.");
+                         "Times that an exporter failed to open or to take a record.");
   for (const auto& e : status.exporters) {
     families.add(static_cast<double>(e.failures), {{"exporter", e.name}});
   }
@@ -61,7 +61,7 @@ void add_status_metrics(MetricFamilies& families, const MonitorStatus& status) {
   add_counts(families, status.events, event_kind::all, "kind");
 
   families.begin(prometheus::MetricType::Histogram, "azimuth_snapshot_duration_seconds",
-                 "Wall time of a snapshot: what it held the training thread, and its analysis.");
+                 "Wall time that a snapshot held the training thread, and that its analysis took.");
   families.add(status.training_thread, {{"phase", "training_thread"}});
   families.add(status.analysis, {{"phase", "analysis"}});
   families.counter("azimuth_training_thread_seconds_total",
@@ -71,8 +71,8 @@ void add_status_metrics(MetricFamilies& families, const MonitorStatus& status) {
                    "CPU time of the analysis of snapshots, in seconds.",
                    status.analysis_cpu_seconds);
   families.gauge("azimuth_overhead_ratio",
-                 "Share of the machine that watching the run has cost up to now, the snapshot at "
-                 "attach apart.",
+                 "Share of the machine that watching the run has cost up to now, not counting the "
+                 "snapshot at attach.",
                  status.overhead_ratio);
   families.gauge("azimuth_overhead_budget_ratio",
                  "Share of the machine that watching the run may cost.",

@@ -54,13 +54,13 @@ bool is_history(Database& database) {
                                        std::to_string(kVersion));
     }
     if (!has_plain_tables(database)) {
-      database.fail("cannot open", "a history of Azimuth without its tables");
+      database.fail("cannot open", "an Azimuth history without its tables");
     }
     return true;
   }
   Statement tables(database, "cannot read", "SELECT 1 FROM sqlite_master");
   if (application_id != 0 || version != 0 || tables.step()) {
-    database.fail("cannot open", "an SQLite file, but no history of Azimuth");
+    database.fail("cannot open", "an SQLite file, but not an Azimuth history");
   }
   return false;
 }
@@ -112,7 +112,9 @@ std::unique_ptr<Database> open_for_writing(const std::string& path) {
 std::unique_ptr<Database> open_for_reading(const std::string& path) {
   const auto access = is_at_rest(path) ? Database::Access::read_at_rest : Database::Access::read;
   auto database = std::make_unique<Database>(path, access);
-  if (!is_history(*database)) database->fail("cannot open", "an empty file, no history of Azimuth");
+  if (!is_history(*database)) {
+    database->fail("cannot open", "an empty file, not an Azimuth history");
+  }
   if (access == Database::Access::read_at_rest) check_size(*database, path);
   return database;
 }

@@ -45,7 +45,7 @@ def healthy():
     angle, floor = "azimuth_direction_angle_degrees", "azimuth_direction_noise_floor_degrees"
     previous, others = 'reference="previous"', 'reference!="previous"'
     return "Is it healthy?", [
-        p.stat("State", "Where the high-norm direction stands. Stable is well; drifting and changed mean that it has "
+        p.stat("State", "Where the high-norm direction stands. Stable is good; drifting and changed mean that it has "
                "turned: look at the angles below, then at the events for when it began.",
                [p.target(value("azimuth:direction_state:code"))], unit="none", mappings=STATES,
                thresholds=STATE_STEPS),

@@ -38,7 +38,7 @@ def worrying():
                thresholds=p.steps((1, p.VERMILION)), width=5),
         p.stat("Ended runs", "Runs of the last day that ended as they should. Nothing to do.",
                [count("max by (run) (last_over_time(azimuth_run_ended[1d])) == 1")], unit="none", width=4),
-        p.table("Runs", f"A row a run of the last day, the most worrying first: {CRITICAL_WORRY} for each critical "
+        p.table("Runs", f"A row for each run of the last day, the most worrying first: {CRITICAL_WORRY} for each critical "
                 f"alert, {WARNING_WORRY} for each warning, and its angle to the base above noise, as a share of 90°. "
                 "Click a run to see why.",
                 [("Worry", "max by (run) (azimuth:run_worry)", p.column("none", decimals=1, thresholds=worry)),

@@ -71,7 +71,7 @@ def processes():
     def scraped(metric):
         return f"max by (run) ({metric} * on (instance, job) group_right () azimuth_build_info{RUNS})"
 
-    return "What of the processes and their scrapes?", [
+    return "How are the processes and their scrapes?", [
         p.lines("Resident memory", "Memory of each training process as a whole, Azimuth's copy of the weights among "
                 "it. A steady rise is a leak: compare with a run that is not watched.",
                 [p.target(f"max by (run) (process_resident_memory_bytes{RUNS})", "{{run}}")], unit="bytes", minimum=0,
@@ -91,7 +91,7 @@ def processes():
                 "model.", [p.target(scraped("scrape_samples_scraped"), "{{run}}")], unit="short", minimum=0, width=8,
                 color=BY_VALUE),
         p.table("Versions", "Which version of Azimuth, and of its schema, each run uses. More than one version is "
-                "fine; a run without one is no run of Azimuth.",
+                "fine; a run without one is not a run of Azimuth.",
                 [("Runs", f"count by (run, version, schema_version) (azimuth_build_info{RUNS})", {})],
                 key="run", sort_by="Run", descending=False, width=8, height=8),
     ]

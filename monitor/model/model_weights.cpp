@@ -81,7 +81,7 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
            shape_text(std::array{update.a.rows(), update.a.cols()}) + " does not fit a weight of " +
            shape_text(expected));
     }
-    if (std::ranges::any_of(updated.updates_, same, &BoundUpdate::place)) fail("is there twice");
+    if (std::ranges::any_of(updated.updates_, same, &BoundUpdate::place)) fail("appears twice");
     updated.updates_.push_back({*place, std::make_shared<const LowRankUpdate>(std::move(update))});
   }
   std::ranges::sort(updated.updates_, {}, [](const BoundUpdate& u) {
@@ -118,7 +118,7 @@ void ModelWeights::read_sizes(const TensorsByRole& tensors) {
   if (tensors.has(Role::query_key_value_weight, 1)) {
     const NamedTensor& first = matrix(Role::query_key_value_weight, 1);
     if (head_size_ == 0 && hidden_size_ % a.heads != 0) {
-      reject(first, "hidden size is no multiple of the heads");
+      reject(first, "hidden size is not a multiple of the number of heads");
     }
     if (head_size_ == 0) head_size_ = hidden_size_ / a.heads;
     // GPT-2's Conv1D keeps its matrices transposed, nanoGPT's nn.Linear does not: the fused matrix,

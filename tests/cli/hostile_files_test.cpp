@@ -194,7 +194,7 @@ const std::vector<Hostile> kHostile = {
      "a.safetensors", "header: claims 600000000 bytes; at most 33554432 are read"},
     safetensors(
         "SafetensorsTensorTwice", [](auto& f) { f.tensors[2].name = "matrix"; },
-        "header: \"matrix\" is there twice"),
+        "header: \"matrix\" appears twice"),
     safetensors(
         "SafetensorsNotUtf8", [](auto& f) { f.tensors[0].name = "m\xff"; }, "header: parse error"),
     safetensors(
@@ -220,7 +220,7 @@ const std::vector<Hostile> kHostile = {
         "header: claims 10000000 tensors"),
     gguf(
         "GgufTensorTwice", [](auto& f) { f.tensors[1].name = "matrix"; },
-        "tensor matrix: is there twice"),
+        "tensor matrix: appears twice"),
     gguf(
         "GgufNotUtf8", [](auto& f) { f.tensors[0].name = "m\xff\n"; },
         "tensor m\\xff\\x0a: its name is not UTF-8"),
@@ -242,10 +242,10 @@ const std::vector<Hostile> kHostile = {
         "entry archive/data/0: overlaps"),
     pytorch(
         "ZipEntryTwice", [](auto& z) { z.entries[3].name = z.entries[2].name; },
-        "entry archive/data/0: is there twice"),
+        "entry archive/data/0: appears twice"),
     pytorch(
         "ZipEntryAbove", [](auto& z) { z.entries[1].name = "archive/../../x"; },
-        "entry archive/../../x: its name is not that of a place in the archive"),
+        "entry archive/../../x: its name is not a path inside the archive"),
     pytorch(
         "ZipBomb",
         [](auto& z) {
@@ -268,9 +268,9 @@ const std::vector<Hostile> kHostile = {
     pickle("PickleShapeOverflows", dict_of({{"t", matrix_of(0, {1ll << 32, 1ll << 32}, {0, 0})}}),
            "tensor t: its size overflows"),
     pickle("PickleStrideBackwards", dict_of({{"t", matrix_of(5, {6}, {-1})}}),
-           "tensor t: its strides hold something else"),
+           "tensor t: its strides hold something other"),
     pickle("PickleTensorTwice", dict_of({{"t", small_matrix()}, {"t", small_matrix()}}),
-           "tensor t: is there twice"),
+           "tensor t: appears twice"),
     pytorch(
         "PickleOfTenMillionTensors",
         [](auto& z) { z.entries[0].data = pickle_of(ten_million_tensors()); },
@@ -279,18 +279,18 @@ const std::vector<Hostile> kHostile = {
     in_folder("IndexAbove", kIndex, R"({"weight_map":{"a":"../b"}})",
               "tensor a: its file '../b' is not the name of a file in this folder"),
     in_folder("IndexTwice", kIndex, R"({"weight_map":{"a":"b","a":"c"}})",
-              "JSON: \"a\" is there twice"),
+              "JSON: \"a\" appears twice"),
     in_folder("IndexNotUtf8", kIndex, "{\"weight_map\":{\"\xff\":\"b\"}}", "JSON: parse error"),
     in_folder("IndexTooDeep", kIndex, kDeep, "JSON: is nested more than 32 deep"),
     in_folder("ConfigTooDeep", "config.json", kDeep, "JSON: is nested more than 32 deep"),
     in_folder("ConfigNotUtf8", "config.json", "{\"model_type\":\"\xff\"}", "JSON: parse error"),
     in_folder("ConfigTwice", "config.json", R"({"model_type":"llama","model_type":"llama"})",
-              "JSON: \"model_type\" is there twice"),
+              "JSON: \"model_type\" appears twice"),
 
     adapter("AdapterTooDeep", kDeep, "JSON: is nested more than 32 deep"),
     adapter("AdapterNotUtf8", "{\"peft_type\":\"\xff\"}", "JSON: parse error"),
     adapter("AdapterTwice", R"({"peft_type":"LORA","peft_type":"LORA"})",
-            "JSON: \"peft_type\" is there twice"),
+            "JSON: \"peft_type\" appears twice"),
 
     signature("SignatureLengthBeyondTheFile", kSignatureStart + raw(~0ull) + "xx", "length: "),
     signature("SignatureOfAnythingElse", kSignatureStart + raw<std::uint64_t>(2) + "\xff\xff",
@@ -306,15 +306,15 @@ const std::vector<Hostile> kHostile = {
        run_sql(folder / "a.azimuth", "CREATE TABLE runs (run); INSERT INTO runs VALUES ('run')");
        return {"history", folder / "a.azimuth"};
      },
-     "a.azimuth", "an SQLite file, but no history of Azimuth"},
+     "a.azimuth", "an SQLite file, but not an Azimuth history"},
     store("StoreOfANewerVersion", "PRAGMA user_version = 99", "schema version 99 is newer"),
     store("StoreWithoutItsTables", "DROP TABLE observations",
-          "a history of Azimuth without its tables"),
+          "an Azimuth history without its tables"),
     store("StoreOfAnEndlessView",
           "DROP TABLE observations; CREATE VIEW observations AS WITH RECURSIVE n(x) AS (SELECT 1 "
           "UNION ALL SELECT x FROM n) SELECT 'run' AS run, x AS attempt, x AS sequence, x AS step, "
           "x AS time, x AS observation, x AS tracker FROM n",
-          "a history of Azimuth without its tables"),
+          "an Azimuth history without its tables"),
     store("StoreWithoutAColumn",
           "DROP INDEX observations_by_step; ALTER TABLE observations DROP COLUMN step",
           "no such column: step"),

@@ -95,7 +95,7 @@ TEST(Watch, SaysSoWhereNothingAnswers) {
   EXPECT_EQ(ended.code, 3);
   EXPECT_EQ(ended.out, "");
   EXPECT_EQ(ended.err,
-            "azimuth: 127.0.0.1:1: watch: nothing answers there: is the run on, with a "
+            "azimuth: 127.0.0.1:1: watch: no answer: is a run active there, with a "
             "GrpcExporter?\n");
 }
 

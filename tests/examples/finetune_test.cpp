@@ -151,7 +151,8 @@ TEST_F(RunNames, AreKeptByARunThatWasCutOff) {
 }
 
 TEST_F(RunNames, NeedAStoreThatCanBeRead) {
-  write("run.azimuth", "this is no database, but long enough to look like a file that was meant");
+  write("run.azimuth",
+        "this is not a database, but long enough to look like a file that was meant");
   EXPECT_THROW(choose_run_name(store_, "tune"), std::runtime_error);
 }
 

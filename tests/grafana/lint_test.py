@@ -88,7 +88,7 @@ class Dashboards(unittest.TestCase):
             "fleet": ["Which run needs me?", "Which runs have drifted over the last day?",
                       "Which runs have gone silent, and which alerts are active?"],
             "itself": ["Does anything get lost?", "How long do snapshots take, and what do they cost?",
-                       "What of the processes and their scrapes?"]})
+                       "How are the processes and their scrapes?"]})
 
     def test_every_panel_says_what_it_is_and_what_to_do(self):
         for where, panel in every_panel():

@@ -17,7 +17,7 @@ std::optional<std::string> guarded(F&& f) noexcept {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    return "an exception that is no std::exception";
+    return "an exception that is not a std::exception";
   }
 }
 

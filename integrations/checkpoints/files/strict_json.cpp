@@ -35,7 +35,7 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return leave(); }
 
   bool key(string_t& key) override {
-    if (!keys_.back().insert(key).second) fail("\"" + key.substr(0, 120) + "\" is there twice");
+    if (!keys_.back().insert(key).second) fail("\"" + key.substr(0, 120) + "\" appears twice");
     return true;
   }
 

@@ -234,8 +234,8 @@ void place_data(GgufCursor& cursor, GgufLayout& layout, const std::vector<std::u
     cursor.enter("tensor", tensor.name);
     const auto size = static_cast<std::uint64_t>(tensor.view.bytes());
     if (offsets[i] % alignment != 0) {
-      cursor.fail("its offset " + std::to_string(offsets[i]) + " is no multiple of the alignment " +
-                  std::to_string(alignment));
+      cursor.fail("its offset " + std::to_string(offsets[i]) +
+                  " is not a multiple of the alignment " + std::to_string(alignment));
     }
     if (offsets[i] > available || size > available - offsets[i]) {
       cursor.fail("its " + std::to_string(size) + " bytes at offset " + std::to_string(offsets[i]) +
@@ -261,7 +261,7 @@ GgufLayout read_gguf_layout(const std::filesystem::path& file, std::span<const s
   GgufCursor cursor(file, bytes, 0);
   cursor.enter("header");
   if (cursor.number<std::array<char, 4>>() != std::array{'G', 'G', 'U', 'F'}) {
-    cursor.fail("does not begin with \"GGUF\": this is no GGUF file");
+    cursor.fail("does not begin with \"GGUF\": this is not a GGUF file");
   }
   const auto version = cursor.number<std::uint32_t>();
   if (version == 0x02000000 || version == 0x03000000)
@@ -275,14 +275,14 @@ GgufLayout read_gguf_layout(const std::filesystem::path& file, std::span<const s
   GgufLayout layout;
   for (std::uint64_t i = 0; i < key_count; ++i) {
     const std::string_view key = read_name(cursor, "key", i, kMaxKeyBytes);
-    if (!layout.values.try_emplace(key, read_value(cursor)).second) cursor.fail("is there twice");
+    if (!layout.values.try_emplace(key, read_value(cursor)).second) cursor.fail("appears twice");
     layout.keys.push_back(key);
   }
   std::vector<std::uint64_t> offsets;
   std::set<std::string_view> names;
   for (std::uint64_t i = 0; i < tensor_count; ++i) {
     const std::string_view name = read_name(cursor, "tensor", i, kMaxTensorNameBytes);
-    if (!names.insert(name).second) cursor.fail("is there twice");
+    if (!names.insert(name).second) cursor.fail("appears twice");
     TensorView view = read_tensor(cursor, offsets.emplace_back());
     layout.tensors.push_back({std::string(name), std::move(view), {}, {}});
   }

@@ -51,7 +51,7 @@ bool with_number(GgufCursor& cursor, GgufType type, const Use& use) {
 template <class Wanted>
 Wanted read(GgufCursor& cursor, GgufType type) {
   if constexpr (std::is_same_v<Wanted, std::string_view>) {
-    if (type != GgufType::string) cursor.fail("is no string");
+    if (type != GgufType::string) cursor.fail("is not a string");
     return cursor.string();
   } else if constexpr (std::is_same_v<Wanted, bool>) {
     if (type != GgufType::boolean) cursor.fail("is neither true nor false");
@@ -61,7 +61,7 @@ Wanted read(GgufCursor& cursor, GgufType type) {
     Wanted result = {};
     const bool is_number = with_number(cursor, type, [&](auto number) {
       if (std::is_integral_v<decltype(number)> != wants_integer) {
-        cursor.fail(wants_integer ? "is no integer" : "is no floating-point number");
+        cursor.fail(wants_integer ? "is not an integer" : "is not a floating-point number");
       }
       if constexpr (std::is_same_v<decltype(number), std::uint64_t>) {
         if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
@@ -70,7 +70,9 @@ Wanted read(GgufCursor& cursor, GgufType type) {
       }
       result = static_cast<Wanted>(number);
     });
-    if (!is_number) cursor.fail(wants_integer ? "is no integer" : "is no floating-point number");
+    if (!is_number) {
+      cursor.fail(wants_integer ? "is not an integer" : "is not a floating-point number");
+    }
     return result;
   }
 }
@@ -88,7 +90,7 @@ std::vector<Wanted> GgufPart::values(std::string_view key, bool array) const {
   cursor.enter("key", key);
   if (!is_there) cursor.fail("is missing");
   const GgufValue& value = found->second;
-  if (value.is_array != array) cursor.fail(array ? "is no array" : "is an array");
+  if (value.is_array != array) cursor.fail(array ? "is not an array" : "is an array");
   std::vector<Wanted> result;
   for (std::uint64_t i = 0; i < value.count; ++i) {
     result.push_back(read<Wanted>(cursor, value.type));

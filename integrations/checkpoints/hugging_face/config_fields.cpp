@@ -14,7 +14,7 @@ std::int64_t ConfigFields::count(Keys keys, std::int64_t otherwise, std::int64_t
   for (const std::string_view key : keys) {
     const Json* value = find(key);
     if (value == nullptr) continue;
-    if (!value->is_number_integer()) fail(key, "is no integer");
+    if (!value->is_number_integer()) fail(key, "is not an integer");
     const bool fits = value->is_number_unsigned() &&
                       value->get<std::uint64_t>() <= static_cast<std::uint64_t>(max);
     if (!fits || value->get<std::int64_t>() < 1) {
@@ -28,7 +28,7 @@ std::int64_t ConfigFields::count(Keys keys, std::int64_t otherwise, std::int64_t
 double ConfigFields::real(std::string_view key, double otherwise, double max) const {
   const Json* value = find(key);
   if (value == nullptr) return otherwise;
-  if (!value->is_number()) fail(key, "is no number");
+  if (!value->is_number()) fail(key, "is not a number");
   const double number = value->get<double>();
   if (!(number >= 0 && number <= max)) {
     fail(key, "is " + value->dump() + "; 0 to " + Json(max).dump() + " is allowed");
@@ -46,14 +46,14 @@ bool ConfigFields::flag(std::string_view key, bool otherwise) const {
 std::string_view ConfigFields::text(std::string_view key, std::string_view otherwise) const {
   const Json* value = find(key);
   if (value == nullptr) return otherwise;
-  if (!value->is_string()) fail(key, "is no string");
+  if (!value->is_string()) fail(key, "is not a string");
   return value->get_ref<const std::string&>();
 }
 
 ConfigFields ConfigFields::object(std::string_view key) const {
   static const Json kNone = Json::object();
   const Json* value = find(key);
-  if (value != nullptr && !value->is_object()) fail(key, "is no object");
+  if (value != nullptr && !value->is_object()) fail(key, "is not an object");
   return {file_, value == nullptr ? kNone : *value, prefix_ + std::string(key) + "."};
 }
 

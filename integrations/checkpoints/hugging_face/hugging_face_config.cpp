@@ -70,7 +70,7 @@ class SpecialTokens {
     }
     if (ids_.size() > kMaxSpecialTokens) {
       fields.fail(key, "there are more than " + std::to_string(kMaxSpecialTokens) +
-                           " special tokens by now");
+                           " special tokens up to this key");
     }
   }
 
@@ -87,7 +87,7 @@ class SpecialTokens {
  private:
   void add_one(const ConfigFields& fields, const std::string& key, const Json& id) {
     if (id.is_null()) return;
-    if (!id.is_number_integer()) fields.fail(key, "is no integer");
+    if (!id.is_number_integer()) fields.fail(key, "is not an integer");
     // One that does not fit is in no vocabulary.
     if (id.is_number_unsigned() &&
         id.get<std::uint64_t>() >= static_cast<std::uint64_t>(vocab_size_)) {
@@ -115,7 +115,7 @@ std::vector<std::int64_t> special_token_ids(const ConfigFields& fields, const Co
 }
 
 HuggingFaceConfig read(const std::filesystem::path& file, const Json& json) {
-  if (!json.is_object()) throw FileError(file, "JSON", "is no object");
+  if (!json.is_object()) throw FileError(file, "JSON", "is not an object");
   const ConfigFields fields(file, json);
   const bool multimodal = fields.text("model_type", "") == kMultimodal;
   const ConfigFields text = multimodal ? fields.object(kTextConfig) : fields;

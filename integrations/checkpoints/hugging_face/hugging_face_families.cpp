@@ -171,7 +171,7 @@ void read_opt(Fields fields, Config config) {
 void read_bloom(Fields fields, Config config) {
   constexpr std::string_view residual = "apply_residual_connection_post_layernorm";
   if (fields.flag(residual, false)) {
-    fields.fail(residual, "is true: residuals behind the norm are not supported");
+    fields.fail(residual, "is true: residuals after the norm are not supported");
   }
   read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
   config.architecture.activation = Activation::gelu_tanh;  // always: its own BloomGelu

@@ -51,10 +51,10 @@ std::map<std::string, std::set<std::string>> read_index(const std::filesystem::p
   const Json json = parse_json_file<Json>(index, kMaxIndexBytes, kMaxIndexValues);
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (map == json.end()) throw FileError(index, "key weight_map", "is missing");
-  if (!map->is_object()) throw FileError(index, "key weight_map", "is no object");
+  if (!map->is_object()) throw FileError(index, "key weight_map", "is not an object");
   std::map<std::string, std::set<std::string>> shards;
   for (const auto& [tensor, shard] : map->items()) {
-    if (!shard.is_string()) throw FileError(index, "tensor " + tensor, "its file is no string");
+    if (!shard.is_string()) throw FileError(index, "tensor " + tensor, "its file is not a string");
     const auto& name = shard.get_ref<const std::string&>();
     check_shard_name(index, tensor, name);
     shards[name].insert(tensor);
@@ -105,7 +105,7 @@ std::string names_of_weights() {
 NamedTensors read_tensors(const std::filesystem::path& folder) {
   if (auto tensors = read_layout<SafetensorsFile>(folder, kSafetensors)) return *std::move(tensors);
   if (auto tensors = read_layout<PyTorchFile>(folder, kPyTorch)) return *std::move(tensors);
-  throw FileError(folder, "weights", "there is none of " + names_of_weights());
+  throw FileError(folder, "weights", "the folder has none of " + names_of_weights());
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ void refuse_what_is_not_supported(const ConfigFields& config) {
 Eigen::MatrixXf matrix_of(const std::filesystem::path& file, const NamedTensor& tensor) {
   const TensorView& view = tensor.view;
   if (view.shape.size() != 2 || view.size() == 0) {
-    throw FileError(file, "tensor " + tensor.name, "is no matrix");
+    throw FileError(file, "tensor " + tensor.name, "is not a matrix");
   }
   Eigen::MatrixXf transposed(view.columns(), view.rows());
   unpack(view, 0, view.rows(), transposed.data());
@@ -164,7 +164,7 @@ std::vector<LowRankUpdate> read_updates(const std::filesystem::path& file,
     update.b *= scales.of(module, update.a.rows());
     updates.push_back(std::move(update));
   }
-  if (updates.empty()) throw FileError(file, "tensors", "there is none");
+  if (updates.empty()) throw FileError(file, "tensors", "there are none");
   return updates;
 }
 
@@ -182,7 +182,7 @@ std::filesystem::path weights_of(const std::filesystem::path& folder) {
 ModelWeights with_lora_adapter(const ModelWeights& base, const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / kConfig;
   const Json json = parse_json_file<Json>(file, kMaxConfigBytes, kMaxConfigValues);
-  if (!json.is_object()) throw FileError(file, "config", "is no object");
+  if (!json.is_object()) throw FileError(file, "config", "is not an object");
   const ConfigFields config(file, json);
   refuse_what_is_not_supported(config);
   const Scales scales(config);

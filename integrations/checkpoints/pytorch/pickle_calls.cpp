@@ -50,7 +50,7 @@ PickleValue PickleCalls::global(std::string_view module, std::string_view name) 
 }
 
 PickleValue PickleCalls::reduce(const PickleValue& callee, const PickleValue& arguments) {
-  if (callee.kind != PickleKind::global) errors_.fail("calls what is no function");
+  if (callee.kind != PickleKind::global) errors_.fail("calls something that is not a function");
   if (arguments.kind != PickleKind::tuple) errors_.fail("calls a function without arguments");
   const auto& values = *arguments.items;
   const PickleGlobal& global = *callee.global;
@@ -66,7 +66,7 @@ PickleValue PickleCalls::reduce(const PickleValue& callee, const PickleValue& ar
     case PickleRole::rebuild_from_type:
       if (values.size() < 3 || values[0].kind != PickleKind::global ||
           !has_role(values[1], PickleRole::tensor_class)) {
-        errors_.fail("calls " + std::string(global.name) + " for what is no tensor");
+        errors_.fail("calls " + std::string(global.name) + " for something that is not a tensor");
       }
       return rebuild(*values[0].global, values[2]);
     case PickleRole::rebuild_tensor:
@@ -90,13 +90,14 @@ PickleValue PickleCalls::rebuild(const PickleGlobal& callee, const PickleValue& 
       return values[0];
     }
   }
-  errors_.fail("calls " + std::string(callee.name) + " with what makes no tensor");
+  errors_.fail("calls " + std::string(callee.name) + " with arguments that do not make a tensor");
 }
 
 PickleValue PickleCalls::make_record(const PickleValue& type, const PickleValue& arguments) {
   if (!has_role(type, PickleRole::record_class)) {
     errors_.fail("makes an instance of " +
-                 (type.kind == PickleKind::global ? std::string(type.text) : "what is no class") +
+                 (type.kind == PickleKind::global ? std::string(type.text)
+                                                  : "something that is not a class") +
                  ", which no state dict needs");
   }
   if (arguments.kind != PickleKind::tuple || !arguments.items->empty()) {
@@ -110,7 +111,7 @@ void PickleCalls::set_state(const PickleValue& value, const PickleValue& state) 
   if (value.kind == PickleKind::record) {
     *value.items = {state};
   } else if (value.kind != PickleKind::dict) {
-    errors_.fail("sets the state of what has none");
+    errors_.fail("sets the state of something that has none");
   }
 }
 
@@ -119,7 +120,7 @@ PickleValue PickleCalls::storage(const PickleValue& id) {
   if (!tuple || !is_text((*id.items)[0], "storage") ||
       !has_role((*id.items)[1], PickleRole::storage_class) ||
       (*id.items)[2].kind != PickleKind::text || !is_natural((*id.items)[4])) {
-    errors_.fail("refers to what is no storage");
+    errors_.fail("refers to something that is not a storage");
   }
   if (id.items->size() > 5 && (*id.items)[5].kind != PickleKind::none) {
     errors_.fail("holds views of storages, which PyTorch does not write since 0.4");

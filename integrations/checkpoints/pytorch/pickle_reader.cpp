@@ -22,7 +22,7 @@ class PickleReader {
       : errors_{file, what}, bytes_(bytes), position_(begin), calls_(errors_, pickle_) {}
 
   Pickle read() {
-    if (number<unsigned char>() != kProto) fail("is no pickle of protocol 2 to 5");
+    if (number<unsigned char>() != kProto) fail("is not a pickle of protocol 2 to 5");
     const int protocol = number<unsigned char>();
     if (protocol < 2 || protocol > kMaxProtocol) {
       fail("is of protocol " + std::to_string(protocol) + "; 2 to 5 are read");
@@ -136,7 +136,7 @@ class PickleReader {
         return push({PickleKind::opaque});
       case kAddItems:
         pop_to_mark();
-        if (pop().kind != PickleKind::opaque) fail("adds to what is no set");
+        if (pop().kind != PickleKind::opaque) fail("adds to something that is not a set");
         return push({PickleKind::opaque});
       default:
         return call(opcode);
@@ -152,7 +152,7 @@ class PickleReader {
       case kStackGlobal: {
         const auto names = pop_last(2);
         if (names[0].kind != PickleKind::text || names[1].kind != PickleKind::text) {
-          fail("refers to a global whose name is no text");
+          fail("refers to a global whose name is not text");
         }
         return push(calls_.global(names[0].text, names[1].text));
       }
@@ -264,13 +264,13 @@ class PickleReader {
 
   void append(const std::vector<PickleValue>& values) {
     const PickleValue& list = top();
-    if (list.kind != PickleKind::list) fail("appends to what is no list");
+    if (list.kind != PickleKind::list) fail("appends to something that is not a list");
     list.items->insert(list.items->end(), values.begin(), values.end());
   }
 
   void set_items(const std::vector<PickleValue>& values) {
     const PickleValue& dict = top();
-    if (dict.kind != PickleKind::dict) fail("sets an item of what is no dict");
+    if (dict.kind != PickleKind::dict) fail("sets an item of something that is not a dict");
     if (values.size() % 2 != 0) fail("sets a key without a value");
     dict.items->insert(dict.items->end(), values.begin(), values.end());
   }

@@ -30,7 +30,8 @@ PyTorchArchive open_zip(const std::filesystem::path& file, std::span<const std::
   const std::string folder(first.substr(0, first.find('/') + 1));
   const std::string pickle = folder + "data.pkl";
   if (!zip->has(pickle)) {
-    throw FileError(file, "entry " + pickle, "is missing: the zip archive is none of torch.save");
+    throw FileError(file, "entry " + pickle,
+                    "is missing: torch.save did not write this zip archive");
   }
   const std::string order = folder + "byteorder";
   if (zip->has(order) && text_of(zip->entry(order)) != "little") {
@@ -79,7 +80,7 @@ class LegacyReader {
     Pickle pickle = next("pickle");
     const Pickle keys = next("storage keys");
     if (keys.root.kind != PickleKind::list) {
-      throw FileError(file_, "storage keys", "are no list");
+      throw FileError(file_, "storage keys", "are not a list");
     }
     find_element_bytes(pickle);
     for (const PickleValue& key : *keys.root.items) read_storage(key);
@@ -114,7 +115,8 @@ class LegacyReader {
   void read_storage(const PickleValue& key) {
     const auto known = element_bytes_.find(key.text);
     if (key.kind != PickleKind::text || known == element_bytes_.end()) {
-      throw FileError(file_, "storage keys", "hold one of no tensor: " + std::string(key.text));
+      throw FileError(file_, "storage keys",
+                      "hold one that no tensor uses: " + std::string(key.text));
     }
     const std::string what = "storage " + std::string(key.text);
     std::uint64_t count = 0;
@@ -132,7 +134,7 @@ class LegacyReader {
     }
     const auto size = static_cast<std::size_t>(count * element_bytes);
     if (!storages_.emplace(key.text, bytes_.subspan(position_, size)).second) {
-      throw FileError(file_, what, "is there twice");
+      throw FileError(file_, what, "appears twice");
     }
     position_ += size;
   }

@@ -54,7 +54,7 @@ void PyTorchTensors::fail(std::string_view why) const {
 
 void PyTorchTensors::add(std::string name, const PickleValue& tensor, const Storage& storage) {
   name_ = std::move(name);
-  if (!names_.insert(name_).second) fail("is there twice");
+  if (!names_.insert(name_).second) fail("appears twice");
   const auto& arguments = *tensor.items;
   const PyTorchNumbers& numbers = numbers_of(arguments);
   if (!numbers.floating) return;
@@ -82,7 +82,7 @@ std::vector<std::int64_t> PyTorchTensors::natural_numbers(const PickleValue& tup
   std::vector<std::int64_t> numbers;
   for (const PickleValue& value : *tuple.items) {
     if (value.kind != PickleKind::integer || value.number < 0) {
-      fail("its " + std::string(what) + " something else than integers from 0");
+      fail("its " + std::string(what) + " something other than integers from 0");
     }
     numbers.push_back(value.number);
   }

@@ -65,11 +65,11 @@ ZipDirectory::ZipDirectory(const std::filesystem::path& file, std::span<const st
   entries_.reserve(static_cast<std::size_t>(place.entries));
   std::uint64_t position = place.begin;
   for (std::uint64_t i = 0; i < place.entries; ++i) position = read_entry(position, place.end);
-  if (position != place.end) fail("has bytes behind its last entry");
+  if (position != place.end) fail("has bytes after its last entry");
   check_order(place.begin);
   std::ranges::sort(entries_, {}, &Entry::name);
   const auto twice = std::ranges::adjacent_find(entries_, {}, &Entry::name);
-  if (twice != entries_.end()) fail(*twice, "is there twice");
+  if (twice != entries_.end()) fail(*twice, "appears twice");
 }
 
 std::uint64_t ZipDirectory::find_end_record() const {
@@ -83,7 +83,7 @@ std::uint64_t ZipDirectory::find_end_record() const {
       }
     }
   }
-  fail("is missing: the file is cut, or no zip archive");
+  fail("is missing: the file is cut, or is not a zip archive");
 }
 
 ZipDirectory::Place ZipDirectory::find_directory() const {
@@ -182,7 +182,7 @@ void ZipDirectory::check_name(const Entry& entry) const {
     outside = part == "..";
     rest.remove_prefix(std::min(rest.size(), part.size() + 1));
   }
-  if (outside) fail(entry, "its name is not that of a place in the archive");
+  if (outside) fail(entry, "its name is not a path inside the archive");
 }
 
 void ZipDirectory::check_order(std::uint64_t end) {

@@ -72,7 +72,7 @@ class EntryReader {
 
   Entry read(const std::string& name, const Json& description) {
     name_ = name;
-    if (!description.is_object()) fail("its description is no object");
+    if (!description.is_object()) fail("its description is not an object");
     Entry entry;
     entry.name = name;
     const NumberType& type = number_type(field(description, "dtype"));
@@ -136,7 +136,7 @@ class EntryReader {
   }
 
   const NumberType& number_type(const Json& dtype) const {
-    if (!dtype.is_string()) fail("its dtype is no string");
+    if (!dtype.is_string()) fail("its dtype is not a string");
     const auto& name = dtype.get_ref<const std::string&>();
     const auto found = std::ranges::find(kNumberTypes, name, &NumberType::name);
     if (found == std::end(kNumberTypes)) {
@@ -146,11 +146,11 @@ class EntryReader {
   }
 
   std::vector<std::int64_t> shape(const Json& dims) const {
-    if (!dims.is_array()) fail("its shape is no array");
+    if (!dims.is_array()) fail("its shape is not an array");
     std::vector<std::int64_t> shape;
     for (const Json& dim : dims) {
       const auto number = natural_number(dim);
-      if (!number) fail("its shape holds something else than integers from 0");
+      if (!number) fail("its shape holds something other than integers from 0");
       if (*number == 0) fail("has a dimension of 0");
       shape.push_back(*number);
     }
@@ -177,7 +177,7 @@ std::uint64_t header_bytes(const std::filesystem::path& file, std::span<const st
     throw FileError(file, "header",
                     "claims " + std::to_string(length) + " bytes, but only " +
                         std::to_string(bytes.size() - kLengthBytes) +
-                        " follow: the file is cut, or no safetensors file");
+                        " follow: the file is cut, or is not a safetensors file");
   }
   if (length > kMaxHeaderBytes) {
     throw FileError(file, "header",
@@ -192,7 +192,7 @@ std::vector<Entry> read_header(const std::filesystem::path& file, std::span<cons
   const Json json = parse_json<Json>(file, "header",
                                      {reinterpret_cast<const char*>(header.data()), header.size()},
                                      kMaxHeaderValues);
-  if (!json.is_object()) throw FileError(file, "header", "is no JSON object");
+  if (!json.is_object()) throw FileError(file, "header", "is not a JSON object");
   EntryReader reader(file, static_cast<std::int64_t>(data_bytes));
   std::vector<Entry> entries;
   for (const auto& [name, description] : json.items()) {

@@ -110,9 +110,10 @@ TEST_F(HistoryStoreFailureTest, DoesNotTouchAFileThatIsNoHistory) {
 TEST_F(HistoryStoreFailureTest, DoesNotTouchADatabaseOfSomethingElse) {
   run_sql("CREATE TABLE runs (x)");
   const auto modified = std::filesystem::last_write_time(path_);
-  EXPECT_THAT(error_of([&] { HistoryStore::open(path_)->write(sample_record(1, 10)); }),
-              AllOf(StartsWith(path_.string() + ": cannot open: "), HasSubstr("no history")));
-  EXPECT_THAT(error_of([&] { HistoryReader reader(path_); }), HasSubstr("no history"));
+  EXPECT_THAT(
+      error_of([&] { HistoryStore::open(path_)->write(sample_record(1, 10)); }),
+      AllOf(StartsWith(path_.string() + ": cannot open: "), HasSubstr("not an Azimuth history")));
+  EXPECT_THAT(error_of([&] { HistoryReader reader(path_); }), HasSubstr("not an Azimuth history"));
   EXPECT_EQ(std::filesystem::last_write_time(path_), modified);
 }
 

@@ -131,17 +131,17 @@ TEST_F(Metadata, NamesTheKeyThatIsMissingOrOfAnotherType) {
     return ThrowsMessage<FileError>(temporary_.path().string() + ": key " + words);
   };
   EXPECT_THAT([&] { file_.integer("absent"); }, error("absent: is missing"));
-  EXPECT_THAT([&] { file_.integer("f32"); }, error("f32: is no integer"));
-  EXPECT_THAT([&] { file_.integer("boolean"); }, error("boolean: is no integer"));
-  EXPECT_THAT([&] { file_.integer("string"); }, error("string: is no integer"));
+  EXPECT_THAT([&] { file_.integer("f32"); }, error("f32: is not an integer"));
+  EXPECT_THAT([&] { file_.integer("boolean"); }, error("boolean: is not an integer"));
+  EXPECT_THAT([&] { file_.integer("string"); }, error("string: is not an integer"));
   EXPECT_THAT([&] { file_.integer("integers"); }, error("integers: is an array"));
   EXPECT_THAT([&] { file_.integer("huge"); }, error("huge: does not fit a signed 64-bit integer"));
-  EXPECT_THAT([&] { file_.real("u32"); }, error("u32: is no floating-point number"));
+  EXPECT_THAT([&] { file_.real("u32"); }, error("u32: is not a floating-point number"));
   EXPECT_THAT([&] { file_.flag("u8"); }, error("u8: is neither true nor false"));
-  EXPECT_THAT([&] { file_.string("u32"); }, error("u32: is no string"));
-  EXPECT_THAT([&] { file_.strings("string"); }, error("string: is no array"));
-  EXPECT_THAT([&] { file_.strings("integers"); }, error("integers: is no string"));
-  EXPECT_THAT([&] { file_.integers("nested"); }, error("nested: is no integer"));
+  EXPECT_THAT([&] { file_.string("u32"); }, error("u32: is not a string"));
+  EXPECT_THAT([&] { file_.strings("string"); }, error("string: is not an array"));
+  EXPECT_THAT([&] { file_.strings("integers"); }, error("integers: is not a string"));
+  EXPECT_THAT([&] { file_.integers("nested"); }, error("nested: is not an integer"));
 }
 
 TEST(GgufFile, RefusesWhatIsNoRegularFile) {

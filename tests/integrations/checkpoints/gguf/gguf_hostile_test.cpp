@@ -51,7 +51,7 @@ const HostileFile kHostileFiles[] = {
      "key number 2: its name has 65536 bytes"},
     {"KeyNotUtf8", [](auto& f) { f.keys[1].first = "k\xff"; }, "key k\\xff: its name is not UTF-8"},
     {"KeyTwice", [](auto& f) { f.keys[1].first = f.keys[0].first; },
-     "key general.architecture: is there twice"},
+     "key general.architecture: appears twice"},
     {"ValueOfUnknownType", [](auto& f) { f.keys[1].second = raw(13u) + raw(0u); },
      "key a.number: there is no type 13"},
     {"StringLength2To60", [](auto& f) { f.keys[1].second = raw(8u) + raw(k60); },
@@ -115,7 +115,7 @@ const HostileFile kHostileFiles[] = {
        f.tensors[1] = {"a\nb", {}, 0, ""};
      },
      "tensor a\\x0ab: has 0 dimensions"},
-    {"TensorTwice", [](auto& f) { f.tensors[1].name = "matrix"; }, "tensor matrix: is there twice"},
+    {"TensorTwice", [](auto& f) { f.tensors[1].name = "matrix"; }, "tensor matrix: appears twice"},
     {"NoDims", [](auto& f) { f.tensors[1].dims = {}; }, "tensor row: has 0 dimensions"},
     {"FiveDims",
      [](auto& f) {
@@ -173,7 +173,7 @@ const HostileFile kHostileFiles[] = {
     {"TypeUnknown", [](auto& f) { f.tensors[1].type = ~0u; },
      "tensor row: its type is number 4294967295"},
     {"OffsetUnaligned", [](auto& f) { f.tensors[1].offset = 40; },
-     "tensor row: its offset 40 is no multiple of the alignment 32"},
+     "tensor row: its offset 40 is not a multiple of the alignment 32"},
     {"OffsetBeyondTheFile", [](auto& f) { f.tensors[1].offset = 4096; },
      "tensor row: its 34 bytes at offset 4096 lie beyond"},
     {"OffsetOverflows", [](auto& f) { f.tensors[1].offset = ~0ull - 31; },

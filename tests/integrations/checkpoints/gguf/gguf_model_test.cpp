@@ -182,7 +182,7 @@ const BadModel kBadModels[] = {
      "olmo2, "
      "phi2, phi3, qwen2, qwen3, stablelm, starcoder2"},
     {"ArchitectureIsANumber", [](auto& f) { set(f, "general.architecture", u32(1)); },
-     "key general.architecture", "is no string"},
+     "key general.architecture", "is not a string"},
     {"NoArchitecture", [](auto& f) { f.keys.erase(f.keys.begin()); }, "key general.architecture",
      "is missing"},
     {"NoHeads", [](auto& f) { set(f, "llama.attention.head_count", u32(0)); },
@@ -196,7 +196,7 @@ const BadModel kBadModels[] = {
     {"EpsilonNegative", [](auto& f) { set(f, "llama.attention.layer_norm_rms_epsilon", f32(-1)); },
      "model", "norm_epsilon"},
     {"TokenIdIsAString", [](auto& f) { set(f, "tokenizer.ggml.sep_token_id", text("4")); },
-     "key tokenizer.ggml.sep_token_id", "is no integer"},
+     "key tokenizer.ggml.sep_token_id", "is not an integer"},
     {"TensorMissing", [](auto& f) { f.tensors.erase(f.tensors.begin() + 4); }, "model",
      "value_weight"},
     {"TensorOfAnotherShape", [](auto& f) { f.tensors[9] = zeros("blk.0.ffn_down.weight", 8, 12); },

@@ -134,7 +134,7 @@ const HostileSplit kHostileSplits[] = {
     {"CountOfFilesThatAreNotThere", [](auto& p) { set(p[0], "split.count", u16(65'535)); }, 0,
      "key split.no: is 0 (from 0) of 65535, which is not what"},
     {"CountIsAString", [](auto& p) { set(p[0], "split.count", text("3")); }, 0,
-     "key split.count: is no integer"},
+     "key split.count: is not an integer"},
     {"CountOfAnotherSplit", [](auto& p) { set(p[1], "split.count", u16(4)); }, 1,
      "key split.count: is 4 where 3 is expected"},
     {"NumberMissing", [](auto& p) { p[0].keys.erase(p[0].keys.end() - 3); }, 0,

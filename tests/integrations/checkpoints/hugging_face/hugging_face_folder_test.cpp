@@ -183,7 +183,7 @@ const BadFolder kBadFolders[] = {
      ": config.json: is missing: a Hugging Face folder holds it, and one of model.safetensors, "
      "model.safetensors.index.json, pytorch_model.bin and pytorch_model.bin.index.json"},
     {"NoWeights", [](auto& f) { f.erase(kIndex); },
-     ": weights: there is none of model.safetensors, model.safetensors.index.json, "
+     ": weights: the folder has none of model.safetensors, model.safetensors.index.json, "
      "pytorch_model.bin and pytorch_model.bin.index.json"},
     {"PyTorchOfAnotherFormat",
      [](auto& f) {
@@ -213,13 +213,13 @@ const BadFolder kBadFolders[] = {
     {"IndexWithoutMap", [](auto& f) { f[kIndex] = "{}"; },
      "/" + kIndex + ": key weight_map: is missing"},
     {"MapIsAnArray", [](auto& f) { f[kIndex] = R"({"weight_map":[]})"; },
-     "/" + kIndex + ": key weight_map: is no object"},
+     "/" + kIndex + ": key weight_map: is not an object"},
     {"MapIsEmpty", [](auto& f) { f[kIndex] = R"({"weight_map":{}})"; },
      ": model: architecture llama: no parameter for token_embedding"},
     {"ShardIsANumber", [](auto& f) { f[kIndex] = R"({"weight_map":{"a":1}})"; },
-     "/" + kIndex + ": tensor a: its file is no string"},
+     "/" + kIndex + ": tensor a: its file is not a string"},
     {"TensorTwiceInTheIndex", [](auto& f) { f[kIndex] = R"({"weight_map":{"a":"b","a":"c"}})"; },
-     "/" + kIndex + ": JSON: \"a\" is there twice"},
+     "/" + kIndex + ": JSON: \"a\" appears twice"},
     {"ShardAbove", embedding_in("../model.safetensors"), kOutside + "../model.safetensors' is not"},
     {"ShardBelow", embedding_in("a/model.safetensors"), kOutside + "a/model.safetensors' is not"},
     {"ShardAbsolute", embedding_in("/etc/passwd"), kOutside + "/etc/passwd' is not"},

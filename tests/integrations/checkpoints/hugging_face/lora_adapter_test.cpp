@@ -161,13 +161,13 @@ TEST_F(LoraAdapter, RefusesTensorsThatAreNotOfTheModel) {
   put_tensors({{a(out), {2, 32}}});
   EXPECT_THAT(complaint(), HasSubstr("lora_B is missing"));
   put_tensors({});
-  EXPECT_THAT(complaint(), HasSubstr("there is none"));
+  EXPECT_THAT(complaint(), HasSubstr("there are none"));
   put_tensors({{a(out), {2, 32}}, {b(out), {24, 3}}});
   EXPECT_THAT(complaint(), HasSubstr("does not fit"));
   put_tensors({{a(out), {2, 31}}, {b(out), {24, 2}}});
   EXPECT_THAT(complaint(), HasSubstr("does not fit"));
   put_tensors({{a(out), {2, 4, 8}}, {b(out), {24, 2}}});
-  EXPECT_THAT(complaint(), HasSubstr("is no matrix"));
+  EXPECT_THAT(complaint(), HasSubstr("is not a matrix"));
   put_tensors({{"base_model.model.lm_head.weight", {2, 2}}});
   EXPECT_THAT(complaint(), HasSubstr("tensor base_model.model.lm_head.weight: is neither lora_A"));
   const std::string far = "layers.9.self_attn.o_proj";

@@ -29,7 +29,7 @@ using Tensors = std::map<std::string, TensorView>;
 Tensors by_name(const NamedTensors& all) {
   Tensors tensors;
   for (const NamedTensor& tensor : all.tensors) tensors[tensor.name] = tensor.view;
-  EXPECT_EQ(tensors.size(), all.tensors.size()) << "a name is there twice";
+  EXPECT_EQ(tensors.size(), all.tensors.size()) << "a name appears twice";
   return tensors;
 }
 
