@@ -24,7 +24,7 @@ Workers::Workers(int threads, Priority priority) {
   try {
     for (int i = 1; i < threads; ++i) threads_.emplace_back([this, priority] { work(priority); });
   } catch (const std::system_error&) {
-    // No more threads are to be had: those that there are do the work.
+    // The system starts no more threads: those that run do the work.
   }
 }
 

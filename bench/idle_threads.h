@@ -2,7 +2,7 @@
 
 /// Makes the threads of this process that run on idle time (SCHED_IDLE: the monitor's analysis)
 /// stand still and go on again, wherever they are. There can be one such object at a time; `hold`
-/// and `release` belong to one thread, which is none of those that are held.
+/// and `release` belong to one thread, which must not be one of those that are held.
 ///
 /// A held thread may own a lock that another thread comes to wait for, such as the allocator's:
 /// none is held for more than ten minutes, so that this shows as `overdue` and not as a standstill.

@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   CLI::App app("Measures the high-norm direction of language models.", "azimuth");
   app.set_version_flag("--version", "azimuth " AZIMUTH_VERSION);
   app.require_subcommand(1);
-  // One line, as every error.
+  // On one line, like every error.
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return std::string("azimuth: ") + error.what() + " (azimuth --help)\n";
   });
@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : kUsage;
   } catch (const std::exception& error) {
-    // A path may hold a line's end.
+    // A path may hold a newline.
     std::fprintf(stderr, "azimuth: %s\n", azimuth::cli::printable(error.what()).c_str());
     return kBadInput;
   }

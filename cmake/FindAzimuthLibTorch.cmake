@@ -57,7 +57,7 @@ int main() { return at::get_num_threads() > 0 ? 0 : 1; }
   set(${result} ${${works}} PARENT_SCOPE)
 endfunction()
 
-# The folder that holds `include` and `lib`, if `root` is a LibTorch; empty if it is none.
+# The folder that holds `include` and `lib`, if `root` is a LibTorch; else empty.
 function(_azimuth_torch_folder root result)
   set(${result} "" PARENT_SCOPE)
   foreach(folder IN ITEMS "${root}/torch" "${root}")

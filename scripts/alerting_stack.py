@@ -4,8 +4,8 @@ folder that goes with them: what `scripts/demo --stack` and tests/grafana/end_to
 
     scripts/alerting_stack.py --scrape 127.0.0.1:9464 -- COMMAND...
 
-runs COMMAND between the two, and stops everything when it ends, or on Ctrl-C. `{folder}` in COMMAND is the folder. Only
-who is killed outright (kill -9) leaves the folder behind, and no process.
+runs COMMAND between the two, and stops everything when it ends, or on Ctrl-C. `{folder}` in COMMAND is the folder.
+Only kill -9 leaves something behind: the folder, but no process.
 """
 
 import argparse

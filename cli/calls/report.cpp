@@ -28,7 +28,7 @@ struct Options {
   std::string format;
 };
 
-/// More would make a page that no phone likes.
+/// Of several runs the newest so many are shown: more would make a page too large for a phone.
 constexpr std::size_t kMostRuns = 8;
 
 std::vector<RunStory> read_stories(HistoryReader& history,

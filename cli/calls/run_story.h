@@ -11,26 +11,27 @@
 
 namespace azimuth::cli {
 
-/// All that a report tells of a run; small however long the run.
+/// All that a report tells of a run. Small, even for a long run: only `points` and `marks` grow
+/// with it.
 struct RunStory {
   struct Happening {
     Event event;  ///< its texts cut to a readable length
     std::int64_t attempt = 0;
     double time = 0;
-    bool severe = false;  ///< as its mark
+    bool severe = false;  ///< like the mark of the same event
   };
 
   HistoryReader::Run run;
   Observation newest;
-  /// As training went in the end, each step once: what a later attempt did again has replaced what
-  /// it repeats.
+  /// Each step once. Where a later attempt repeated steps, its points have replaced the earlier
+  /// ones.
   std::vector<RunPoint> points;
-  std::int64_t replaced = 0;      ///< points that are not among them therefore
-  std::vector<Happening> events;  ///< the first and the last ones
+  std::int64_t replaced = 0;      ///< how many points were replaced so
+  std::vector<Happening> events;  ///< the first and the last ones, where there are many
   std::int64_t events_left_out = 0;
-  std::vector<EventMark> marks;  ///< of all events
+  std::vector<EventMark> marks;  ///< of all events, those left out included
   double noise_floor_degrees = kNotApplicable;
-  std::string weights_digest;  ///< the newest there is; empty: none
+  std::string weights_digest;  ///< the newest one; empty: none
   std::int64_t digest_step = 0;
   double training_thread_seconds = 0;
   double analysis_cpu_seconds = 0;

@@ -19,7 +19,7 @@ bool colours_wanted();
 /// To standard output. Throw std::runtime_error where it cannot be written: a full disk must not
 /// look like success.
 void print(const std::string& text);
-void print_json(const std::string& json);  ///< and a line's end
+void print_json(const std::string& json);  ///< and a newline
 
 /// Before a call works for minutes: throws FileError if `file` cannot be what it then writes, since
 /// its folder is missing, or it is one of the files that are read: `inputs`, CKPT or STORE as they

@@ -36,7 +36,7 @@ void require_free(const ListenAddress& address) {
   if (failure != 0) throw std::runtime_error(::gai_strerror(failure));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
 
-  // That a machine lacks one of the two IP versions is no fault, as long as it has the other.
+  // A machine may lack one of the two IP versions, as long as it has the other.
   int lacking = 0;
   bool bindable = false;
   for (const addrinfo* item = found; item != nullptr; item = item->ai_next) {

@@ -47,7 +47,7 @@ MetricsServer::~MetricsServer() {
       }
     }
   } catch (const std::system_error&) {
-    // No thread to be had: the server is closed slowly, by its own destructor.
+    // No thread could be started: the server is closed slowly, by its own destructor.
   }
 }
 

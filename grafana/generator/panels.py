@@ -2,7 +2,7 @@
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
-# Okabe and Ito's colours, which colour-blind people can tell apart, and a grey that is none of them to anybody.
+# Okabe and Ito's colours, which colour-blind people can tell apart, and a grey that nobody takes for one of them.
 SKY, BLUE, ORANGE, VERMILION = "#56B4E9", "#0072B2", "#E69F00", "#D55E00"
 GREEN, YELLOW, PURPLE, GREY = "#009E73", "#F0E442", "#CC79A7", "#666666"
 

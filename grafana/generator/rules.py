@@ -90,7 +90,7 @@ def ever_lost(window):
 
 
 def growth(counter, window):
-    """In how many of the samples of `window` the counter had grown. A restart, which sets it to 0, is no growth."""
+    """In how many of the samples of `window` the counter had grown. A restart, which sets it to 0, is not growth."""
     return f"changes({counter}[{window}]) - resets({counter}[{window}])"
 
 
@@ -106,7 +106,8 @@ def turned_from(hold):
 
 
 def run_silent(day):
-    """Runs whose newest snapshot is none of a process that ended as it should, and that no process goes on with."""
+    """Runs that have gone silent: no process serves them, and the one that took their newest snapshot did not end as it
+    should."""
     seen = f"last_over_time(azimuth_last_snapshot_timestamp_seconds[{day}])"
     ended = f"last_over_time(azimuth_run_ended[{day}])"
     return (
@@ -256,7 +257,7 @@ def alert_rules(durations=Durations()):
             name="AzimuthStoreFailing",
             severity="critical",
             wait=durations("5m"),
-            # It tries again every second: that it has not failed for two minutes is that it is well.
+            # It tries again every second, so two minutes without a failure mean that it works.
             expr=f'{backlog} and increase(azimuth_export_failures_total{{exporter="store"}}[{durations("2m")}]) > 0\n'
             f"or {backlog} >= {STORE_BACKLOG}",
             summary="The history of {{ $labels.run }} is not being written",

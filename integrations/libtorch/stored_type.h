@@ -8,6 +8,8 @@
 
 namespace azimuth {
 
+/// The stored type that a tensor of this element type has; nothing if it is not one of float32,
+/// float16 and bfloat16, the only ones that can be watched.
 inline std::optional<StoredType> stored_type_of(torch::ScalarType type) {
   switch (type) {
     case torch::kFloat32:

@@ -6,7 +6,7 @@
 
 namespace azimuth {
 
-/// `W X + b`; an empty bias is none.
+/// `W X + b`; an empty bias means that there is none.
 template <class Scalar>
 Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> multiply(
     const LinearMap& map, const Eigen::VectorXf& bias,

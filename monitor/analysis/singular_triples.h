@@ -21,7 +21,7 @@ struct SingularTriples {
   Eigen::MatrixXd start;
 };
 
-/// How exact the triples must be: so, or as far as the products resolve them.
+/// How exact the triples must be, unless the products resolve less.
 struct TripleTolerance {
   /// Sine of the angle by which the first vectors are off, as far as their residual bounds it:
   /// ρ σ_1 / (σ_1 − σ_2). Here 0.01°.

@@ -15,8 +15,8 @@ class FileError : public std::runtime_error {
   FileError(const std::filesystem::path& file, std::string_view what, std::string_view why);
 };
 
-/// Runs `make`; what it refuses as misuse (std::invalid_argument, std::out_of_range) is here
-/// something wrong with a file, in its part `what`: FileError.
+/// Runs `make`. Where the fault lies in a file, what `make` throws for misuse (std::logic_error,
+/// such as std::invalid_argument) becomes a FileError about the file's part `what`.
 template <class Make>
 auto with_file_errors(const std::filesystem::path& file, std::string_view what, const Make& make) {
   try {

@@ -11,14 +11,14 @@ class Cancelled : public std::runtime_error {
   Cancelled() : std::runtime_error("the analysis was cancelled") {}
 };
 
-/// Whoever waits for long work. Called on the thread that asked for the work, from within it; what
-/// is thrown ends the work.
+/// Told how far long work has come, for whoever waits for it. Called on the thread that asked for
+/// the work, from within it; what is thrown ends the work.
 class Progress {
  public:
   virtual ~Progress() = default;
-  /// So many parts of about the same length lie ahead.
+  /// The work consists of so many parts of about the same length.
   virtual void begin(std::int64_t parts) { (void)parts; }
-  /// One more part has come to its turn.
+  /// The next part begins.
   virtual void advance() {}
   /// Asked between two parts: true ends the work with `Cancelled`.
   virtual bool cancelled() { return false; }

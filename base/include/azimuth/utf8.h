@@ -21,8 +21,8 @@ std::string_view utf8_prefix(std::string_view text, std::size_t characters);
 /// `text`, or its first characters and an ellipsis where it has more.
 std::string shortened(std::string_view text, std::size_t characters);
 
-/// `text` of a stranger as an error message holds it, on one line: bytes that are no UTF-8 and
-/// control characters as \xNN; after `limit` bytes "..." stands for the rest.
+/// Untrusted `text` in a form fit for an error message, on one line: control characters and bytes
+/// that are not UTF-8 become \xNN, and "..." stands for what goes beyond `limit` bytes.
 std::string escaped_text(std::string_view text, std::size_t limit);
 
 }  // namespace azimuth

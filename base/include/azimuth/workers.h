@@ -10,7 +10,7 @@
 
 namespace azimuth {
 
-/// How a thread stands back behind training. `low`: it is nice, and still gets its slices of a
+/// How a thread gives way to training. `low`: it is nice, and still gets its slices of a
 /// core; where the threads of a training step wait for each other, all of them lose each slice.
 /// `idle`: it only gets time that no other thread wants (SCHED_IDLE), and may take long.
 enum class Priority { low, idle };

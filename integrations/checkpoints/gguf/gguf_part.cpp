@@ -8,7 +8,7 @@
 namespace azimuth {
 namespace {
 
-// Calls `use` with the number that `type` says lies at the cursor; false if it is none.
+// Calls `use` with the number that `type` says lies at the cursor; false if it is not a number.
 template <class Use>
 bool with_number(GgufCursor& cursor, GgufType type, const Use& use) {
   switch (type) {

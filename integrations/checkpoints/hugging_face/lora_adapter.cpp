@@ -102,7 +102,7 @@ void refuse_what_is_not_supported(const ConfigFields& config) {
     config.fail(key, "is not supported");
   }
   if (config.text("bias", "none") != "none") config.fail("bias", "is not supported");
-  // Of these the base that the adapter belongs to is not the one that was named.
+  // With these, the adapter belongs to a base that differs from the one that was named.
   if (config.has("init_lora_weights") && config.json().at("init_lora_weights").is_string()) {
     const std::string_view init = config.text("init_lora_weights", "");
     for (const std::string_view changes_base : {"pissa", "olora", "corda", "loftq", "lora_ga"}) {

@@ -15,7 +15,7 @@ namespace azimuth {
 struct PyTorchArchive {
   std::string what;  ///< the name of the pickle, for messages
   Pickle pickle;
-  /// The bytes of a storage. Throws FileError: none of this key.
+  /// The bytes of a storage. Throws FileError if it has none of this key.
   std::function<std::span<const std::byte>(std::string_view key)> storage;
 };
 

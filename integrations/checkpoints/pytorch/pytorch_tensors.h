@@ -27,7 +27,7 @@ class PyTorchTensors {
 
   PyTorchTensors(const std::filesystem::path& file, std::size_t file_bytes);
 
-  /// Throws FileError, naming the tensor: a name that is there twice, numbers outside its storage,
+  /// Throws FileError, naming the tensor: a name that appears twice, numbers outside its storage,
   /// floating-point numbers of another type than float32, float16 and bfloat16.
   void add(std::string name, const PickleValue& tensor, const Storage& storage);
 

@@ -172,7 +172,8 @@ void ZipDirectory::read_large_sizes(Entry& entry, std::uint64_t& unpacked, std::
   }
 }
 
-// Nothing is ever written, so no name could do harm; but whoever made one wanted to.
+// Entries are never unpacked, so such a name could do no harm; but it shows that the archive is
+// malicious.
 void ZipDirectory::check_name(const Entry& entry) const {
   std::string_view rest = entry.name;
   bool outside = rest.empty() || rest.starts_with('/') ||

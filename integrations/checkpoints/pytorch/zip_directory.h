@@ -11,7 +11,7 @@ namespace azimuth {
 
 /// The entries of a zip archive (PKWARE's APPNOTE.TXT, zip64 included) that lies in memory, to be
 /// read where they lie: what is compressed or encrypted can be listed, but not read. Libraries for
-/// zip hand out copies, and let through what is refused here: names that are there twice or lead
+/// zip hand out copies, and let through what is refused here: names that appear twice or lead
 /// out of the archive, entries that overlap or end beyond the file. Check sums are not compared,
 /// since that would read what is only mapped.
 ///

@@ -36,7 +36,7 @@ class PrometheusExporter : public Exporter {
   PrometheusExporter(const PrometheusExporter&) = delete;
   PrometheusExporter& operator=(const PrometheusExporter&) = delete;
 
-  /// The port that is served; 0 as long as none is. Thread-safe.
+  /// The port that is served; 0 while none is. Thread-safe.
   int port() const;
 
   std::string_view name() const override { return "prometheus"; }

@@ -21,7 +21,7 @@ namespace azimuth {
 ///     history.for_each("pretrain-7", [](const azimuth::Observation& o) { plot(o.step, o.loss); });
 ///
 /// Every call reads the file anew. Each throws std::runtime_error, "FILE: what: why", where
-/// the file is missing, is no history, was made by a newer version or is damaged.
+/// the file is missing, is not a history, was made by a newer version or is damaged.
 class HistoryReader {
  public:
   struct Run {

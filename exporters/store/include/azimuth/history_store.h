@@ -23,7 +23,8 @@ class Database;
 /// while it is open and belong to it.
 ///
 /// Thread-safe. Everything but construction throws std::runtime_error, "FILE: what: why", where the
-/// file cannot be opened, is no history, was made by a newer version or does not take the record.
+/// file cannot be opened, is not a history, was made by a newer version or does not take the
+/// record.
 class HistoryStore : public Exporter, public RunHistory {
  public:
   /// Touches no file yet. Throws std::invalid_argument if `path` is empty.

@@ -26,7 +26,7 @@ namespace azimuth {
 ///     for (const NamedTensor& tensor : file.tensors().tensors) ...
 class SafetensorsFile {
  public:
-  /// Stored types F32, F16 and BF16. Throws FileError: cannot be opened, no safetensors file,
+  /// Stored types F32, F16 and BF16. Throws FileError: cannot be opened, not a safetensors file,
   /// damaged, or a tensor of floating-point numbers of another type.
   static SafetensorsFile open(const std::filesystem::path& file);
 

@@ -43,9 +43,10 @@ struct SpectralCost {
 ///
 /// `start`, if not null, is where iterations begin, and receives where the next call's should:
 /// from one snapshot to the next the products fall to a few a block. The figures do not depend on
-/// it beyond their residuals, but that a direction which comes up at a right angle to the start is
-/// seen once it stands out. A block is a part of `progress`; where that ends the work, the blocks
-/// up to there are filled in. One call at a time with the same `start` and `workers`.
+/// it beyond their residuals, with one exception: a direction that comes up at a right angle to the
+/// start is found only once it stands out. A block is a part of `progress`; where that ends the
+/// work, the blocks up to there are filled in. One call at a time with the same `start` and
+/// `workers`.
 ///
 ///     AnalysisTrail trail;
 ///     Observation o = analyse(weights, options, workers, &trail);

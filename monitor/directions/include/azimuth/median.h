@@ -8,7 +8,8 @@
 
 namespace azimuth {
 
-/// Of an even number the mean of the two middle ones; NaN of none, or if one of them is.
+/// The median; of an even number of values the mean of the two middle ones. NaN without values, or
+/// if one of them is NaN.
 inline double median(std::vector<double> values) {
   const auto is_nan = [](double value) { return std::isnan(value); };
   if (values.empty() || std::ranges::any_of(values, is_nan)) return kNotApplicable;

@@ -66,7 +66,7 @@ struct Architecture {
   /// The names that are known, sorted.
   static std::vector<std::string> known();
 
-  /// Throws std::invalid_argument for what no model can have: an unknown name, heads that are no
+  /// Throws std::invalid_argument for what no model can have: an unknown name, heads that are not a
   /// multiple of the KV heads, a negative epsilon. Called wherever weights are bound.
   void check() const;
 };

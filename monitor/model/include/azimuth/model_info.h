@@ -5,7 +5,7 @@
 
 namespace azimuth {
 
-/// Which model it was that something was measured on.
+/// The model that something was measured on.
 struct ModelInfo {
   std::string architecture;
   std::int64_t hidden_size = 0;

@@ -60,8 +60,8 @@ class ModelWeights {
                                    const RoleNames& extra = {});
 
   /// The same model with an adapter on top, which is not merged into the weights. Throws
-  /// std::invalid_argument naming the update: the model has no such weight or it is no matrix of a
-  /// block, the shape does not fit, the same weight twice.
+  /// std::invalid_argument naming the update: the model has no such weight or it is not a matrix of
+  /// a block, the shape does not fit, the same weight twice.
   ModelWeights with_updates(std::vector<LowRankUpdate> updates) const;
 
   const Architecture& architecture() const { return architecture_; }
