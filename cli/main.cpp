@@ -10,9 +10,9 @@
 #include "calls/report.h"
 #include "calls/signature.h"
 #include "calls/watch.h"
-#include "exit_codes.h"
 #include "help/completion.h"
 #include "help/manual.h"
+#include "terminal/exit_codes.h"
 #include "terminal/printable.h"
 
 using azimuth::cli::kBadInput;

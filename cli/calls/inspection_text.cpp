@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "azimuth/largest_coordinates.h"
 #include "azimuth/median.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
@@ -163,6 +164,14 @@ constexpr const char* kLegend =
     "high-norm\n";
 
 }  // namespace
+
+std::string coordinates_text(const std::vector<float>& direction) {
+  std::string out;
+  for (const std::size_t i : largest_coordinates(direction, 5)) {
+    out += text("%s%zu: %+.3f", out.empty() ? "" : "   ", i, static_cast<double>(direction[i]));
+  }
+  return out;
+}
 
 std::string inspection_text(const Observation& observation, const std::string& name, bool colours) {
   return about_model(observation, name) + about_direction(observation) +

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "azimuth/observation.h"
 
@@ -10,5 +11,8 @@ namespace azimuth::cli {
 /// with stages, explosion and decay marked. `name` is what the model was called on the command
 /// line; `colours` for a terminal.
 std::string inspection_text(const Observation& observation, const std::string& name, bool colours);
+
+/// The largest coordinates of a direction: index from 0 and value.
+std::string coordinates_text(const std::vector<float>& direction);
 
 }  // namespace azimuth::cli

@@ -8,6 +8,7 @@
 #include "azimuth/proto_conversion.h"
 #include "azimuth/signature_file.h"
 #include "calls/checkpoint.h"
+#include "calls/inspection_text.h"
 #include "calls/measure.h"
 #include "terminal/format_text.h"
 #include "terminal/output.h"

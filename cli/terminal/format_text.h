@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
-#include <vector>
 
 namespace azimuth::cli {
 
@@ -19,8 +18,5 @@ std::string text(const char* format, Arguments... arguments) {
 /// Filled with spaces up to `width` columns, one a character.
 std::string right(const std::string& cell, std::size_t width);
 std::string left(const std::string& cell, std::size_t width);
-
-/// The largest coordinates of a direction: index from 0 and value.
-std::string coordinates_text(const std::vector<float>& direction);
 
 }  // namespace azimuth::cli

@@ -20,11 +20,11 @@
 #include <string>
 #include <thread>
 
+#include "azimuth/clock.h"
 #include "azimuth/listen_address.h"
-#include "azimuth/monitor.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/snapshot_line.h"
-#include "exit_codes.h"
+#include "terminal/exit_codes.h"
 #include "terminal/output.h"
 #include "terminal/printable.h"
 #include "watch/watch_client.h"
