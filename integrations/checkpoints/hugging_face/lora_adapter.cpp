@@ -12,7 +12,7 @@
 
 #include "files/strict_json.h"
 #include "hugging_face/config_fields.h"
-#include "model_tensors.h"
+#include "hugging_face/model_tensors.h"
 
 namespace azimuth {
 namespace {

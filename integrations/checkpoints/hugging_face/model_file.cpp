@@ -7,7 +7,7 @@
 #include "azimuth/safetensors_file.h"
 #include "files/mapped_file.h"
 #include "hugging_face/configured_model.h"
-#include "model_tensors.h"
+#include "hugging_face/model_tensors.h"
 #include "pytorch/pytorch_archive.h"
 
 namespace azimuth {
