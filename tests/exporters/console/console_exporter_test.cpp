@@ -60,23 +60,8 @@ class ConsoleExporterTest : public ::testing::Test {
     return lines;
   }
 
-  std::string line_of(const Observation& observation) {
-    const auto exporter = ConsoleExporter::create({.out = file_.get()});
-    exporter->write({observation, {}, nullptr});
-    return lines().at(1);
-  }
-
   MemoryFile file_;
 };
-
-/// Column in which `part` begins, with one column for a character of several bytes.
-std::size_t column_of(const std::string& line, const std::string& part) {
-  const std::size_t position = line.find(part);
-  if (position == std::string::npos) return position;
-  return static_cast<std::size_t>(
-      std::count_if(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(position),
-                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
 
 TEST_F(ConsoleExporterTest, PrintsAHeaderThenOneLineASnapshotAndItsEvents) {
   const auto exporter = ConsoleExporter::create({.out = file_.get()});
@@ -95,49 +80,6 @@ TEST_F(ConsoleExporterTest, PrintsAHeaderThenOneLineASnapshotAndItsEvents) {
                   "      40     3.5000  stable          102.0  0.125° (±0.010)   1.250° (±0.020)   "
                   "2             3               0.40%",
                   "  ! state changed: settling to stable"));
-}
-
-TEST_F(ConsoleExporterTest, ShowsWhatDoesNotApplyAsADash) {
-  Observation observation;
-  observation.step = 7;
-  observation.state = State::absent;
-  const std::string line = line_of(observation);
-  EXPECT_EQ(std::count(line.begin(), line.end(), '-'), 6) << line;
-  EXPECT_THAT(line, Not(HasSubstr("nan")));
-}
-
-TEST_F(ConsoleExporterTest, KeepsColumnsAlignedWhateverIsInThem) {
-  Observation odd = testing::sample_observation();
-  odd.loss = 123456.7;
-  odd.angles = {{"previous", 2.3456, 2e-5, 0}};
-  const auto exporter = ConsoleExporter::create({.out = file_.get()});
-  exporter->write({odd, {}, nullptr});
-  const std::vector<std::string> printed = lines();
-  EXPECT_THAT(printed[1], HasSubstr("2.346° (±2e-05)"));
-  EXPECT_EQ(column_of(printed[0], "to previous"), column_of(printed[1], "2.346"));
-  EXPECT_EQ(column_of(printed[0], "to base"), column_of(printed[1], " - ") + 1);
-  EXPECT_EQ(column_of(printed[0], "explosion"), column_of(printed[1], " 2  ") + 1);
-  EXPECT_THAT(printed[1], HasSubstr("1.23e+05"));
-}
-
-TEST_F(ConsoleExporterTest, TakesTheRatioFromTheBlocksWhereThereIsNoStage) {
-  Observation observation = testing::sample_observation();
-  observation.stages.clear();
-  observation.primary_stage = -1;
-  observation.blocks[0].ratio_max = 900;  // the embedding, which never counts
-  observation.blocks[1].ratio_max = kNotApplicable;
-  observation.blocks[2].ratio_max = 2.5;
-  EXPECT_THAT(line_of(observation), HasSubstr("    2.5  0.125°"));
-}
-
-TEST_F(ConsoleExporterTest, ListsTheBlocksOfAllStagesInOrderAndShortensLongLists) {
-  Observation observation = testing::sample_observation();
-  observation.stages.push_back(observation.stages[0]);
-  observation.stages[0].explosion_blocks = {{12, 20.0}};
-  observation.stages[1].explosion_blocks = {{3, 4.0}};
-  observation.stages[0].decay_blocks = {{10, 0.1}, {11, 0.1}, {12, 0.1}, {13, 0.1}, {14, 0.1}};
-  const std::string line = line_of(observation);
-  EXPECT_THAT(line, HasSubstr("  3,12          3,10,11,12,…  "));
 }
 
 TEST_F(ConsoleExporterTest, DrawsABarBelowTheLinesOfATerminalAndErasesItBeforeEachLine) {
