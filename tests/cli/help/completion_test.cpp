@@ -23,7 +23,7 @@ std::string offers(const std::string& shell, const std::string& line) {
                 "COMP_WORDS[COMP_CWORD]=${COMP_WORDS[COMP_CWORD]%|}; "
                 "_azimuth; echo \"${COMPREPLY[@]}\""};
   } else if (shell == "zsh") {
-    call = {"zsh", "-f", AZIMUTH_CLI_TESTS "/offers.zsh", AZIMUTH_PROGRAM, line};
+    call = {"zsh", "-f", AZIMUTH_CLI_TESTS "/help/offers.zsh", AZIMUTH_PROGRAM, line};
   } else {
     call = {"fish", "--no-config", "-c",
             AZIMUTH_PROGRAM " completion fish | source; complete -C $argv[1]", line};
