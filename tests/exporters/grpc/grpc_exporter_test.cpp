@@ -146,38 +146,17 @@ TEST(GrpcExporter, ABusyPortIsSeenAndOpensOnceItIsFree) {
   EXPECT_EQ(watcher.next_sequence(), 1);
 }
 
+// tests/base/listen_address_test.cpp has a table of them; gRPC would listen on the second one's
+// socket.
 TEST(GrpcExporter, MalformedAddressesAreRefused) {
-  for (const char* address : {"",
-                              ":",
-                              "127.0.0.1",
-                              "127.0.0.1:",
-                              ":50051",
-                              "127.0.0.1:http",
-                              "127.0.0.1:-1",
-                              "127.0.0.1:65536",
-                              "127.0.0.1:123456",
-                              "127.0.0.1:50051 ",
-                              "300.0.0.1:50051",
-                              "1:50051",
-                              "::1:50051",
-                              "[::1]",
-                              "[::1]50051",
-                              "[]:50051",
-                              "[localhost]:50051",
-                              "unix:/tmp/socket",
-                              "dns:///localhost:50051",
-                              "http://localhost:50051",
-                              "a b:50051",
-                              "[::1:50051",
-                              "::1]:50051"})
+  for (const char* address : {"127.0.0.1", "unix:/tmp/socket"})
     EXPECT_THROW(GrpcExporter::listen(address), std::invalid_argument) << address;
   EXPECT_THROW(GrpcExporter::listen("127.0.0.1:0", {.history = 0}), std::invalid_argument);
 }
 
-TEST(GrpcExporter, AddressesAreTakenAsTheyAreWritten) {
-  for (const char* address : {"127.0.0.1:50051", "localhost:50051", "0.0.0.0:0", "[::1]:50051",
-                              "[::]:65535", "training-7.example.org:1"})
-    EXPECT_NO_THROW(GrpcExporter::listen(address)) << address;
+TEST(GrpcExporter, AWellFormedAddressBindsNothingYet) {
+  for (const char* address : {"127.0.0.1:50051", "[::1]:50051"})
+    EXPECT_EQ(GrpcExporter::listen(address)->port(), 0) << address;
 }
 
 TEST(GrpcExporter, AHostThatIsNotHereCannotBeOpened) {

@@ -8,29 +8,16 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class MalformedAddress : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(MalformedAddress, IsMisuse) {
-  EXPECT_THROW(PrometheusExporter::listen(GetParam()), std::invalid_argument);
+// tests/base/listen_address_test.cpp has a table of them; civetweb would take the second for two.
+TEST(PrometheusExporterListen, AMalformedAddressIsMisuse) {
+  for (const char* address : {"localhost", "127.0.0.1:1,127.0.0.1:2"})
+    EXPECT_THROW(PrometheusExporter::listen(address), std::invalid_argument) << address;
 }
 
-INSTANTIATE_TEST_SUITE_P(PrometheusExporter, MalformedAddress,
-                         ::testing::Values("", "9464", ":9464", "localhost", "localhost:",
-                                           "localhost:http", "localhost:-1", "localhost:+1",
-                                           "localhost:65536", "localhost:99999999999999999999",
-                                           "localhost: 9464", "local host:9464", "localhost:9464s",
-                                           "127.0.0.1:1,127.0.0.1:2", "::1:9464", "[::1]", "[]:1",
-                                           "[::1]9464", "[localhost]:9464", "http://a:9464"));
-
-class WellFormedAddress : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(WellFormedAddress, BindsNothingYet) {
-  EXPECT_EQ(PrometheusExporter::listen(GetParam())->port(), 0);
+TEST(PrometheusExporterListen, AWellFormedAddressBindsNothingYet) {
+  for (const char* address : {"127.0.0.1:9464", "[::1]:9464"})
+    EXPECT_EQ(PrometheusExporter::listen(address)->port(), 0) << address;
 }
-
-INSTANTIATE_TEST_SUITE_P(PrometheusExporter, WellFormedAddress,
-                         ::testing::Values("127.0.0.1:9464", "localhost:0", "0.0.0.0:65535",
-                                           "[::1]:9464", "[::]:0", "node-7.cluster_a:9464"));
 
 TEST(PrometheusExporterListen, NegativeLingerIsMisuse) {
   EXPECT_THROW(PrometheusExporter::listen("127.0.0.1:0", {.linger = std::chrono::milliseconds(-1)}),
