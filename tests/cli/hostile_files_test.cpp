@@ -1,5 +1,6 @@
-// The program on files that somebody made to harm it: of every kind of damage and every reader one.
-// What each reader says to all damage that we thought of stands in its own tests.
+// The program on files that somebody made to harm it: one of each kind of file and each way to an
+// error, and what only a program shows. All damage that we thought of is tried in the reader's own
+// table.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -156,7 +157,6 @@ std::string ten_million_tensors() {
 }
 
 const std::string kIndex = "model.safetensors.index.json";
-const std::string kDeep(100'000, '[');
 const std::string kSignatureStart("AZSIG\r\n\x1a\1\0\0\0", 12);
 
 /// The last of three observations, so that two good ones are read before.
@@ -167,22 +167,8 @@ Hostile store_blob(const char* name, const std::string& blob, std::string words)
 
 const std::vector<Hostile> kHostile = {
     safetensors(
-        "SafetensorsHeaderBeyondTheFile", [](auto& f) { f.header_length = 1ull << 60; },
-        "header: claims 1152921504606846976 bytes"),
-    safetensors(
         "SafetensorsDataOverlap", [](auto& f) { f.tensors[2].offsets = "[24,28]"; },
         "tensor row: its data overlap"),
-    safetensors(
-        "SafetensorsOffsetsBackwards", [](auto& f) { f.tensors[0].offsets = "[24,0]"; },
-        "tensor matrix: its data begin at byte 24 and end at byte 0"),
-    safetensors(
-        "SafetensorsOffsetOverflows",
-        [](auto& f) { f.tensors[0].offsets = "[0,18446744073709551615]"; },
-        "tensor matrix: its data_offsets are not"),
-    safetensors(
-        "SafetensorsShapeOverflows",
-        [](auto& f) { f.tensors[0].shape = "[4294967296,4294967296]"; },
-        "tensor matrix: its size overflows"),
     {"SafetensorsOfTenMillionTensors",
      [](const TemporaryFolder& folder) -> std::vector<std::string> {
        // Every entry takes some 60 bytes; those behind the first are not there, and not looked at.
@@ -192,85 +178,19 @@ const std::vector<Hostile> kHostile = {
        return {"inspect", file, "--config", kConfig};
      },
      "a.safetensors", "header: claims 600000000 bytes; at most 33554432 are read"},
-    safetensors(
-        "SafetensorsTensorTwice", [](auto& f) { f.tensors[2].name = "matrix"; },
-        "header: \"matrix\" appears twice"),
-    safetensors(
-        "SafetensorsNotUtf8", [](auto& f) { f.tensors[0].name = "m\xff"; }, "header: parse error"),
-    safetensors(
-        "SafetensorsTooDeep", [](auto& f) { f.metadata = kDeep; },
-        "header: is nested more than 32 deep"),
-
-    gguf(
-        "GgufHeaderBeyondTheFile", [](auto& f) { f.tensor_count = 100; }, "tensor number 3: "),
     gguf(
         "GgufDataOverlap", [](auto& f) { f.tensors[1].offset = 0; },
         "tensor row: its data overlap"),
     gguf(
-        "GgufOffsetOverflows", [](auto& f) { f.tensors[1].offset = ~0ull - 31; },
-        "tensor row: its 34 bytes at offset 18446744073709551584"),
-    gguf(
-        "GgufShapeOverflows",
-        [](auto& f) {
-          f.tensors[0].dims = {1ull << 32, 1ull << 32};
-        },
-        "tensor matrix: its size overflows"),
-    gguf(
-        "GgufOfTenMillionTensors", [](auto& f) { f.tensor_count = 10'000'000; },
-        "header: claims 10000000 tensors"),
-    gguf(
-        "GgufTensorTwice", [](auto& f) { f.tensors[1].name = "matrix"; },
-        "tensor matrix: appears twice"),
-    gguf(
-        "GgufNotUtf8", [](auto& f) { f.tensors[0].name = "m\xff\n"; },
-        "tensor m\\xff\\x0a: its name is not UTF-8"),
-    gguf(
         "GgufArchitectureNotUtf8", [](auto& f) { f.keys[0].second = text("ll\xff\n\x1b[2J"); },
         "key general.architecture: 'll\\xff\\x0a\\x1b[2J' is not known"),
-    gguf(
-        "GgufTooDeep",
-        [](auto& f) {
-          f.keys[1].second = times(raw(9u), 1) + times(raw(9u) + raw<std::uint64_t>(1), 10'000);
-        },
-        "key a.number: arrays are nested more than 4 deep"),
-
-    pytorch(
-        "ZipDirectoryBeyondTheFile", [](auto& z) { z.directory_size = 1 << 20; },
-        "zip directory: claims 1048576 bytes"),
     pytorch(
         "ZipEntriesOverlap", [](auto& z) { z.entries[2].size = 40; },
         "entry archive/data/0: overlaps"),
-    pytorch(
-        "ZipEntryTwice", [](auto& z) { z.entries[3].name = z.entries[2].name; },
-        "entry archive/data/0: appears twice"),
-    pytorch(
-        "ZipEntryAbove", [](auto& z) { z.entries[1].name = "archive/../../x"; },
-        "entry archive/../../x: its name is not a path inside the archive"),
-    pytorch(
-        "ZipBomb",
-        [](auto& z) {
-          z.entries[2].method = 8;
-          z.entries[2].unpacked = 1ull << 31;
-        },
-        "entry archive/data/0: is compressed"),
-    pytorch(
-        "ZipOfManyEntries",
-        [](auto& z) {
-          z.zip64 = true;
-          z.count = 1ull << 60;
-        },
-        "zip directory: claims 1152921504606846976 entries"),
     pickle("PickleCallsSystem", call_of("os", "system", {text_of("touch /tmp/azimuth_was_run")}),
            "refers to os.system, which no state dict needs; it is not run"),
-    pickle("PickleTooDeep", times("]", 100'000) + times("a", 99'999),
-           "is nested more than 64 deep"),
-    pickle("PickleNotUtf8", "}" + text_of("a\xff") + "Ns", "holds text that is not UTF-8: a\\xff"),
     pickle("PickleShapeOverflows", dict_of({{"t", matrix_of(0, {1ll << 32, 1ll << 32}, {0, 0})}}),
            "tensor t: its size overflows"),
-    pickle("PickleStrideBackwards", dict_of({{"t", matrix_of(5, {6}, {-1})}}),
-           "tensor t: its strides hold something other"),
-    pickle("PickleTensorTwice", dict_of({{"t", small_matrix()}, {"t", small_matrix()}}),
-           "tensor t: appears twice"),
     pytorch(
         "PickleOfTenMillionTensors",
         [](auto& z) { z.entries[0].data = pickle_of(ten_million_tensors()); },
@@ -278,21 +198,12 @@ const std::vector<Hostile> kHostile = {
 
     in_folder("IndexAbove", kIndex, R"({"weight_map":{"a":"../b"}})",
               "tensor a: its file '../b' is not the name of a file in this folder"),
-    in_folder("IndexTwice", kIndex, R"({"weight_map":{"a":"b","a":"c"}})",
-              "JSON: \"a\" appears twice"),
-    in_folder("IndexNotUtf8", kIndex, "{\"weight_map\":{\"\xff\":\"b\"}}", "JSON: parse error"),
-    in_folder("IndexTooDeep", kIndex, kDeep, "JSON: is nested more than 32 deep"),
-    in_folder("ConfigTooDeep", "config.json", kDeep, "JSON: is nested more than 32 deep"),
-    in_folder("ConfigNotUtf8", "config.json", "{\"model_type\":\"\xff\"}", "JSON: parse error"),
     in_folder("ConfigTwice", "config.json", R"({"model_type":"llama","model_type":"llama"})",
               "JSON: \"model_type\" appears twice"),
 
-    adapter("AdapterTooDeep", kDeep, "JSON: is nested more than 32 deep"),
-    adapter("AdapterNotUtf8", "{\"peft_type\":\"\xff\"}", "JSON: parse error"),
     adapter("AdapterTwice", R"({"peft_type":"LORA","peft_type":"LORA"})",
             "JSON: \"peft_type\" appears twice"),
 
-    signature("SignatureLengthBeyondTheFile", kSignatureStart + raw(~0ull) + "xx", "length: "),
     signature("SignatureOfAnythingElse", kSignatureStart + raw<std::uint64_t>(2) + "\xff\xff",
               "content: "),
 
@@ -301,41 +212,18 @@ const std::vector<Hostile> kHostile = {
        return {"history", folder.write("a.azimuth", std::string(5000, 'x'))};
      },
      "a.azimuth", "file is not a database"},
-    {"StoreOfAnotherSchema",
-     [](const TemporaryFolder& folder) -> std::vector<std::string> {
-       run_sql(folder / "a.azimuth", "CREATE TABLE runs (run); INSERT INTO runs VALUES ('run')");
-       return {"history", folder / "a.azimuth"};
-     },
-     "a.azimuth", "an SQLite file, but not an Azimuth history"},
-    store("StoreOfANewerVersion", "PRAGMA user_version = 99", "schema version 99 is newer"),
-    store("StoreWithoutItsTables", "DROP TABLE observations",
-          "an Azimuth history without its tables"),
     store("StoreOfAnEndlessView",
           "DROP TABLE observations; CREATE VIEW observations AS WITH RECURSIVE n(x) AS (SELECT 1 "
           "UNION ALL SELECT x FROM n) SELECT 'run' AS run, x AS attempt, x AS sequence, x AS step, "
           "x AS time, x AS observation, x AS tracker FROM n",
           "an Azimuth history without its tables"),
-    store("StoreWithoutAColumn",
-          "DROP INDEX observations_by_step; ALTER TABLE observations DROP COLUMN step",
-          "no such column: step"),
     store("StoreSchemaOfSeveralLines",
           "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TABLE runs (' || "
           "char(10) || 'x y z (', name = 'ru' || char(10) || 'ns' WHERE name = 'runs'",
           "malformed database schema (ru\\x0ans)"),
-    store("StoreRunNotUtf8",
-          "UPDATE observations SET run = CAST(x'72ff0a' AS TEXT); "
-          "UPDATE runs SET run = CAST(x'72ff0a' AS TEXT)",
-          "the name of a run is not UTF-8: r\\xff\\x0a"),
-    store_blob("StoreBlobDamaged", "'damaged'", "damaged azimuth.v1.Observation"),
-    store_blob("StoreBlobCut", "substr(observation, 1, length(observation) / 2)",
-               "damaged azimuth.v1.Observation"),
     store_blob("StoreBlobNotUtf8", "x'1201ff'", "damaged azimuth.v1.Observation"),
-    store_blob("StoreBlobOfTenMillionBytes", "randomblob(10000000)",
-               "damaged azimuth.v1.Observation"),
     report_of(store_blob("", "'damaged'", "damaged azimuth.v1.Observation"),
               "StoreBlobDamagedInAReport"),
-    signature_of_step(store_blob("", "'damaged'", "damaged azimuth.v1.Observation"),
-                      "StoreBlobDamagedInASignature"),
     signature_of_step(
         store("", "UPDATE observations SET tracker = 'damaged'", "damaged azimuth.v1.TrackerState"),
         "StoreTrackerDamaged"),

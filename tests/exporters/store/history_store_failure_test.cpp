@@ -22,10 +22,11 @@ using ::testing::StartsWith;
 class HistoryStoreFailureTest : public StoreTest {
  protected:
   /// Runs SQL on the file, past the store.
-  void run_sql(const char* sql) const {
+  void run_sql(const std::string& sql) const {
     sqlite3* database = nullptr;
     ASSERT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(database);
     sqlite3_close(database);
   }
 };
@@ -154,6 +155,70 @@ TEST_F(HistoryStoreFailureTest, ReportsDamagedRowsAndMissingFiles) {
   EXPECT_THAT(error_of([&] { HistoryStore::open(path_)->last_known("run-a"); }), error);
   EXPECT_THAT(error_of([&] { HistoryStore::open(path_)->state_before("run-a", 11); }), error);
 }
+
+struct HostileHistory {
+  const char* name;
+  std::string sql;    ///< that is let loose on a history of three observations
+  std::string words;  ///< that the error says behind the file's name
+};
+
+void PrintTo(const HostileHistory& history, std::ostream* out) { *out << history.name; }
+
+std::string newest_observation_is(const std::string& blob) {
+  return "UPDATE observations SET observation = " + blob + " WHERE sequence = 3";
+}
+
+const std::string kWithoutTables = "cannot open: an Azimuth history without its tables";
+const std::string kDamaged = "cannot read: damaged azimuth.v1.Observation";
+
+const HostileHistory kHostileHistories[] = {
+    {"WithoutItsTables", "DROP TABLE observations", kWithoutTables},
+    {"OfAnEndlessView",
+     "DROP TABLE observations; CREATE VIEW observations AS WITH RECURSIVE n(x) AS (SELECT 1 UNION "
+     "ALL SELECT x FROM n) SELECT 'run-a' AS run, x AS attempt, x AS sequence, x AS step, x AS "
+     "time, x AS observation, x AS tracker FROM n",
+     kWithoutTables},
+    {"WithoutAColumn", "DROP INDEX observations_by_step; ALTER TABLE observations DROP COLUMN step",
+     "cannot read: no such column: step"},
+    {"SchemaOfSeveralLines",
+     "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TABLE runs (' || "
+     "char(10) || 'x y z (', name = 'ru' || char(10) || 'ns' WHERE name = 'runs'",
+     "cannot read: malformed database schema (ru\\x0ans)"},
+    {"RunNotUtf8",
+     "UPDATE observations SET run = CAST(x'72ff0a' AS TEXT); "
+     "UPDATE runs SET run = CAST(x'72ff0a' AS TEXT)",
+     "cannot read: the name of a run is not UTF-8: r\\xff\\x0a"},
+    {"BlobOfAnythingElse", newest_observation_is("'damaged'"), kDamaged},
+    {"BlobCut", newest_observation_is("substr(observation, 1, length(observation) / 2)"), kDamaged},
+    {"BlobNotUtf8", newest_observation_is("x'1201ff'"), kDamaged},
+    {"BlobOfTenMillionBytes", newest_observation_is("randomblob(10000000)"), kDamaged},
+};
+
+class HostileHistoryTest : public HistoryStoreFailureTest,
+                           public ::testing::WithParamInterface<HostileHistory> {};
+
+TEST_P(HostileHistoryTest, IsOneClearErrorAndNothingElse) {
+  {
+    const auto store = HistoryStore::open(path_);
+    for (int i = 1; i <= 3; ++i) store->write(sample_record(i, 10 * i));
+  }
+  run_sql(GetParam().sql);
+  const auto error = StartsWith(path_.string() + ": " + GetParam().words);
+  ::testing::internal::CaptureStderr();
+  EXPECT_THAT(error_of([&] {
+                HistoryReader reader(path_);
+                for (const auto& run : reader.runs()) reader.for_each(run.run, [](const auto&) {});
+              }),
+              error);
+  if (GetParam().words == kDamaged) {
+    EXPECT_THAT(error_of([&] { HistoryReader(path_).at_step("run-a", 30); }), error);
+    EXPECT_THAT(error_of([&] { HistoryReader(path_).signature_at_step("run-a", 30); }), error);
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "") << "as Protobuf would write";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, HostileHistoryTest, ::testing::ValuesIn(kHostileHistories),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 /// Writes records until it is killed, and tells each sequence number once it is committed.
 [[noreturn]] void write_until_killed(const std::filesystem::path& path, int pipe) {

@@ -110,6 +110,8 @@ const HostileFile kHostileFiles[] = {
      "tensor number 2: its name has 65 bytes; at most 64"},
     {"TensorNameNotUtf8", [](auto& f) { f.tensors[1].name = "\xed\xa0\x80"; },
      "tensor \\xed\\xa0\\x80: its name is not UTF-8"},
+    {"TensorNameNotUtf8WithLineBreak", [](auto& f) { f.tensors[0].name = "m\xff\n"; },
+     "tensor m\\xff\\x0a: its name is not UTF-8"},
     {"TensorNameWithLineBreak",
      [](auto& f) {
        f.tensors[1] = {"a\nb", {}, 0, ""};

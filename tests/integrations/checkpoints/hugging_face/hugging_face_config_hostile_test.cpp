@@ -37,6 +37,7 @@ const BadConfig kBadConfigs[] = {
     {"IsAnArray", R"(["llama"])", "JSON: is not an object"},
     {"TooDeep", R"({"model_type":"llama","a":)" + std::string(10'000, '['),
      "JSON: is nested more than 32 deep"},
+    {"NothingButArrays", std::string(100'000, '['), "JSON: is nested more than 32 deep"},
     {"TooManyValues", R"({"model_type":"llama","a":)" + many("0", 10'000) + "}",
      "JSON: holds more than the 10000 values"},
     {"KeyTwice", R"({"model_type":"llama","model_type":"opt"})",

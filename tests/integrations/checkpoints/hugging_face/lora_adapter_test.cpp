@@ -23,6 +23,7 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 const std::filesystem::path kData = AZIMUTH_TEST_DATA;
 
@@ -144,6 +145,18 @@ TEST_F(LoraAdapter, RefusesByNameWhatWouldChangeTheResult) {
     ASSERT_EQ(complaint(), "");
     set(key, value);
     EXPECT_THAT(complaint(), AllOf(HasSubstr("adapter_config.json: key "), HasSubstr(key))) << key;
+  }
+}
+
+TEST_F(LoraAdapter, RefusesAConfigThatIsNoStrictJson) {
+  const std::vector<std::pair<std::string, std::string>> configs = {
+      {std::string(100'000, '['), "JSON: is nested more than 32 deep"},
+      {"{\"peft_type\":\"\xff\"}", "JSON: parse error"},
+      {R"({"peft_type":"LORA","peft_type":"LORA"})", "JSON: \"peft_type\" "},
+  };
+  for (const auto& [config, words] : configs) {
+    const std::string file = folder_.write("adapter_config.json", config);
+    EXPECT_THAT(complaint(), StartsWith(file + ": " + words));
   }
 }
 

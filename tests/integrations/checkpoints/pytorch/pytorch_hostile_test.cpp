@@ -308,6 +308,8 @@ const HostileFile kHostilePickles[] = {
     {"NumberBeyondTheFile", zip_of("\x8b\xff\xff\xff\x7f"), kPickle + "ends at byte 8"},
     {"NameNotUtf8", zip_of_tensor("N" + text_of("a\xff") + "0"),
      kPickle + "holds text that is not UTF-8: a\\xff"},
+    {"KeyNotUtf8", zip_of("}" + text_of("a\xff") + "Ns"),
+     kPickle + "holds text that is not UTF-8: a\\xff"},
     {"NoStorage", zip_of("NQ"), kPickle + "refers to something that is not a storage"},
     {"StorageOfAnotherKind",
      zip_of(tuple_of({text_of("module"), global_of("torch", "FloatStorage"), text_of("0"),

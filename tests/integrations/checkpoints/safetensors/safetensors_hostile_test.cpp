@@ -56,6 +56,8 @@ const HostileFile kHostileFiles[] = {
      "header: is nested more than 32 deep"},
     {"ArraysTenThousandDeep", [](auto& f) { f.metadata = nested_arrays(10'000); },
      "header: is nested more than 32 deep"},
+    {"ArraysNeverClosed", [](auto& f) { f.metadata = std::string(100'000, '['); },
+     "header: is nested more than 32 deep"},
 
     {"TensorTwice", [](auto& f) { f.tensors[2].name = "matrix"; },
      "header: \"matrix\" appears twice"},
