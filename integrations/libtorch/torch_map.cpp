@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -63,13 +64,17 @@ torch::Tensor half_units(const torch::Tensor& values, torch::ScalarType type) {
   return powers.clamp_min(std::ldexp(1.0, least_exponent)).mul(std::ldexp(1.0, -bits - 1));
 }
 
+void expect_matrix(const std::string& who, const torch::Tensor& stored) {
+  if (!stored.defined() || stored.dim() != 2 || !stored_type_of(stored.scalar_type())) {
+    throw std::invalid_argument(who + ": needs a matrix of float32, float16 or bfloat16");
+  }
+}
+
 }  // namespace
 
-TorchMap::TorchMap(torch::Tensor stored, HostMap::Part part, Nudge nudge)
+TorchMap::TorchMap(torch::Tensor stored, MatrixPart part, Nudge nudge)
     : stored_(std::move(stored)), part_(part), nudge_(nudge) {
-  if (!stored_.defined() || stored_.dim() != 2 || !stored_type_of(stored_.scalar_type())) {
-    throw std::invalid_argument("TorchMap: needs a matrix of float32, float16 or bfloat16");
-  }
+  expect_matrix("TorchMap", stored_);
   const std::int64_t outputs = stored_.size(part.transposed ? 1 : 0);
   if (part.first_output < 0 || part.outputs < 1 || part.outputs > outputs - part.first_output) {
     throw std::invalid_argument("TorchMap: outputs " + std::to_string(part.first_output) + " to " +
@@ -127,16 +132,17 @@ void TorchMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) 
   out = Eigen::Map<const Eigen::MatrixXf>(rows.data_ptr<float>(), out.rows(), out.cols());
 }
 
-std::shared_ptr<const LinearMap> TorchMap::nudged(std::uint64_t seed) const {
-  return std::make_shared<TorchMap>(stored_, part_, Nudge{true, seed});
+TorchTensor::TorchTensor(torch::Tensor stored) : stored_(std::move(stored)) {
+  expect_matrix("TorchTensor", stored_);
 }
 
-// Of the same words as HostMap's: all of a transposed matrix.
-std::uint64_t TorchMap::word_sum() const {
+std::shared_ptr<const LinearMap> TorchTensor::map(const MatrixPart& part, Nudge nudge) const {
+  return std::make_shared<TorchMap>(stored_, part, nudge);
+}
+
+std::uint64_t TorchTensor::word_sum() const {
   const torch::NoGradGuard no_grad;
-  torch::Tensor w = stored_.detach();
-  if (!part_.transposed) w = w.narrow(0, part_.first_output, part_.outputs);
-  w = w.contiguous().view(-1);
+  torch::Tensor w = stored_.detach().contiguous().view(-1);
   if (w.element_size() == 2) {
     w = w.view(torch::kInt16);
     if (w.numel() % 2 != 0) w = torch::cat({w, torch::zeros(1, w.options())});

@@ -108,10 +108,7 @@ TorchSource::Copy TorchSource::plan_copy(const Expected& expected, torch::Tensor
                .to(parameter.device()));
   } else if (!parameter.is_cpu() && parameter.dim() == 2 &&
              expected.role != Role::position_embedding) {
-    copy.tensor.device_map = [stored = parameter.clone()](std::int64_t first, std::int64_t count,
-                                                          bool transposed) {
-      return std::make_shared<TorchMap>(stored, HostMap::Part{first, count, transposed});
-    };
+    copy.tensor.device = std::make_shared<TorchTensor>(parameter.clone());
     return copy;
   }
   copy.from = std::move(parameter);

@@ -95,7 +95,8 @@ Observation analyse(const ModelWeights& weights, const AnalysisOptions& options,
   if (trail == nullptr) trail = &own;
   trail->states = single_token_pass<float>(weights, options.token_ids, workers, progress);
   Observation o = interpret(trail->states, options, &trail->high_norm_tokens);
-  o.model = weights.info();
+  o.model = weights.sizes();
+  o.model.weights_fingerprint = weights.fingerprint(workers);
   o.probe.token_ids = options.token_ids;
   for (std::int64_t id : weights.architecture().special_token_ids) {
     if (std::ranges::find(options.token_ids, id) != options.token_ids.end()) {

@@ -123,7 +123,7 @@ void apply_columns(const Window& window, const Eigen::Ref<const Matrix>& X, Eige
 
 }  // namespace
 
-HostMap::HostMap(TensorView view, Part part, Nudge nudge)
+HostMap::HostMap(TensorView view, MatrixPart part, Nudge nudge)
     : view_(std::move(view)),
       part_(part),
       nudge_(nudge),
@@ -175,16 +175,6 @@ void HostMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) c
     out.row(input) = Eigen::Map<const Eigen::RowVectorXf>(
         reinterpret_cast<const float*>(stored.data) + first, out.cols());
   }
-}
-
-std::shared_ptr<const LinearMap> HostMap::nudged(std::uint64_t seed) const {
-  return std::make_shared<HostMap>(view_, part_, Nudge{true, seed});
-}
-
-std::uint64_t HostMap::word_sum() const {
-  if (part_.transposed) return kernels().word_sum(view_.data, view_.bytes());
-  return kernels().word_sum(view_.data + part_.first_output * view_.row_bytes(),
-                            part_.outputs * view_.row_bytes());
 }
 
 }  // namespace azimuth

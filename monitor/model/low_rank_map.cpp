@@ -1,20 +1,8 @@
 #include "model/low_rank_map.h"
 
-#include <bit>
 #include <utility>
 
 namespace azimuth {
-namespace {
-
-std::uint64_t sum_of_words(const Eigen::MatrixXf& matrix) {
-  std::uint64_t sum = 0;
-  for (Eigen::Index i = 0; i < matrix.size(); ++i) {
-    sum += std::bit_cast<std::uint32_t>(matrix.data()[i]);
-  }
-  return sum;
-}
-
-}  // namespace
 
 LowRankMap::LowRankMap(std::shared_ptr<const LinearMap> base, Eigen::MatrixXf a, Eigen::MatrixXf b)
     : base_(std::move(base)), a_(std::move(a)), b_(std::move(b)) {}
@@ -46,14 +34,6 @@ void LowRankMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
 void LowRankMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const {
   base_->unpack_rows(first, out);
   out += a_.transpose() * b_.middleRows(first, out.cols()).transpose();
-}
-
-std::shared_ptr<const LinearMap> LowRankMap::nudged(std::uint64_t seed) const {
-  return std::make_shared<LowRankMap>(base_->nudged(seed), a_, b_);
-}
-
-std::uint64_t LowRankMap::word_sum() const {
-  return base_->word_sum() + sum_of_words(a_) + sum_of_words(b_);
 }
 
 }  // namespace azimuth

@@ -23,9 +23,6 @@ class LowRankMap final : public LinearMap {
   void apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
                        Workers& workers) const override;
   void unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const override;
-  /// Moves the base's weights alone: the update is small beside them, and so is its rounding.
-  std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const override;
-  std::uint64_t word_sum() const override;
 
  private:
   std::shared_ptr<const LinearMap> base_;

@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "azimuth/host_map.h"
+#include "azimuth/device_tensor.h"
 #include "azimuth/sha256.h"
 #include "azimuth/workers.h"
 #include "model/normalise.h"
@@ -223,11 +223,13 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
   const TensorsByRole tensors(*tensors_, bound_, updates_, nudge_);
   const NamedTensor& table = tensors.at(Role::token_embedding, 0);
   const Nudge nudge = nudge_for(nudge_, tensors.index(Role::token_embedding, 0));
+  const bool in_part = table.placement() == Placement::host_rows;
+  const TensorView& rows = in_part ? table.view : in_host_memory(table);
   Eigen::MatrixXf states(hidden_size_, static_cast<std::int64_t>(token_ids.size()));
   for (std::int64_t i = 0; i < states.cols(); ++i) {
     const std::int64_t id = token_ids[static_cast<std::size_t>(i)];
     std::int64_t row = id;
-    if (!table.row_ids.empty()) {
+    if (in_part) {
       const auto found = std::ranges::find(table.row_ids, id);
       row = found == table.row_ids.end() ? -1 : found - table.row_ids.begin();
     }
@@ -235,7 +237,7 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
       throw std::out_of_range("no embedding of token id " + std::to_string(id) +
                               " (vocabulary of " + std::to_string(vocab_size_) + ")");
     }
-    unpack(table.view, row, 1, states.col(i).data(), nudge);
+    unpack(rows, row, 1, states.col(i).data(), nudge);
   }
   states *= static_cast<float>(architecture_.embedding_multiplier);
   if (architecture_.learned_positions) {
@@ -247,7 +249,7 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
                             std::to_string(hidden_size_));
     }
     Eigen::VectorXf first(hidden_size_);
-    unpack(positions.view, row, 1, first.data(),
+    unpack(in_host_memory(positions), row, 1, first.data(),
            nudge_for(nudge_, tensors.index(Role::position_embedding, 0)));
     states.colwise() += first;
   }
@@ -265,7 +267,7 @@ ModelWeights ModelWeights::nudged(std::uint64_t seed) const {
   return copy;
 }
 
-ModelInfo ModelWeights::info() const {
+ModelInfo ModelWeights::sizes() const {
   ModelInfo info;
   info.architecture = architecture_.name;
   info.hidden_size = hidden_size_;
@@ -273,29 +275,41 @@ ModelInfo ModelWeights::info() const {
   info.block_count = static_cast<std::int64_t>(blocks_.size());
   info.vocab_size = vocab_size_;
   info.parameter_count = tensors_->parameter_count;
-
-  // Of what the pass reads, in canonical order; not of the embedding, which may be there in part.
-  Sha256 sum;
-  for (const BoundTensor& bound : bound_) {
-    if (!is_read_by_pass(bound.role) || bound.role == Role::token_embedding) continue;
-    const NamedTensor& tensor = tensors_->tensors[bound.tensor];
-    const std::uint64_t words =
-        tensor.view.data != nullptr
-            ? HostMap(tensor.view, {0, tensor.view.rows(), false}).word_sum()
-            : tensor.device_map(0, tensor.view.shape[0], false)->word_sum();
-    sum.add(&words, sizeof words);
-  }
-  for (const BoundUpdate& bound : updates_) add_update(sum, bound);
-  info.weights_fingerprint = sum.hexadecimal().substr(0, 16);
   return info;
 }
 
+std::string ModelWeights::fingerprint(Workers& workers) const {
+  std::vector<const NamedTensor*> tensors;
+  for (const BoundTensor& bound : bound_) {
+    if (!is_read_by_pass(bound.role) || bound.role == Role::token_embedding) continue;
+    tensors.push_back(&tensors_->tensors[bound.tensor]);
+  }
+  std::vector<std::uint64_t> words(tensors.size());
+  workers.for_each(static_cast<std::int64_t>(tensors.size()), [&](std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
+    if (tensors[i]->placement() == Placement::device) return;
+    words[i] = word_sum(in_host_memory(*tensors[i]));
+  });
+  // A device has threads of its own; its library is called from one of ours, as elsewhere.
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i]->placement() == Placement::device) words[i] = tensors[i]->device->word_sum();
+  }
+  Sha256 sum;
+  sum.add(words.data(), words.size() * sizeof(std::uint64_t));
+  for (const BoundUpdate& bound : updates_) add_update(sum, bound);
+  return sum.hexadecimal().substr(0, 16);
+}
+
+std::string ModelWeights::fingerprint() const {
+  Workers one;
+  return fingerprint(one);
+}
+
 std::string ModelWeights::digest(Workers& workers) const {
-  const auto in_host_memory = [&](const BoundTensor& bound) {
-    const NamedTensor& tensor = tensors_->tensors[bound.tensor];
-    return tensor.view.data != nullptr && tensor.row_ids.empty();
+  const auto is_whole = [&](const BoundTensor& bound) {
+    return tensors_->tensors[bound.tensor].placement() == Placement::host;
   };
-  if (!std::ranges::all_of(bound_, in_host_memory)) return {};
+  if (!std::ranges::all_of(bound_, is_whole)) return {};
   std::vector<std::string> sums(bound_.size() + updates_.size());
   workers.for_each(static_cast<std::int64_t>(sums.size()), [&](std::int64_t index) {
     const auto i = static_cast<std::size_t>(index);

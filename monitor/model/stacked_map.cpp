@@ -74,16 +74,4 @@ void StackedMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out
   }
 }
 
-std::shared_ptr<const LinearMap> StackedMap::nudged(std::uint64_t seed) const {
-  Parts parts;
-  for (const auto& part : parts_) parts.push_back(part->nudged(seed));
-  return std::make_shared<StackedMap>(std::move(parts));
-}
-
-std::uint64_t StackedMap::word_sum() const {
-  std::uint64_t sum = 0;
-  for (const auto& part : parts_) sum += part->word_sum();
-  return sum;
-}
-
 }  // namespace azimuth

@@ -24,8 +24,6 @@ class StackedMap final : public LinearMap {
   void apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
                        Workers& workers) const override;
   void unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const override;
-  std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const override;
-  std::uint64_t word_sum() const override;
 
  private:
   std::vector<std::shared_ptr<const LinearMap>> parts_;

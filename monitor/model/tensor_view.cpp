@@ -63,6 +63,16 @@ void unpack(const TensorView& view, std::int64_t first_row, std::int64_t count, 
   kernels().unpack(view, first_row, count, out, nudge);
 }
 
+std::uint64_t word_sum(const TensorView& view) {
+  return kernels().word_sum(view.data, view.bytes());
+}
+
+Placement NamedTensor::placement() const {
+  if (device) return Placement::device;
+  if (view.data == nullptr) return Placement::nowhere;
+  return row_ids.empty() ? Placement::host : Placement::host_rows;
+}
+
 std::string shape_text(std::span<const std::int64_t> shape) {
   std::string text = "{";
   for (std::size_t i = 0; i < shape.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "azimuth/device_tensor.h"
 #include "azimuth/host_map.h"
 #include "model/low_rank_map.h"
 
@@ -21,6 +22,20 @@ void reject(const NamedTensor& tensor, const std::string& why) {
   throw std::invalid_argument("tensor " + tensor.name + ": " + why);
 }
 
+const TensorView& in_host_memory(const NamedTensor& tensor) {
+  switch (tensor.placement()) {
+    case Placement::nowhere:
+      reject(tensor, "has no data");
+    case Placement::host_rows:
+      reject(tensor, "has only some of its rows");
+    case Placement::device:
+      reject(tensor, "does not lie in host memory");
+    case Placement::host:
+      break;
+  }
+  return tensor.view;
+}
+
 Nudge nudge_for(Nudge nudge, std::size_t tensor) {
   return {nudge.active, nudge.seed * 0x9e3779b97f4a7c15ull + tensor};
 }
@@ -37,9 +52,8 @@ TensorsByRole::TensorsByRole(const NamedTensors& tensors, std::span<const BoundT
 Eigen::VectorXf TensorsByRole::vector(Role role, std::int64_t block, std::int64_t size) const {
   const NamedTensor& tensor = at(role, block);
   expect_shape(tensor, {size});
-  if (tensor.view.data == nullptr) reject(tensor, "does not lie in host memory");
   Eigen::VectorXf all(size);
-  unpack(tensor.view, 0, 1, all.data(), nudge_for(nudge_, index(role, block)));
+  unpack(in_host_memory(tensor), 0, 1, all.data(), nudge_for(nudge_, index(role, block)));
   return all;
 }
 
@@ -66,6 +80,8 @@ std::shared_ptr<const LinearMap> TensorsByRole::map(Role role, std::int64_t bloc
       stored_map(tensor, nudge_for(nudge_, index(role, block, member)), shape, first, count);
   const auto found = updates_.find({role, block, member});
   if (found == updates_.end()) return stored;
+  // A nudge moves the base's weights alone: the update is small beside them, and so is its
+  // rounding.
   const LowRankUpdate& update = *found->second;
   return std::make_shared<LowRankMap>(std::move(stored), update.a,
                                       update.b.middleRows(first, count));
@@ -74,13 +90,9 @@ std::shared_ptr<const LinearMap> TensorsByRole::map(Role role, std::int64_t bloc
 std::shared_ptr<const LinearMap> TensorsByRole::stored_map(const NamedTensor& tensor, Nudge nudge,
                                                            const Shape& shape, std::int64_t first,
                                                            std::int64_t count) const {
-  if (tensor.view.data == nullptr) {
-    if (!tensor.device_map) reject(tensor, "has no data");
-    auto map = tensor.device_map(first, count, shape.transposed);
-    return nudge.active ? map->nudged(nudge.seed) : map;
-  }
-  return std::make_shared<HostMap>(tensor.view, HostMap::Part{first, count, shape.transposed},
-                                   nudge);
+  const MatrixPart part = {first, count, shape.transposed};
+  if (tensor.placement() == Placement::device) return tensor.device->map(part, nudge);
+  return std::make_shared<HostMap>(in_host_memory(tensor), part, nudge);
 }
 
 }  // namespace azimuth

@@ -19,6 +19,9 @@ namespace azimuth {
 /// Throws std::invalid_argument, naming the tensor.
 [[noreturn]] void reject(const NamedTensor& tensor, const std::string& why);
 
+/// The view of a tensor that lies in host memory as a whole; every other is rejected.
+const TensorView& in_host_memory(const NamedTensor& tensor);
+
 /// Seeds differ from tensor to tensor, so that equal weights are not moved alike.
 Nudge nudge_for(Nudge nudge, std::size_t tensor);
 

@@ -51,7 +51,7 @@ TEST(Snapshot, HasTheBytesOfTheParameters) {
     ASSERT_EQ(observations.size(), 3u);
     EXPECT_EQ(observations[0].model.weights_digest, at_attach.digest());
     EXPECT_EQ(observations[1].model.weights_digest, "");
-    EXPECT_EQ(observations[1].model.weights_fingerprint, at_end.info().weights_fingerprint);
+    EXPECT_EQ(observations[1].model.weights_fingerprint, at_end.fingerprint());
     EXPECT_EQ(observations[2].model.weights_digest, at_end.digest());
     for (std::size_t i : {1, 2}) expect_embedding(observations[i], model->embedding->weight);
   }

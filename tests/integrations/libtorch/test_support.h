@@ -96,7 +96,7 @@ inline ModelWeights copy_of(const NamedParameters& parameters, const Architectur
 
 inline std::string fingerprint_of(const torch::nn::Module& module,
                                   const Architecture& architecture) {
-  return copy_of(parameters_of(module), architecture).info().weights_fingerprint;
+  return copy_of(parameters_of(module), architecture).fingerprint();
 }
 
 /// A monitor of `every` so many steps, that logs into `messages`.

@@ -67,7 +67,7 @@ class TorchMapTest : public ::testing::TestWithParam<std::tuple<torch::ScalarTyp
 
   torch::Tensor stored_;
   TensorView view_;
-  HostMap::Part part_;
+  MatrixPart part_;
   Eigen::MatrixXf X_, Z_;
   Workers workers_;
 };
@@ -80,7 +80,7 @@ TEST_P(TorchMapTest, StridesDoNotMatter) {
   const torch::Tensor strided = stored_.t().contiguous().t();
   ASSERT_FALSE(strided.is_contiguous());
   expect_same(TorchMap(strided, part_), HostMap(view_, part_));
-  EXPECT_EQ(TorchMap(strided, part_).word_sum(), HostMap(view_, part_).word_sum());
+  EXPECT_EQ(TorchTensor(strided).word_sum(), word_sum(view_));
 }
 
 TEST_P(TorchMapTest, BlocksOfLargerMatricesAreTakenAndGiven) {
@@ -96,19 +96,20 @@ TEST_P(TorchMapTest, BlocksOfLargerMatricesAreTakenAndGiven) {
 }
 
 TEST_P(TorchMapTest, NudgesByTheSameHalfUnits) {
-  const auto map = TorchMap(stored_, part_).nudged(42);
-  expect_same(*map, *HostMap(view_, part_).nudged(42));
+  const Nudge nudge = {true, 42};
+  const auto map = TorchTensor(stored_).map(part_, nudge);
+  expect_same(*map, HostMap(view_, part_, nudge));
 
   // Not the weights as stored: float64 products resolve half a unit.
   const Eigen::MatrixXd X = X_.cast<double>();
   Eigen::MatrixXd moved(map->rows(), X.cols()), stored = moved;
   map->apply(X, moved, workers_);
-  TorchMap(stored_, part_).apply(X, stored, workers_);
+  TorchTensor(stored_).map(part_, {})->apply(X, stored, workers_);
   EXPECT_GT((moved - stored).norm(), 1e-8 * stored.norm());
 }
 
 TEST_P(TorchMapTest, SumsTheSameWords) {
-  EXPECT_EQ(TorchMap(stored_, part_).word_sum(), HostMap(view_, part_).word_sum());
+  EXPECT_EQ(TorchTensor(stored_).word_sum(), word_sum(view_));
 }
 
 INSTANTIATE_TEST_SUITE_P(, TorchMapTest,
@@ -127,6 +128,7 @@ TEST(TorchMap, MisuseThrows) {
   EXPECT_THROW(TorchMap(w, {1, 3, false}), std::invalid_argument);
   EXPECT_THROW(TorchMap(w, {0, 5, true}), std::invalid_argument);
   EXPECT_THROW(TorchMap({}, {0, 3, false}), std::invalid_argument);
+  EXPECT_THROW(TorchTensor(w.view(-1)), std::invalid_argument);
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ TEST(FfnFit, OfARowOfZerosIsFinite) {
       StoredType::f32, {2, 3}, reinterpret_cast<const std::byte*>(rows.data())};
   Workers workers;
   FfnWeights ffn;
-  ffn.gate = ffn.up = std::make_shared<HostMap>(view, HostMap::Part{0, 2, false});
+  ffn.gate = ffn.up = std::make_shared<HostMap>(view, MatrixPart{0, 2, false});
   Architecture architecture;
   for (const Activation activation :
        {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::relu}) {

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "azimuth/device_tensor.h"
+#include "azimuth/host_map.h"
+#include "azimuth/workers.h"
 #include "support/tiny_llama.h"
 
 namespace azimuth {
@@ -43,11 +48,11 @@ TEST(ModelWeights, ReadsSizesFromTheWeights) {
 
 TEST(ModelWeights, KnowsTheNamesOfHuggingFaceMetaAndGguf) {
   const TinyLlama model;
-  const std::string fingerprint = model.weights().info().weights_fingerprint;
+  const std::string fingerprint = model.weights().fingerprint();
   const auto check = [&](const std::vector<std::pair<std::string, std::string>>& changes) {
     const ModelWeights weights = ModelWeights::from_tensors(
         TinyLlama::architecture(), renamed(model.named_tensors(), changes));
-    EXPECT_EQ(weights.info().weights_fingerprint, fingerprint);
+    EXPECT_EQ(weights.fingerprint(), fingerprint);
   };
   check({{"model.", "module.model."}});
   check({{"model.", ""}});
@@ -83,7 +88,7 @@ TEST(ModelWeights, TakesOtherNamesFromATable) {
   EXPECT_THROW(ModelWeights::from_tensors(TinyLlama::architecture(), odd), std::invalid_argument);
   const ModelWeights weights = ModelWeights::from_tensors(
       TinyLlama::architecture(), odd, {{Role::up_weight, "model.layers.{}.mlp.rise"}});
-  EXPECT_EQ(weights.info().weights_fingerprint, model.weights().info().weights_fingerprint);
+  EXPECT_EQ(weights.fingerprint(), model.weights().fingerprint());
 }
 
 TEST(ModelWeights, NamesMissingRolesAndWhatWasFound) {
@@ -111,18 +116,130 @@ TEST(ModelWeights, NamesATensorOfTheWrongShape) {
 
 TEST(ModelWeights, FingerprintAndDigestFollowEveryWeight) {
   TinyLlama model;
-  const ModelInfo before = model.weights().info();
+  const std::string before = model.weights().fingerprint();
   const std::string digest = model.weights().digest();
   EXPECT_EQ(digest.size(), 64u);
   EXPECT_EQ(model.weights().digest(), digest);
   model.tensor(TinyLlama::in_block(3, "mlp.up_proj.weight"))(5, 5) += 1e-3f;
-  EXPECT_NE(model.weights().info().weights_fingerprint, before.weights_fingerprint);
+  EXPECT_NE(model.weights().fingerprint(), before);
   EXPECT_NE(model.weights().digest(), digest);
   TinyLlama other;
   other.tensor(TinyLlama::in_block(3, "self_attn.q_proj.weight"))(0, 0) += 1;
-  EXPECT_EQ(other.weights().info().weights_fingerprint, before.weights_fingerprint)
-      << "the pass does not read queries";
+  EXPECT_EQ(other.weights().fingerprint(), before) << "the pass does not read queries";
   EXPECT_NE(other.weights().digest(), digest) << "the digest is of all tensors";
+}
+
+TEST(ModelWeights, FingerprintDoesNotDependOnThreads) {
+  const ModelWeights weights = TinyLlama().weights();
+  Workers three(3);
+  EXPECT_EQ(weights.fingerprint(three), weights.fingerprint());
+}
+
+// A device that counts what is asked of it; its memory happens to be the host's.
+class CountingDevice final : public DeviceTensor {
+ public:
+  CountingDevice(TensorView view, int& uses) : view_(std::move(view)), uses_(uses) {}
+  std::shared_ptr<const LinearMap> map(const MatrixPart& part, Nudge nudge) const override {
+    ++uses_;
+    return std::make_shared<HostMap>(view_, part, nudge);
+  }
+  std::uint64_t word_sum() const override {
+    ++uses_;
+    return azimuth::word_sum(view_);
+  }
+
+ private:
+  TensorView view_;
+  int& uses_;
+};
+
+void move_to_device(NamedTensor& tensor, int& uses) {
+  tensor.device = std::make_shared<CountingDevice>(tensor.view, uses);
+  tensor.view.data = nullptr;
+}
+
+Eigen::MatrixXf product(const LinearMap& map) {
+  Workers workers;
+  Eigen::MatrixXf Y(map.rows(), map.columns());
+  map.apply(Eigen::MatrixXf::Identity(map.columns(), map.columns()), Y, workers);
+  return Y;
+}
+
+TEST(ModelWeights, MatricesOnADeviceAreUsedThere) {
+  const TinyLlama model;
+  NamedTensors tensors = model.named_tensors();
+  int uses = 0;
+  int moved = 0;
+  for (NamedTensor& tensor : tensors.tensors) {
+    if (tensor.view.shape.size() != 2 || tensor.name.ends_with("embed_tokens.weight")) continue;
+    EXPECT_EQ(tensor.placement(), Placement::host);
+    move_to_device(tensor, uses);
+    EXPECT_EQ(tensor.placement(), Placement::device);
+    ++moved;
+  }
+  const ModelWeights there = ModelWeights::from_tensors(TinyLlama::architecture(), tensors);
+  const ModelWeights here = model.weights();
+  EXPECT_EQ(there.fingerprint(), here.fingerprint());
+  EXPECT_EQ(there.digest(), "") << "exists only of weights in host memory";
+  EXPECT_GT(uses, moved);
+  for (const auto& [on_device, on_host] :
+       {std::pair(there, here), std::pair(there.nudged(3), here.nudged(3))}) {
+    const FfnWeights& a = on_device.blocks()[1].ffn[0];
+    const FfnWeights& b = on_host.blocks()[1].ffn[0];
+    EXPECT_EQ(product(*a.gate), product(*b.gate));
+    EXPECT_EQ(product(*a.down), product(*b.down));
+    EXPECT_EQ(product(*on_device.blocks()[2].value), product(*on_host.blocks()[2].value));
+  }
+  EXPECT_NE(product(*there.nudged(3).blocks()[1].ffn[0].gate),
+            product(*there.blocks()[1].ffn[0].gate));
+}
+
+TEST(ModelWeights, AnEmbeddingOfSomeRowsHasThese) {
+  const TinyLlama model;
+  NamedTensors tensors = model.named_tensors();
+  NamedTensor& table =
+      *std::ranges::find(tensors.tensors, "model.embed_tokens.weight", &NamedTensor::name);
+  const std::vector<std::int64_t> ids = {7, 3};
+  std::vector<std::byte> rows;
+  for (const std::int64_t id : ids) {
+    const std::byte* row = table.view.data + id * table.view.row_bytes();
+    rows.insert(rows.end(), row, row + table.view.row_bytes());
+  }
+  table.view.data = rows.data();
+  table.row_ids = ids;
+  EXPECT_EQ(table.placement(), Placement::host_rows);
+  const ModelWeights part = ModelWeights::from_tensors(TinyLlama::architecture(), tensors);
+  const ModelWeights whole = model.weights();
+  const std::vector<std::int64_t> asked = {3, 7, 3};
+  EXPECT_EQ(part.embed(asked), whole.embed(asked));
+  EXPECT_THROW(part.embed(std::vector<std::int64_t>{4}), std::out_of_range);
+  EXPECT_EQ(part.fingerprint(), whole.fingerprint());
+  EXPECT_EQ(part.digest(), "");
+}
+
+TEST(ModelWeights, RefusesATensorThatIsNotWhereItIsRead) {
+  const TinyLlama model;
+  const auto refusal = [&](const std::string& name, const auto& change) {
+    NamedTensors tensors = model.named_tensors();
+    change(*std::ranges::find(tensors.tensors, name, &NamedTensor::name));
+    return why([&] {
+      ModelWeights::from_tensors(TinyLlama::architecture(), tensors)
+          .embed(std::vector<std::int64_t>{1});
+    });
+  };
+  const auto remove = [](NamedTensor& tensor) { tensor.view.data = nullptr; };
+  int uses = 0;
+  const auto move = [&](NamedTensor& tensor) { move_to_device(tensor, uses); };
+  const auto thin = [](NamedTensor& tensor) { tensor.row_ids = {0}; };
+  const std::string matrix = TinyLlama::in_block(2, "mlp.down_proj.weight");
+  const std::string norm = TinyLlama::in_block(2, "input_layernorm.weight");
+  const std::string embedding = "model.embed_tokens.weight";
+  for (const std::string& name : {matrix, norm, embedding}) {
+    EXPECT_EQ(refusal(name, remove), "tensor " + name + ": has no data");
+  }
+  EXPECT_EQ(refusal(norm, move), "tensor " + norm + ": does not lie in host memory");
+  EXPECT_EQ(refusal(embedding, move), "tensor " + embedding + ": does not lie in host memory");
+  EXPECT_EQ(refusal(matrix, thin), "tensor " + matrix + ": has only some of its rows");
 }
 
 TEST(ModelWeights, RejectsIdsOutsideTheVocabulary) {

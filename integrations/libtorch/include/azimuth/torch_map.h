@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "azimuth/host_map.h"
+#include "azimuth/device_tensor.h"
 #include "azimuth/linear_map.h"
 #include "azimuth/tensor_view.h"
 
@@ -23,8 +23,9 @@ namespace azimuth {
 class TorchMap final : public LinearMap {
  public:
   /// `stored` is {outputs, inputs}, or {inputs, outputs} if `part.transposed`, of float32, float16
-  /// or bfloat16. Throws std::invalid_argument if it is not, or if `part` lies outside it.
-  TorchMap(torch::Tensor stored, HostMap::Part part, Nudge nudge = {});
+  /// or bfloat16. Throws std::invalid_argument if it is not, or if `part` lies outside it. A nudge
+  /// moves the weights by the same halves of a unit as in HostMap, as they are multiplied.
+  TorchMap(torch::Tensor stored, MatrixPart part, Nudge nudge = {});
 
   std::int64_t rows() const override { return part_.outputs; }
   std::int64_t columns() const override;
@@ -37,16 +38,28 @@ class TorchMap final : public LinearMap {
   void apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
                        Workers& workers) const override;
   void unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const override;
-  /// Moves the weights by the same halves of a unit as HostMap does, as they are multiplied.
-  std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const override;
-  std::uint64_t word_sum() const override;
 
  private:
   torch::Tensor weights(torch::ScalarType type) const;
 
   torch::Tensor stored_;
-  HostMap::Part part_;
+  MatrixPart part_;
   Nudge nudge_;
+};
+
+/// A whole matrix in an ATen tensor, on whatever device: its maps are TorchMaps. Shares ownership
+/// of the tensor, which nobody may write to any more. Methods throw c10::Error where the device
+/// fails.
+class TorchTensor final : public DeviceTensor {
+ public:
+  /// Of float32, float16 or bfloat16. Throws std::invalid_argument if it is not.
+  explicit TorchTensor(torch::Tensor stored);
+
+  std::shared_ptr<const LinearMap> map(const MatrixPart& part, Nudge nudge) const override;
+  std::uint64_t word_sum() const override;
+
+ private:
+  torch::Tensor stored_;
 };
 
 }  // namespace azimuth

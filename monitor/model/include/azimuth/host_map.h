@@ -1,7 +1,5 @@
 #pragma once
 
-#include <memory>
-
 #include "azimuth/linear_map.h"
 #include "azimuth/tensor_view.h"
 
@@ -11,15 +9,7 @@ namespace azimuth {
 /// never inflated. Does not own the memory. The result does not depend on the number of threads.
 class HostMap final : public LinearMap {
  public:
-  /// Which part of a stored matrix the map is. A stored matrix is {outputs, inputs}; `transposed`:
-  /// it is {inputs, outputs}, as GPT-2's Conv1D keeps it.
-  struct Part {
-    std::int64_t first_output = 0;
-    std::int64_t outputs = 0;
-    bool transposed = false;
-  };
-
-  HostMap(TensorView view, Part part, Nudge nudge = {});
+  HostMap(TensorView view, MatrixPart part, Nudge nudge = {});
 
   std::int64_t rows() const override { return part_.outputs; }
   std::int64_t columns() const override { return inputs_; }
@@ -32,8 +22,6 @@ class HostMap final : public LinearMap {
   void apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X, Eigen::Ref<Eigen::MatrixXd> Y,
                        Workers& workers) const override;
   void unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const override;
-  std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const override;
-  std::uint64_t word_sum() const override;
 
  private:
   template <class Matrix>
@@ -41,7 +29,7 @@ class HostMap final : public LinearMap {
                 Workers& workers) const;
 
   TensorView view_;
-  Part part_;
+  MatrixPart part_;
   Nudge nudge_;
   std::int64_t inputs_ = 0;
 };

@@ -2,7 +2,6 @@
 
 #include <Eigen/Core>
 #include <cstdint>
-#include <memory>
 
 namespace azimuth {
 
@@ -34,12 +33,6 @@ class LinearMap {
   /// Rows of the matrix as float32, in host memory: row `first + i` becomes column `i` of `out`,
   /// which is columns() × as many as are wanted.
   virtual void unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const = 0;
-
-  /// The same matrix with every weight moved by half a unit of its stored type (see `Nudge`).
-  virtual std::shared_ptr<const LinearMap> nudged(std::uint64_t seed) const = 0;
-
-  /// Sum of the stored 32-bit words, wrapping: a checksum made where the weights are.
-  virtual std::uint64_t word_sum() const = 0;
 };
 
 }  // namespace azimuth

@@ -78,8 +78,14 @@ class ModelWeights {
   /// Every weight moved by half a unit of its stored type, at random. For the noise floor.
   ModelWeights nudged(std::uint64_t seed) const;
 
-  /// Sizes, and the fingerprint; the digest stays empty.
-  ModelInfo info() const;
+  /// Name and sizes: no weight is read, fingerprint and digest stay empty.
+  ModelInfo sizes() const;
+
+  /// Changes with every weight that the pass reads, at the price of reading them all once: sums of
+  /// 32-bit words in canonical order, then the updates, hashed. Without the token embedding, of
+  /// which a snapshot may have just some rows.
+  std::string fingerprint(Workers& workers) const;
+  std::string fingerprint() const;  ///< on the calling thread
 
   /// SHA-256, hexadecimal, over all bound tensors in canonical order: name of the role, block,
   /// shape, stored type and bytes of each are hashed, then the list of hashes, those of updates

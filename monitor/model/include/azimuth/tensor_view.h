@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,7 +10,7 @@
 
 namespace azimuth {
 
-class LinearMap;
+class DeviceTensor;
 
 /// How the numbers of a tensor are stored. Behind `bf16` stand GGUF's quantised blocks: of 32
 /// numbers, those whose names end in `_k` of 256.
@@ -69,6 +68,25 @@ struct Nudge {
 void unpack(const TensorView& view, std::int64_t first_row, std::int64_t count, float* out,
             Nudge nudge = {});
 
+/// Sum of the stored 32-bit words, wrapping: a checksum. What is left of the last one is 0.
+std::uint64_t word_sum(const TensorView& view);
+
+/// Which part of a stored matrix is wanted. A stored matrix is {outputs, inputs}; `transposed`: it
+/// is {inputs, outputs}, as GPT-2's Conv1D keeps it.
+struct MatrixPart {
+  std::int64_t first_output = 0;
+  std::int64_t outputs = 0;
+  bool transposed = false;
+};
+
+/// Where a tensor's numbers lie.
+enum class Placement {
+  nowhere,    ///< its name and shape are known, and nothing else
+  host,       ///< in host memory, all of them
+  host_rows,  ///< in host memory, those of some rows
+  device,     ///< elsewhere
+};
+
 /// A tensor with its name, as a checkpoint or a module gives it.
 struct NamedTensor {
   std::string name;
@@ -77,11 +95,12 @@ struct NamedTensor {
   /// `view.shape` stays the shape of the whole tensor: an embedding of which a snapshot copied
   /// just the probe's rows.
   std::vector<std::int64_t> row_ids;
-  /// Set where the numbers do not lie in host memory (`view.data` is null): makes the map of rows
-  /// [first_row, first_row + count), transposed if asked.
-  std::function<std::shared_ptr<const LinearMap>(std::int64_t first_row, std::int64_t count,
-                                                 bool transposed)>
-      device_map;
+  /// Set where the numbers do not lie in host memory; `view` then says of which type and shape they
+  /// are.
+  std::shared_ptr<const DeviceTensor> device;
+
+  /// What the fields above say.
+  Placement placement() const;
 };
 
 /// All tensors that a source gives, with what keeps their memory alive.

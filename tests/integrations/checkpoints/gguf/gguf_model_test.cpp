@@ -126,7 +126,7 @@ TEST(GgufModel, ExpertsOfOneTensorAreReadOneByOne) {
   const TemporaryFile file(writer.bytes());
   const ModelWeights weights = load_gguf(file.path());
   EXPECT_EQ(weights.architecture().name, "mixtral");
-  EXPECT_EQ(weights.info().parameter_count, GgufFile::open(file.path()).tensors().parameter_count);
+  EXPECT_EQ(weights.sizes().parameter_count, GgufFile::open(file.path()).tensors().parameter_count);
   ASSERT_EQ(weights.blocks()[0].ffn.size(), 2u);
   for (Eigen::Index expert = 0; expert < 2; ++expert) {
     Eigen::MatrixXf rows(12, 8);

@@ -35,7 +35,7 @@ TEST_F(SmolLM2File, HasItsArchitectureAndSizes) {
   EXPECT_EQ(weights.head_size(), 64);
   EXPECT_EQ(weights.vocab_size(), 49152);
   EXPECT_EQ(weights.blocks().size(), 30u);
-  EXPECT_EQ(weights.info().parameter_count, 134'515'008);
+  EXPECT_EQ(weights.sizes().parameter_count, 134'515'008);
 }
 
 TEST_F(SmolLM2File, HasItsMetadataAndTensors) {

@@ -107,7 +107,7 @@ TEST(HuggingFaceFolder, WeightsHaveTheSizesOfTheFileAndOutliveIt) {
   EXPECT_EQ(weights.vocab_size(), 16);
   EXPECT_EQ(weights.head_size(), 4);
   EXPECT_EQ(weights.blocks().size(), 1u);
-  EXPECT_EQ(weights.info().parameter_count, 16 * 8 + 3 * 8 + 24 * 8 + 3 * 12 * 8);
+  EXPECT_EQ(weights.sizes().parameter_count, 16 * 8 + 3 * 8 + 24 * 8 + 3 * 12 * 8);
   const std::int64_t ids[] = {1};
   EXPECT_EQ(weights.embed(ids)(3, 0), 25 + 8 + 3);  // 25 letters in the name of the embedding
 }
@@ -116,7 +116,7 @@ TEST(HuggingFaceFolder, ShardsAreTheSameWeights) {
   const ModelWeights whole = load(small_folder());
   const ModelWeights sharded = load(small_sharded_folder());
   EXPECT_EQ(sharded.digest(), whole.digest());
-  EXPECT_EQ(sharded.info().parameter_count, whole.info().parameter_count);
+  EXPECT_EQ(sharded.sizes().parameter_count, whole.sizes().parameter_count);
   const std::int64_t ids[] = {1};
   EXPECT_EQ(sharded.embed(ids), whole.embed(ids));
 }
@@ -293,7 +293,7 @@ TEST(HuggingFaceFolder, WhatTransformersWroteIsRead) {
       const ModelWeights weights = load_hugging_face(entry.path());
       EXPECT_EQ(weights.vocab_size(), 37);
       EXPECT_EQ(weights.architecture().special_token_ids.front(), 1) << "BOS";
-      EXPECT_GT(weights.info().parameter_count, 0);
+      EXPECT_GT(weights.sizes().parameter_count, 0);
     });
   }
   EXPECT_GE(models, 18) << "one of each family";

@@ -56,7 +56,7 @@ TEST_P(EveryAdapter, NormsAreThoseOfPeft) {
 
 TEST_P(EveryAdapter, ChangesDigestAndFingerprint) {
   EXPECT_NE(tuned_.digest(), base_.digest());
-  EXPECT_NE(tuned_.info().weights_fingerprint, base_.info().weights_fingerprint);
+  EXPECT_NE(tuned_.fingerprint(), base_.fingerprint());
   EXPECT_EQ(tuned_.digest(), with_lora_adapter(base_, kData / "adapters" / GetParam()).digest());
 }
 
