@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -11,6 +12,7 @@
 
 #include "azimuth/model_weights.h"
 #include "azimuth/snapshot_source.h"
+#include "support/hooked_tensor.h"
 
 namespace azimuth::testing {
 
@@ -133,22 +135,33 @@ struct TinyLlama {
 };
 
 /// A training program for the monitor's own tests: its weights are a TinyLlama that the test
-/// changes between steps. `before_capture`, if set, is called by each capture and may throw.
+/// changes between steps. `before_capture`, if set, is called by each capture and may throw;
+/// `on_product`, if set before `attach`, by each product of one matrix of block 1.
 class TinySource final : public SnapshotSource {
  public:
   explicit TinySource(std::shared_ptr<TinyLlama> model) : model_(std::move(model)) {}
 
   std::function<void()> before_capture;
+  ProductHook on_product;
 
   const Architecture& architecture() const override { return architecture_; }
   std::int64_t vocab_size() const override { return TinyLlama::vocab; }
   ModelWeights capture(std::span<const std::int64_t>, bool) override {
     if (before_capture) before_capture();
-    return model_->weights();
+    NamedTensors tensors = model_->named_tensors();
+    if (on_product) hook(tensors);
+    return ModelWeights::from_tensors(architecture_, std::move(tensors));
   }
   std::int64_t extra_bytes() const override { return 4096; }
 
  private:
+  void hook(NamedTensors& tensors) const {
+    const std::string name = TinyLlama::in_block(1, "mlp.down_proj.weight");
+    NamedTensor& tensor = *std::ranges::find(tensors.tensors, name, &NamedTensor::name);
+    tensor.device = std::make_shared<HookedTensor>(tensor.view, on_product);
+    tensor.view.data = nullptr;
+  }
+
   std::shared_ptr<TinyLlama> model_;
   Architecture architecture_ = TinyLlama::architecture();
 };

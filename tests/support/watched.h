@@ -57,6 +57,7 @@ struct Watched {
   void attach() {
     auto source_pointer = std::make_unique<TinySource>(model);
     source = source_pointer.get();
+    source->on_product = on_product;
     attachment = monitor.attach_source(std::move(source_pointer));
   }
   // Steps one at a time, each analysed before the next: no snapshot is skipped.
@@ -86,6 +87,7 @@ struct Watched {
   std::shared_ptr<TinyLlama> model = std::make_shared<TinyLlama>();
   std::shared_ptr<RecordingExporter> exporter = std::make_shared<RecordingExporter>();
   Monitor monitor;
+  ProductHook on_product;  // set before `attach`
   TinySource* source = nullptr;
   Attachment attachment;
 };

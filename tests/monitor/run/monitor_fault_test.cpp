@@ -200,54 +200,54 @@ TEST(MonitorFault, SaysWhenWeightsAreNotFinite) {
   }
 }
 
-// An analysis is held where it asks for the time: the clock is the monitor's own interface.
-class HeldClock : public Clock {
- public:
-  double thread_cpu_seconds() const override {
-    if (hold) gate.pass();
-    return Clock::thread_cpu_seconds();
-  }
-  std::atomic<bool> hold = false;
-  mutable Gate gate;
+// Where an analysis is held: at a product of its pass. Shared with it, since it may be left behind.
+struct Hold {
+  std::atomic<bool> on = false;
+  Gate gate;
 };
 
+testing::ProductHook hook_of(std::shared_ptr<Hold> hold) {
+  return [hold = std::move(hold)](Eigen::Index) {
+    if (hold->on) hold->gate.pass();
+  };
+}
+
 TEST(MonitorFault, SkipsWhileAnAnalysisRunsAndSurvivesDetach) {
-  const auto clock = std::make_shared<HeldClock>();
-  MonitorOptions options = every_step();
-  options.clock = clock;
-  Watched s(options);
+  const auto hold = std::make_shared<Hold>();
+  Watched s;
+  s.on_product = hook_of(hold);
   s.attach();
   ASSERT_TRUE(s.monitor.drain(30s));
-  clock->hold = true;
+  hold->on = true;
   s.attachment.step({.step = 1});
-  ASSERT_TRUE(clock->gate.wait_for_somebody());
+  ASSERT_TRUE(hold->gate.wait_for_somebody());
   s.attachment.step({.step = 2});
   EXPECT_EQ(s.monitor.status().snapshots.at("skipped"), 1u);
   s.attachment.detach();
   s.attachment.step({.step = 3});
-  clock->gate.open();
+  hold->gate.open();
   EXPECT_TRUE(s.monitor.drain(30s));
   EXPECT_EQ(s.exporter->observations().size(), 2u);
 }
 
 TEST(MonitorFault, CanBeDestroyedDuringAnAnalysisAndBeforeTheTrainer) {
-  const auto clock = std::make_shared<HeldClock>();
+  const auto hold = std::make_shared<Hold>();
   auto options = every_step();
-  options.clock = clock;
   options.shutdown_timeout = 20ms;
   Attachment attachment;
   {
     Watched s(options);
+    s.on_product = hook_of(hold);
     s.attach();
     ASSERT_TRUE(s.monitor.drain(30s));
     attachment = s.attachment;
-    clock->hold = true;
+    hold->on = true;
     attachment.step({.step = 1});
-    ASSERT_TRUE(clock->gate.wait_for_somebody());
+    ASSERT_TRUE(hold->gate.wait_for_somebody());
   }
   attachment.step({.step = 2});
   attachment.detach();
-  clock->gate.open();
+  hold->gate.open();
 }
 
 }  // namespace
