@@ -2,9 +2,14 @@
 // Azimuth's README in it.
 
 #include <azimuth/architecture.h>
+#include <azimuth/examine.h>
 #include <azimuth/monitor.h>
+#include <azimuth/open_model.h>
+#include <azimuth/signature_file.h>
 #include <torch/torch.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -75,9 +80,16 @@ class Trainer {
   std::function<void(const azimuth::StepInfo&)> callback_;
 };
 
-#include "readme_code.inc"
+#include "readme_training.inc"
 
 int main() {
   Trainer trainer;
   train(trainer);
+
+  // The model that README.md names, by the name that it has there.
+  const char* const model = std::getenv("AZIMUTH_SMOLLM2");
+  if (model == nullptr) return 1;
+  std::filesystem::remove("SmolLM2-135M");
+  std::filesystem::create_symlink(model, "SmolLM2-135M");
+#include "readme_checkpoint.inc"
 }
