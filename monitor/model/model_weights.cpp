@@ -10,28 +10,12 @@
 #include "azimuth/sha256.h"
 #include "azimuth/workers.h"
 #include "model/normalise.h"
+#include "model/role_facts.h"
 #include "model/stacked_map.h"
 #include "model/tensors_by_role.h"
 
 namespace azimuth {
 namespace {
-
-bool is_matrix_of_a_block(Role role) {
-  switch (role) {
-    case Role::query_weight:
-    case Role::key_weight:
-    case Role::value_weight:
-    case Role::query_key_value_weight:
-    case Role::output_weight:
-    case Role::gate_weight:
-    case Role::up_weight:
-    case Role::gate_up_weight:
-    case Role::down_weight:
-      return true;
-    default:
-      return false;
-  }
-}
 
 std::string heading(const BoundTensor& bound, const std::vector<std::int64_t>& shape) {
   return std::string(name_of(bound.role)) + " " + std::to_string(bound.block) + " " +
@@ -70,7 +54,7 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
     };
     const auto changed = place ? std::ranges::find_if(bound_, same) : bound_.end();
     if (changed == bound_.end()) fail("the model has no such weight");
-    if (!is_matrix_of_a_block(place->role)) {
+    if (facts_of(place->role).kind != RoleFacts::Kind::matrix) {
       fail("only the matrices of blocks can be updated, not " + std::string(name_of(place->role)));
     }
     std::vector<std::int64_t> shape = {update.b.rows(), update.a.cols()};

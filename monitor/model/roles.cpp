@@ -1,13 +1,13 @@
 #include "azimuth/roles.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 #include <set>
 #include <stdexcept>
 #include <tuple>
 
+#include "model/role_facts.h"
 #include "model/role_tables.h"
 
 namespace azimuth {
@@ -16,48 +16,6 @@ namespace {
 // What frameworks put before the names of the model proper, one or several.
 constexpr std::string_view kPrefixes[] = {"module.",  "_orig_mod.", "transformer.",   "model.",
                                           "decoder.", "gpt_neox.",  "language_model."};
-
-// In the order of Role.
-constexpr std::array<std::string_view, static_cast<std::size_t>(Role::head_bias) + 1> kNames = {
-    "token_embedding",
-    "position_embedding",
-    "embedding_norm_weight",
-    "embedding_norm_bias",
-    "attention_norm_weight",
-    "attention_norm_bias",
-    "query_weight",
-    "query_bias",
-    "key_weight",
-    "key_bias",
-    "value_weight",
-    "value_bias",
-    "query_key_value_weight",
-    "query_key_value_bias",
-    "query_norm_weight",
-    "query_norm_bias",
-    "key_norm_weight",
-    "key_norm_bias",
-    "output_weight",
-    "output_bias",
-    "attention_output_norm_weight",
-    "attention_output_norm_bias",
-    "ffn_norm_weight",
-    "ffn_norm_bias",
-    "router_weight",
-    "gate_weight",
-    "gate_bias",
-    "up_weight",
-    "up_bias",
-    "gate_up_weight",
-    "down_weight",
-    "down_bias",
-    "ffn_output_norm_weight",
-    "ffn_output_norm_bias",
-    "final_norm_weight",
-    "final_norm_bias",
-    "head_weight",
-    "head_bias",
-};
 
 const RoleTable& table_of(const Architecture& architecture) {
   const auto tables = role_tables();
@@ -129,26 +87,6 @@ std::optional<std::pair<Role, Place>> match(std::string_view name, const RoleTab
   return std::nullopt;
 }
 
-std::vector<Role> required_in_block(const Architecture& a) {
-  std::vector<Role> roles = {Role::value_weight, Role::output_weight, Role::up_weight,
-                             Role::down_weight};
-  if (a.norm_placement != NormPlacement::after) {
-    roles.push_back(Role::attention_norm_weight);
-    if (!a.shared_norm) roles.push_back(Role::ffn_norm_weight);
-  }
-  if (a.norm_placement != NormPlacement::before) {
-    roles.push_back(Role::attention_output_norm_weight);
-    roles.push_back(Role::ffn_output_norm_weight);
-  }
-  if (a.gated_ffn) roles.push_back(Role::gate_weight);
-  if (a.experts > 0) roles.push_back(Role::router_weight);
-  return roles;
-}
-
-bool is_of_an_expert(Role role) {
-  return role == Role::gate_weight || role == Role::up_weight || role == Role::down_weight;
-}
-
 std::string list_of_names(std::span<const NamedTensor> tensors) {
   constexpr std::size_t kShown = 12;
   std::string list;
@@ -184,15 +122,15 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
                       (member > 0 ? " of expert " + std::to_string(member) : "") +
                       (block > 0 ? " of block " + std::to_string(block) : ""));
   };
-  require(0, Role::token_embedding, 0);
-  if (architecture.learned_positions) require(0, Role::position_embedding, 0);
-  if (architecture.embedding_norm) require(0, Role::embedding_norm_weight, 0);
-  for (std::int64_t block = 1; block <= std::max<std::int64_t>(blocks, 1) && !enough(); ++block) {
-    for (Role role : required_in_block(architecture)) {
-      const std::int64_t members =
-          is_of_an_expert(role) ? std::max<std::int64_t>(architecture.experts, 1) : 1;
+  for (std::int64_t block = 0; block <= std::max<std::int64_t>(blocks, 1) && !enough(); ++block) {
+    for (const RoleFacts& facts : role_facts()) {
+      const bool is_here = (facts.place == RoleFacts::Place::model) == (block == 0);
+      if (!is_here || !facts.is_required(architecture)) continue;
+      const std::int64_t members = facts.place == RoleFacts::Place::expert
+                                       ? std::max<std::int64_t>(architecture.experts, 1)
+                                       : 1;
       for (std::int64_t member = 0; member < members && !enough(); ++member) {
-        require(block, role, member);
+        require(block, facts.role, member);
       }
     }
   }
@@ -207,27 +145,9 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
 
 }  // namespace
 
-std::string_view name_of(Role role) { return kNames.at(static_cast<std::size_t>(role)); }
+std::string_view name_of(Role role) { return facts_of(role).name; }
 
-bool is_read_by_pass(Role role) {
-  switch (role) {
-    case Role::query_weight:
-    case Role::query_bias:
-    case Role::key_weight:
-    case Role::key_bias:
-    case Role::query_norm_weight:
-    case Role::query_norm_bias:
-    case Role::key_norm_weight:
-    case Role::key_norm_bias:
-    case Role::final_norm_weight:
-    case Role::final_norm_bias:
-    case Role::head_weight:
-    case Role::head_bias:
-      return false;
-    default:
-      return true;
-  }
-}
+bool is_read_by_pass(Role role) { return facts_of(role).is_read; }
 
 std::optional<BoundTensor> role_of(const Architecture& architecture, std::string_view name,
                                    const RoleNames& extra) {
