@@ -4,11 +4,11 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <numbers>
 #include <numeric>
 #include <vector>
 
 #include "analysis/multiply.h"
+#include "model/activation.h"
 #include "model/normalise.h"
 
 namespace azimuth {
@@ -16,31 +16,6 @@ namespace {
 
 template <class Scalar>
 using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
-
-// The array's exp and tanh are vectorised by Eigen in float32; in float64 accuracy is the point.
-template <class Scalar>
-void activate(Activation activation, Matrix<Scalar>& X) {
-  auto x = X.array();
-  switch (activation) {
-    case Activation::silu:
-      x = x / (Scalar{1} + (-x).exp());
-      return;
-    case Activation::relu:
-      x = x.max(Scalar{0});
-      return;
-    case Activation::gelu_tanh: {
-      const auto scale = static_cast<Scalar>(std::sqrt(2 / std::numbers::pi));
-      x = Scalar{0.5} * x * (Scalar{1} + (scale * (x + Scalar(0.044715) * x.cube())).tanh());
-      return;
-    }
-    case Activation::gelu: {
-      const auto scale = static_cast<Scalar>(1 / std::numbers::sqrt2);
-      x = x.unaryExpr(
-          [scale](Scalar v) { return Scalar{0.5} * v * (Scalar{1} + std::erf(v * scale)); });
-      return;
-    }
-  }
-}
 
 }  // namespace
 

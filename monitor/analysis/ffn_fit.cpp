@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "analysis/gaussian_moments.h"
 #include "azimuth/workers.h"
+#include "model/activation.h"
 
 namespace azimuth {
 namespace {

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <Eigen/Core>
-#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "azimuth/model_weights.h"
 #include "azimuth/workers.h"
+#include "model/activation.h"
 
 namespace azimuth::testing {
 
@@ -18,17 +18,9 @@ inline Eigen::MatrixXd dense(const LinearMap& map) {
 }
 
 inline double activate(Activation activation, double x) {
-  switch (activation) {
-    case Activation::silu:
-      return x / (1 + std::exp(-x));
-    case Activation::relu:
-      return std::max(x, 0.0);
-    case Activation::gelu:
-      return x * std::erfc(-x / std::numbers::sqrt2) / 2;
-    case Activation::gelu_tanh:
-      break;
-  }
-  return x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x))) / 2;
+  Eigen::MatrixXd X = Eigen::MatrixXd::Constant(1, 1, x);
+  azimuth::activate(activation, X);
+  return X(0, 0);
 }
 
 /// Least-squares fit of `z ↦ act(W z + b)` times, in a gated FFN, `U z + c`, over z ~ N(0, I): the
@@ -38,6 +30,9 @@ inline Eigen::MatrixXd dense_fit(Activation activation, const Eigen::MatrixXd& W
                                  const Eigen::VectorXd& c) {
   constexpr int kSteps = 4000;
   constexpr double kReach = 10;
+  const Eigen::VectorXd t = Eigen::VectorXd::LinSpaced(kSteps + 1, -kReach, kReach);
+  const Eigen::VectorXd weight =
+      (-t.array().square() / 2).exp() / std::sqrt(2 * std::numbers::pi) * 2 * kReach / kSteps;
   Eigen::MatrixXd fit(W.rows(), W.cols());
   for (Eigen::Index row = 0; row < W.rows(); ++row) {
     const Eigen::VectorXd w = W.row(row);
@@ -46,17 +41,13 @@ inline Eigen::MatrixXd dense_fit(Activation activation, const Eigen::MatrixXd& W
     const Eigen::VectorXd u = U != nullptr ? U->row(row).transpose().eval() : 0 * w;
     // u = (what lies along w) + across, and z = t along + the rest.
     const double u_along = u.dot(along);
-    double times_t = 0;
-    double alone = 0;
-    for (int i = 0; i <= kSteps; ++i) {
-      const double t = kReach * (2.0 * i / kSteps - 1);
-      const double weight =
-          std::exp(-t * t / 2) / std::sqrt(2 * std::numbers::pi) * 2 * kReach / kSteps;
-      const double value = activate(activation, b[row] + s * t);
-      const double up = U != nullptr ? u_along * t + c[row] : 1;
-      times_t += weight * value * up * t;
-      alone += weight * value;
-    }
+    Eigen::MatrixXd value = (b[row] + s * t.array()).matrix();
+    azimuth::activate(activation, value);
+    const Eigen::VectorXd weighted = weight.cwiseProduct(value.col(0));
+    const double alone = weighted.sum();
+    const double first = weighted.dot(t);
+    const double times_t =
+        U == nullptr ? first : u_along * weighted.dot(t.cwiseAbs2()) + c[row] * first;
     fit.row(row) = (times_t * along + alone * (u - u_along * along)).transpose();
   }
   return fit;

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <string>
 
+#include "azimuth/activation.h"
+
 // Source: configuration_*.py and modeling_*.py of Hugging Face Transformers 5.24. What plays no
 // part in the pass of one token is not read: positions that rotate queries and keys, windows, soft
 // caps, norms of queries and keys, dropout, biases (there if the weights have them), sizes (those
@@ -17,36 +19,18 @@ constexpr std::int64_t kMaxHeadSize = 65'536;
 constexpr std::int64_t kMaxExperts = 4'096;
 constexpr double kMaxClip = 1e6;
 
-struct ActivationName {
-  std::string_view name;
-  Activation activation;
-};
-
-// The names in Transformers' activations.py; several stand for one formula.
-constexpr ActivationName kActivations[] = {
-    {"silu", Activation::silu},
-    {"swish", Activation::silu},
-    {"relu", Activation::relu},
-    {"gelu", Activation::gelu},
-    {"gelu_python", Activation::gelu},
-    {"gelu_new", Activation::gelu_tanh},
-    {"gelu_fast", Activation::gelu_tanh},
-    {"gelu_accurate", Activation::gelu_tanh},
-    {"gelu_pytorch_tanh", Activation::gelu_tanh},
-    {"gelu_python_tanh", Activation::gelu_tanh},
-};
-
 void read_activation(Fields fields, Config config, std::string_view key,
                      std::string_view otherwise) {
   const std::string_view name = fields.text(key, otherwise);
-  for (const ActivationName& known : kActivations) {
-    if (known.name != name) continue;
-    config.architecture.activation = known.activation;
+  if (const auto activation = activation_named(name)) {
+    config.architecture.activation = *activation;
     return;
   }
   std::string list;
-  for (const ActivationName& known : kActivations) {
-    list += (list.empty() ? "" : ", ") + std::string(known.name);
+  for (const Activation activation : kActivations) {
+    for (const std::string_view known : configured_names(activation)) {
+      list += (list.empty() ? "" : ", ") + std::string(known);
+    }
   }
   fields.fail(key, "'" + std::string(name) + "' is not supported; supported are " + list);
 }

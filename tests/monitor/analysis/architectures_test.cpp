@@ -8,7 +8,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "azimuth/analysis.h"
@@ -18,6 +17,7 @@
 #include "azimuth/safetensors_file.h"
 #include "azimuth/spectral.h"
 #include "support/dense_block.h"
+#include "support/member_count.h"
 #include "support/one_token_norms.h"
 
 namespace azimuth {
@@ -166,50 +166,98 @@ TEST_P(EveryArchitecture, TwoHeadsThatAreSwappedAreSeen) {
   }
 }
 
+// A change of every field of Architecture that the pass must notice, where the model is one for
+// which it means anything.
+struct FieldChange {
+  const char* field;
+  void (*change)(Architecture&);
+  bool (*applies)(const Architecture& right, bool fused_qkv) = [](auto&, bool) { return true; };
+};
+
+constexpr FieldChange kFieldChanges[] = {
+    {"name", [](Architecture& a) { a.name = "mamba"; }},
+    {"heads", [](Architecture& a) { a.heads *= 2; }},
+    {"kv_heads", [](Architecture& a) { a.kv_heads = a.kv_heads == a.heads ? 1 : a.heads; },
+     [](auto& right, bool) { return right.kv_heads > 1; }},
+    {"head_size", [](Architecture& a) { ++a.head_size; }},
+    {"activation",
+     [](Architecture& a) {
+       a.activation = a.activation == Activation::relu ? Activation::silu : Activation::relu;
+     }},
+    {"norm",
+     [](Architecture& a) { a.norm = a.norm == NormKind::rms ? NormKind::layer : NormKind::rms; }},
+    // Says which norms there must be: of those before and after, either alone is too few.
+    {"norm_placement",
+     [](Architecture& a) {
+       a.norm_placement =
+           a.norm_placement == NormPlacement::before ? NormPlacement::after : NormPlacement::before;
+     },
+     [](auto& right, bool) { return right.norm_placement != NormPlacement::sandwich; }},
+    {"norm_epsilon", [](Architecture& a) { a.norm_epsilon = 0.5; }},
+    {"norm_offset", [](Architecture& a) { a.norm_offset = 1 - a.norm_offset; }},
+    {"parallel",
+     [](Architecture& a) {
+       a.parallel = !a.parallel;
+       if (!a.parallel) a.shared_norm = false;
+     }},
+    {"shared_norm", [](Architecture& a) { a.shared_norm = !a.shared_norm; }},
+    {"gated_ffn", [](Architecture& a) { a.gated_ffn = !a.gated_ffn; }},
+    {"qkv_layout",
+     [](Architecture& a) {
+       a.qkv_layout =
+           a.qkv_layout == QkvLayout::by_kind ? QkvLayout::by_kv_head : QkvLayout::by_kind;
+     },
+     [](auto& right, bool fused_qkv) { return fused_qkv && right.kv_heads > 1; }},
+    {"qkv_clip", [](Architecture& a) { a.qkv_clip = a.qkv_clip == 0 ? 0.1 : 0; }},
+    {"embedding_multiplier", [](Architecture& a) { a.embedding_multiplier *= 2; }},
+    {"embedding_norm", [](Architecture& a) { a.embedding_norm = !a.embedding_norm; }},
+    {"learned_positions", [](Architecture& a) { a.learned_positions = !a.learned_positions; }},
+    {"first_position_row", [](Architecture& a) { ++a.first_position_row; },
+     [](auto& right, bool) { return right.learned_positions; }},
+    {"experts",
+     [](Architecture& a) {
+       ++a.experts;
+       a.experts_per_token = std::max<std::int64_t>(a.experts_per_token, 1);
+     }},
+    {"experts_per_token", [](Architecture& a) { a.experts_per_token = 1; },
+     [](auto& right, bool) { return right.experts > 0; }},
+    // What the probe is made of, and nothing that a block computes.
+    {"special_token_ids", nullptr, [](auto&, bool) { return false; }},
+};
+static_assert(std::size(kFieldChanges) == testing::member_count<Architecture>(),
+              "every field of Architecture must be listed");
+
 TEST_P(EveryArchitecture, EveryFlagMatters) {
   const Architecture right = architecture_of(GetParam());
   const NamedTensors tensors = tensors_of(GetParam());
-  const auto expect_seen = [&](const char* what, const std::function<void(Architecture&)>& change) {
+  const bool fused = std::ranges::any_of(
+      bind_roles(right, tensors.tensors),
+      [](const BoundTensor& b) { return b.role == Role::query_key_value_weight; });
+  for (const FieldChange& change : kFieldChanges) {
+    if (!change.applies(right, fused)) continue;
     Architecture wrong = right;
-    change(wrong);
+    change.change(wrong);
     double seen = INFINITY;  // refused is seen
     try {
       seen = difference(passes(ModelWeights::from_tensors(wrong, tensors), ids_), expected_);
     } catch (const std::invalid_argument&) {
     }
-    EXPECT_GT(seen, 1e-3) << what;
-  };
-  expect_seen("activation", [](Architecture& a) {
-    a.activation = a.activation == Activation::relu ? Activation::silu : Activation::relu;
-  });
-  expect_seen("kind of norm", [](Architecture& a) {
-    a.norm = a.norm == NormKind::rms ? NormKind::layer : NormKind::rms;
-  });
-  expect_seen("norm epsilon", [](Architecture& a) { a.norm_epsilon = 0.5; });
-  expect_seen("norm offset", [](Architecture& a) { a.norm_offset = 1 - a.norm_offset; });
-  expect_seen("embedding multiplier", [](Architecture& a) { a.embedding_multiplier *= 2; });
-  expect_seen("parallel", [](Architecture& a) {
-    a.parallel = !a.parallel;
-    if (!a.parallel) a.shared_norm = false;
-  });
-  if (right.kv_heads > 1) {
-    expect_seen("KV heads",
-                [](Architecture& a) { a.kv_heads = a.kv_heads == a.heads ? 1 : a.heads; });
+    EXPECT_GT(seen, 1e-3) << change.field;
   }
-  const bool fused = std::ranges::any_of(
-      bind_roles(right, tensors.tensors),
-      [](const BoundTensor& b) { return b.role == Role::query_key_value_weight; });
-  if (fused && right.kv_heads > 1) {
-    expect_seen("layout of the fused matrix", [](Architecture& a) {
-      a.qkv_layout =
-          a.qkv_layout == QkvLayout::by_kind ? QkvLayout::by_kv_head : QkvLayout::by_kind;
-    });
-  }
-  if (right.learned_positions) {
-    expect_seen("position row", [](Architecture& a) { ++a.first_position_row; });
-  }
-  if (right.experts > 0) {
-    expect_seen("experts a token", [](Architecture& a) { a.experts_per_token = 1; });
+}
+
+TEST_P(EveryArchitecture, EveryOtherActivationIsSeen) {
+  const Architecture right = architecture_of(GetParam());
+  const NamedTensors tensors = tensors_of(GetParam());
+  const double rounding =
+      difference(passes(ModelWeights::from_tensors(right, tensors), ids_), expected_);
+  for (const Activation activation : kActivations) {
+    if (activation == right.activation) continue;
+    Architecture wrong = right;
+    wrong.activation = activation;
+    EXPECT_GT(difference(passes(ModelWeights::from_tensors(wrong, tensors), ids_), expected_),
+              std::max(1e-5, 3 * rounding))
+        << name_of(activation);
   }
 }
 

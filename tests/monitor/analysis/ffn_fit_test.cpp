@@ -72,6 +72,25 @@ TEST_P(FfnFitOf, IsWhatSampledLeastSquaresTendsTo) {
 INSTANTIATE_TEST_SUITE_P(FfnFit, FfnFitOf, ::testing::Values("llama", "gpt_neox"),
                          [](const auto& info) { return std::string(info.param); });
 
+TEST(FfnFit, OfEveryActivationIsThatOfTheIntegrals) {
+  for (const char* family : {"llama", "gpt_neox"}) {
+    for (const Activation activation : kActivations) {
+      TinyRandomModel model(family);
+      model.architecture.activation = activation;
+      const ModelWeights weights = model.weights();
+      const FfnWeights& ffn = weights.blocks()[1].ffn.front();
+      const Eigen::MatrixXd up = testing::dense(*ffn.up);
+      const Eigen::VectorXd up_bias = ffn.up_bias.cast<double>();
+      const Eigen::MatrixXd expected =
+          ffn.gate ? testing::dense_fit(activation, testing::dense(*ffn.gate),
+                                        ffn.gate_bias.cast<double>(), &up, up_bias)
+                   : testing::dense_fit(activation, up, up_bias, nullptr, {});
+      EXPECT_LT((fitted(weights, ffn) - expected).norm(), 1e-5 * expected.norm())
+          << name_of(activation) << " in " << family;
+    }
+  }
+}
+
 // A row of zeros, as pruning leaves it, must not turn into 0/0.
 TEST(FfnFit, OfARowOfZerosIsFinite) {
   constexpr std::array<float, 6> rows = {0, 0, 0, 1, 1, 1};
@@ -81,8 +100,7 @@ TEST(FfnFit, OfARowOfZerosIsFinite) {
   FfnWeights ffn;
   ffn.gate = ffn.up = std::make_shared<HostMap>(view, MatrixPart{0, 2, false});
   Architecture architecture;
-  for (const Activation activation :
-       {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
+  for (const Activation activation : kActivations) {
     architecture.activation = activation;
     const FfnFit fit = fit_ffn(architecture, ffn, workers);
     EXPECT_TRUE(fit.gate.allFinite() && fit.up.allFinite());

@@ -4,9 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "azimuth/activation.h"
+
 namespace azimuth {
 
-enum class Activation { silu, gelu, gelu_tanh, relu };
 enum class NormKind { rms, layer };
 
 /// Where a block's norms stand: before attention and FFN, after them (OLMo 2), or both (Gemma 2).

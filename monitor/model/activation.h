@@ -1,8 +1,14 @@
 #pragma once
 
-#include "azimuth/architecture.h"
+#include <Eigen/Core>
+
+#include "azimuth/activation.h"
 
 namespace azimuth {
+
+/// The activation of every number, in place. For float and double.
+template <class Scalar>
+void activate(Activation activation, Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& X);
 
 /// What an activation does on average to `a ~ N(mean, deviation²)`: all that the least-squares fit
 /// of an FFN needs of it (docs/method.md, 3).

@@ -1,12 +1,97 @@
-#include "analysis/gaussian_moments.h"
+#include "model/activation.h"
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <numbers>
+#include <stdexcept>
 
+#include "model/enumerators.h"
+
+// All that is known of an activation. Every switch names all of them and has no default, so that
+// the compiler names every place that a new one misses.
 namespace azimuth {
+namespace {
+
+static_assert(std::ranges::is_sorted(kActivations, std::ranges::less_equal()) &&
+                  !is_enumerator<static_cast<Activation>(std::size(kActivations))>(),
+              "kActivations must list every activation, in order");
+
+// Of the tanh GELU.
+constexpr double kCubic = 0.044715;
+
+}  // namespace
+
+std::string_view name_of(Activation activation) {
+  switch (activation) {
+    case Activation::silu:
+      return "silu";
+    case Activation::relu:
+      return "relu";
+    case Activation::gelu:
+      return "gelu";
+    case Activation::gelu_tanh:
+      return "gelu_tanh";
+  }
+  throw std::invalid_argument("no such activation");
+}
+
+std::span<const std::string_view> configured_names(Activation activation) {
+  static constexpr std::string_view silu[] = {"silu", "swish"};
+  static constexpr std::string_view relu[] = {"relu"};
+  static constexpr std::string_view gelu[] = {"gelu", "gelu_python"};
+  static constexpr std::string_view gelu_tanh[] = {"gelu_new", "gelu_fast", "gelu_accurate",
+                                                   "gelu_pytorch_tanh", "gelu_python_tanh"};
+  switch (activation) {
+    case Activation::silu:
+      return silu;
+    case Activation::relu:
+      return relu;
+    case Activation::gelu:
+      return gelu;
+    case Activation::gelu_tanh:
+      return gelu_tanh;
+  }
+  throw std::invalid_argument("no such activation");
+}
+
+std::optional<Activation> activation_named(std::string_view configured) {
+  const auto is_so_called = [&](Activation activation) {
+    return std::ranges::count(configured_names(activation), configured) > 0;
+  };
+  const auto found = std::ranges::find_if(kActivations, is_so_called);
+  return found == std::end(kActivations) ? std::nullopt : std::optional(*found);
+}
+
+// The array's exp and tanh are vectorised by Eigen in float32; in float64 accuracy is the point.
+template <class Scalar>
+void activate(Activation activation, Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& X) {
+  auto x = X.array();
+  switch (activation) {
+    case Activation::silu:
+      x = x / (Scalar{1} + (-x).exp());
+      return;
+    case Activation::relu:
+      x = x.max(Scalar{0});
+      return;
+    case Activation::gelu_tanh: {
+      const auto scale = static_cast<Scalar>(std::sqrt(2 / std::numbers::pi));
+      x = Scalar{0.5} * x * (Scalar{1} + (scale * (x + Scalar(kCubic) * x.cube())).tanh());
+      return;
+    }
+    case Activation::gelu: {
+      const auto scale = static_cast<Scalar>(1 / std::numbers::sqrt2);
+      x = x.unaryExpr(
+          [scale](Scalar v) { return Scalar{0.5} * v * (Scalar{1} + std::erf(v * scale)); });
+      return;
+    }
+  }
+}
+
+template void activate<float>(Activation, Eigen::MatrixXf&);
+template void activate<double>(Activation, Eigen::MatrixXd&);
+
 namespace {
 
 // How the integrals are made.
@@ -69,20 +154,6 @@ struct Gate {
   Eigen::ArrayXd v1;    // v'
   Eigen::ArrayXd v2;    // v''
 
-  Gate(Activation activation, const Eigen::ArrayXd& x) {
-    if (activation == Activation::silu) {
-      shut = 1 / (1 + x.exp());
-      v1 = Eigen::ArrayXd::Ones(x.size());
-      v2 = Eigen::ArrayXd::Zero(x.size());
-    } else {
-      const double scale = 2 * std::sqrt(2 / std::numbers::pi);
-      constexpr double kCubic = 0.044715;
-      shut = 1 / (1 + (scale * (x + kCubic * x.cube())).exp());
-      v1 = scale * (1 + 3 * kCubic * x.square());
-      v2 = scale * 6 * kCubic * x;
-    }
-  }
-
   Eigen::ArrayXd value(const Eigen::ArrayXd& x) const { return x * (1 - shut); }
   Eigen::ArrayXd slope(const Eigen::ArrayXd& x) const { return (1 - shut) * (1 + x * shut * v1); }
   Eigen::ArrayXd curvature(const Eigen::ArrayXd& x) const {
@@ -90,14 +161,26 @@ struct Gate {
   }
 };
 
-GaussianMoments of_narrow(Activation activation, double mean, double deviation) {
+using GateAt = Gate (*)(const Eigen::ArrayXd& x);
+
+Gate silu_gate(const Eigen::ArrayXd& x) {
+  return {1 / (1 + x.exp()), Eigen::ArrayXd::Ones(x.size()), Eigen::ArrayXd::Zero(x.size())};
+}
+
+Gate gelu_tanh_gate(const Eigen::ArrayXd& x) {
+  const double scale = 2 * std::sqrt(2 / std::numbers::pi);
+  return {1 / (1 + (scale * (x + kCubic * x.cube())).exp()), scale * (1 + 3 * kCubic * x.square()),
+          scale * 6 * kCubic * x};
+}
+
+GaussianMoments of_narrow(GateAt gate_at, double mean, double deviation) {
   static const Quadrature standard = [] {
     Quadrature q(-9, 9);
     q.weights *= (-q.nodes.square() / 2).exp() / std::sqrt(2 * std::numbers::pi);
     return q;
   }();
   const Eigen::ArrayXd x = mean + deviation * standard.nodes;
-  const Gate gate(activation, x);
+  const Gate gate = gate_at(x);
   return {(standard.weights * gate.value(x)).sum(), (standard.weights * gate.slope(x)).sum(),
           (standard.weights * gate.curvature(x)).sum()};
 }
@@ -106,20 +189,17 @@ GaussianMoments of_narrow(Activation activation, double mean, double deviation) 
 struct Remainder {
   Eigen::ArrayXd nodes, value, slope, curvature;
 
-  Remainder(Activation activation, double reach) {
+  Remainder(GateAt gate_at, double reach) {
     const Quadrature q(0, static_cast<int>(std::ceil(reach / 2)));
     nodes = q.nodes;
-    const Gate gate(activation, nodes);
+    const Gate gate = gate_at(nodes);
     value = -q.weights * nodes * gate.shut;
     slope = q.weights * gate.shut * (nodes * (1 - gate.shut) * gate.v1 - 1);
     curvature = q.weights * gate.curvature(nodes);
   }
 };
 
-GaussianMoments of_wide(Activation activation, double mean, double deviation) {
-  static const Remainder silu(Activation::silu, 40);
-  static const Remainder gelu_tanh(Activation::gelu_tanh, 10);
-  const Remainder& r = activation == Activation::silu ? silu : gelu_tanh;
+GaussianMoments of_wide(const Remainder& r, double mean, double deviation) {
   const double scale = 1 / (deviation * std::sqrt(2 * std::numbers::pi));
   const Eigen::ArrayXd right = scale * (-((r.nodes - mean) / deviation).square() / 2).exp();
   const Eigen::ArrayXd left = scale * (-((r.nodes + mean) / deviation).square() / 2).exp();
@@ -130,14 +210,30 @@ GaussianMoments of_wide(Activation activation, double mean, double deviation) {
   return moments;
 }
 
+GaussianMoments of_gate(GateAt gate_at, const Remainder& remainder, double mean, double deviation) {
+  if (deviation >= kWide) return of_wide(remainder, mean, deviation);
+  if (std::abs(mean) > kFar) return of_relu(mean, deviation);
+  return of_narrow(gate_at, mean, deviation);
+}
+
 }  // namespace
 
 GaussianMoments gaussian_moments(Activation activation, double mean, double deviation) {
-  if (activation == Activation::relu) return of_relu(mean, deviation);
-  if (activation == Activation::gelu) return of_gelu(mean, deviation);
-  if (deviation >= kWide) return of_wide(activation, mean, deviation);
-  if (std::abs(mean) > kFar) return of_relu(mean, deviation);
-  return of_narrow(activation, mean, deviation);
+  switch (activation) {
+    case Activation::silu: {
+      static const Remainder remainder(silu_gate, 40);
+      return of_gate(silu_gate, remainder, mean, deviation);
+    }
+    case Activation::relu:
+      return of_relu(mean, deviation);
+    case Activation::gelu:
+      return of_gelu(mean, deviation);
+    case Activation::gelu_tanh: {
+      static const Remainder remainder(gelu_tanh_gate, 10);
+      return of_gate(gelu_tanh_gate, remainder, mean, deviation);
+    }
+  }
+  throw std::invalid_argument("no such activation");
 }
 
 }  // namespace azimuth
