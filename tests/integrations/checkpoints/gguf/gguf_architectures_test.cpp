@@ -8,12 +8,17 @@
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <string>
+#include <vector>
 
 #include "azimuth/gguf_model.h"
 #include "azimuth/hugging_face_config.h"
 #include "integrations/checkpoints/gguf/gguf_writer.h"
+#include "integrations/checkpoints/known_names.h"
+#include "support/member_count.h"
 #include "support/one_token_norms.h"
 
 namespace azimuth {
@@ -25,43 +30,40 @@ using nlohmann::json;
 const std::filesystem::path kData = AZIMUTH_TEST_DATA;
 
 struct Converted {
-  const char* file;
-  const char* model;  ///< the folder that it was made from
+  std::string file = {};
+  std::string model;  ///< the folder that it was made from
   /// GGUF does not say which activation: the model's own is not that of its family.
   bool other_activation = false;
 };
 
 void PrintTo(const Converted& converted, std::ostream* out) { *out << converted.file; }
 
-const Converted kConverted[] = {
-    {"bloom", "bloom"},
-    {"falcon_11b", "falcon_11b"},
-    {"falcon_40b", "falcon_40b"},
-    {"falcon_7b", "falcon_7b"},
-    {"gemma2", "gemma2"},
-    {"gemma3_text", "gemma3_text"},
-    {"gpt2", "gpt2"},
-    {"gpt_neox_parallel", "gpt_neox_parallel"},
-    {"gpt_neox_sequential", "gpt_neox_sequential", true},
-    {"llama", "llama"},
-    {"llama_biases", "llama_biases"},
-    {"llama_fused", "llama_biases"},
-    {"mixtral", "mixtral"},
-    {"mpt", "mpt"},
-    {"olmo2", "olmo2"},
-    {"phi", "phi"},
-    {"phi3", "phi3"},
-    {"qwen2", "qwen2"},
-    {"qwen3", "qwen3"},
-    {"qwen3_split-00001-of-00004", "qwen3"},
-    {"stablelm_parallel", "stablelm_parallel"},
-    {"stablelm_sequential", "stablelm_sequential"},
-    {"starcoder2", "starcoder2"},
-};
+// The files, of a split one its first part: each made from the folder of its name, if nothing else
+// is said.
+std::vector<Converted> converted() {
+  const std::map<std::string, Converted> special = {
+      {"gpt_neox_sequential", {.model = "gpt_neox_sequential", .other_activation = true}},
+      {"llama_fused", {.model = "llama_biases"}},
+      {"qwen3_split-00001-of-00004", {.model = "qwen3"}},
+  };
+  std::vector<Converted> files;
+  for (const auto& entry : std::filesystem::directory_iterator(kData / "gguf")) {
+    const std::string name = entry.path().stem();
+    const bool later_part =
+        name.find("-of-") != std::string::npos && name.find("-00001-") == std::string::npos;
+    if (entry.path().extension() != ".gguf" || name == "stored_types" || later_part) continue;
+    const auto found = special.find(name);
+    Converted& file =
+        files.emplace_back(found == special.end() ? Converted{.model = name} : found->second);
+    file.file = name;
+  }
+  std::ranges::sort(files, {}, &Converted::file);
+  return files;
+}
 
 class GgufArchitectures : public ::testing::TestWithParam<Converted> {
  protected:
-  const std::filesystem::path file_ = kData / "gguf" / (std::string(GetParam().file) + ".gguf");
+  const std::filesystem::path file_ = kData / "gguf" / (GetParam().file + ".gguf");
   const std::filesystem::path model_ = kData / "architectures" / GetParam().model;
   const json expected_ = json::parse(std::ifstream(model_ / "hidden_states.json"));
   const std::vector<std::int64_t> ids_ = expected_.at("token_ids");
@@ -86,6 +88,7 @@ TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
 }
 
 TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
+  static_assert(member_count<Architecture>() == 21, "a field more: it is to be compared here");
   const Architecture found = architecture_from_gguf(GgufFile::open(file_));
   const Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
   EXPECT_EQ(found.name, expected.name);
@@ -119,7 +122,7 @@ bool plays_a_part(const std::string& tensor) {
 
 // Each tensor that plays a part is set to 0: the comparison above must see it.
 TEST_P(GgufArchitectures, NoTensorOfThePassIsLeftOut) {
-  if (std::string(GetParam().file).find("-of-") != std::string::npos) return;  // as in one file
+  if (GetParam().file.find("-of-") != std::string::npos) return;  // as in one file
   std::ifstream stream(file_, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
   TemporaryFile changed(bytes);
@@ -141,12 +144,24 @@ TEST_P(GgufArchitectures, NoTensorOfThePassIsLeftOut) {
   EXPECT_GT(zeroed, 10);
 }
 
-INSTANTIATE_TEST_SUITE_P(Converted, GgufArchitectures, ::testing::ValuesIn(kConverted),
+INSTANTIATE_TEST_SUITE_P(Converted, GgufArchitectures, ::testing::ValuesIn(converted()),
                          [](const auto& info) {
                            std::string name = info.param.file;
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });
+
+TEST(GgufFamilies, AllThatAreKnownAreTested) {
+  std::vector<std::string> tested;
+  for (const Converted& file : converted()) {
+    const GgufFile gguf = GgufFile::open(kData / "gguf" / (file.file + ".gguf"));
+    tested.emplace_back(gguf.string("general.architecture"));
+  }
+  for (const std::string& known : known_to_gguf()) {
+    EXPECT_THAT(tested, ::testing::Contains(known));
+  }
+  EXPECT_GE(tested.size(), 23u);
+}
 
 }  // namespace
 }  // namespace azimuth

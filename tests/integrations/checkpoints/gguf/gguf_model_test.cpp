@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "integrations/checkpoints/gguf/gguf_writer.h"
+#include "integrations/checkpoints/known_names.h"
 
 namespace azimuth {
 namespace {
@@ -170,17 +171,14 @@ struct BadModel {
   const char* name;
   std::function<void(GgufWriter&)> damage;  ///< of the small LLaMA
   const char* what;
-  const char* why;
+  std::string why;
 };
 
 void PrintTo(const BadModel& model, std::ostream* out) { *out << model.name; }
 
 const BadModel kBadModels[] = {
     {"UnknownArchitecture", [](auto& f) { set(f, "general.architecture", text("mamba")); },
-     "key general.architecture",
-     "'mamba' is not known; known are bloom, falcon, gemma2, gemma3, gpt2, gptneox, llama, mpt, "
-     "olmo2, "
-     "phi2, phi3, qwen2, qwen3, stablelm, starcoder2"},
+     "key general.architecture", "'mamba' is not known; known are " + sorted_list(known_to_gguf())},
     {"ArchitectureIsANumber", [](auto& f) { set(f, "general.architecture", u32(1)); },
      "key general.architecture", "is not a string"},
     {"NoArchitecture", [](auto& f) { f.keys.erase(f.keys.begin()); }, "key general.architecture",

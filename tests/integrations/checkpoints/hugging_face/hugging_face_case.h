@@ -7,6 +7,7 @@
 #include <string>
 
 #include "azimuth/hugging_face_config.h"
+#include "support/member_count.h"
 
 namespace azimuth::testing {
 
@@ -24,6 +25,7 @@ inline void PrintTo(const ConfigCase& config, std::ostream* out) { *out << confi
 
 /// One test of a parameterised suite.
 inline void check(const ConfigCase& c) {
+  static_assert(member_count<Architecture>() == 21, "a field more: it is to be compared here");
   const HuggingFaceConfig config = HuggingFaceConfig::parse(c.json);
   EXPECT_EQ(config.hidden_size, c.hidden_size);
   EXPECT_EQ(config.block_count, c.block_count);

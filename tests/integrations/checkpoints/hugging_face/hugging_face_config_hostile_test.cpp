@@ -2,6 +2,7 @@
 
 #include "azimuth/hugging_face_config.h"
 #include "integrations/checkpoints/files/largest_allocation.h"
+#include "integrations/checkpoints/known_names.h"
 
 namespace azimuth {
 namespace {
@@ -47,9 +48,7 @@ const BadConfig kBadConfigs[] = {
     {"NoModelType", R"({"architectures":["LlamaForCausalLM"]})", "key model_type: is missing"},
     {"ModelTypeIsANumber", R"({"model_type":1})", "key model_type: is not a string"},
     {"UnknownModelType", R"({"model_type":"mamba"})",
-     "key model_type: 'mamba' is not known; known are bloom, falcon, gemma2, gemma3, gemma3_text, "
-     "gpt2, gpt_neox, llama, mistral, mixtral, mpt, olmo2, opt, phi, phi3, qwen2, qwen3, stablelm, "
-     "starcoder2"},
+     "key model_type: 'mamba' is not known; known are " + known_to_hugging_face()},
     {"UnknownModelTypeWithLineBreak", R"({"model_type":"a\nb"})",
      "key model_type: 'a\\x0ab' is not known"},
 

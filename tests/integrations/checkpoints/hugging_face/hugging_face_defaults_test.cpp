@@ -226,5 +226,11 @@ TEST_P(Defaults, AreThoseOfTheConfigurationClass) { check(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(HuggingFace, Defaults, ::testing::ValuesIn(kDefaults),
                          [](const auto& info) { return std::string(info.param.name); });
 
+TEST(HuggingFaceDefaults, AreTestedForEveryFamily) {
+  std::vector<std::string> tested;
+  for (const ConfigCase& config : kDefaults) tested.push_back(config.expected.name);
+  EXPECT_EQ(tested, Architecture::known());
+}
+
 }  // namespace
 }  // namespace azimuth

@@ -8,12 +8,12 @@
 
 namespace azimuth {
 
-/// What the file says of the architecture. Known are bloom, falcon, gemma2, gemma3, gpt2, gptneox,
-/// llama (Mistral and Mixtral too), mpt, olmo2, phi2, phi3, qwen2, qwen3, stablelm and starcoder2.
-/// GGUF does not say which activation a model has: it is that of its family in Transformers. Every
-/// id that tokenizer.ggml.*_token_id names and the token embedding has a row for is a special id,
-/// BOS first, the others in the order of the file, each once. Throws FileError: unknown
-/// architecture, a key that is missing or impossible, a setting that is not supported.
+/// What the file says of the architecture. Known are all of Architecture::known() that llama.cpp
+/// has, under its names; Mistral and Mixtral are its llama. GGUF does not say which activation a
+/// model has: it is that of its family in Transformers. Every id that tokenizer.ggml.*_token_id
+/// names and the token embedding has a row for is a special id, BOS first, the others in the order
+/// of the file, each once. Throws FileError: unknown architecture, a key that is missing or
+/// impossible, a setting that is not supported.
 Architecture architecture_from_gguf(const GgufFile& file);
 
 /// The weights of a GGUF file, or of one that was split, mapped and not inflated. Throws FileError

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "azimuth/architecture.h"
+
+namespace azimuth::testing {
+
+inline std::string sorted_list(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+/// The known architectures as a config.json calls them, and as messages list them.
+inline std::string known_to_hugging_face() {
+  std::vector<std::string> names = Architecture::known();
+  names.emplace_back("gemma3");  // its text part is a gemma3_text
+  return sorted_list(std::move(names));
+}
+
+/// As GGUF calls them. A family that llama.cpp does not have, or has under another name, is an
+/// entry here.
+inline std::vector<std::string> known_to_gguf() {
+  const std::map<std::string, std::string> otherwise = {
+      {"gemma3_text", "gemma3"},
+      {"gpt_neox", "gptneox"},
+      {"mistral", "llama"},
+      {"mixtral", "llama"},
+      {"opt", ""},
+      {"phi", "phi2"},
+  };
+  std::vector<std::string> names;
+  for (const std::string& name : Architecture::known()) {
+    const auto found = otherwise.find(name);
+    names.push_back(found == otherwise.end() ? name : found->second);
+  }
+  std::ranges::sort(names);
+  names.erase(names.begin(), std::ranges::upper_bound(names, std::string()));
+  const auto repeated = std::ranges::unique(names);
+  names.erase(repeated.begin(), repeated.end());
+  return names;
+}
+
+}  // namespace azimuth::testing
