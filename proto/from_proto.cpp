@@ -206,6 +206,7 @@ Observation from_proto(const v1::Observation& in) {
   out.state = from_proto(in.state());
   out.state_since_step = in.state_since_step();
   convert(in.events(), out.events);
+  out.warnings.assign(in.warnings().begin(), in.warnings().end());
   convert(in.cost(), out.cost);
   return out;
 }
@@ -221,6 +222,7 @@ Signature from_proto(const v1::Signature& in) {
   get_numbers(in.direction(), out.direction);
   out.noise_floor_degrees = in.noise_floor_degrees();
   out.created = get_time(in.created());
+  out.warnings.assign(in.warnings().begin(), in.warnings().end());
   out.digest = in.digest();
   return out;
 }

@@ -217,6 +217,7 @@ v1::Observation to_proto(const Observation& in) {
   out.set_state(to_proto(in.state));
   out.set_state_since_step(in.state_since_step);
   convert(in.events, *out.mutable_events());
+  out.mutable_warnings()->Assign(in.warnings.begin(), in.warnings.end());
   convert(in.cost, *out.mutable_cost());
   return out;
 }
@@ -244,6 +245,7 @@ v1::Signature to_proto(const Signature& in) {
   out.set_noise_floor_degrees(in.noise_floor_degrees);
   set_time(in.created, *out.mutable_created());
   out.set_digest(in.digest);
+  out.mutable_warnings()->Assign(in.warnings.begin(), in.warnings.end());
   return out;
 }
 

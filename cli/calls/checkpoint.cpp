@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "azimuth/open_model.h"
 #include "azimuth/signature_file.h"
 #include "calls/stored_runs.h"
+#include "terminal/printable.h"
 
 namespace azimuth::cli {
 namespace {
@@ -90,7 +92,11 @@ Checkpoint open_checkpoint(const std::string& name, const OpenModelOptions& opti
   if (begins_with(name, "SQLite format 3")) {
     throw FileError(name, "open", "is a history store: name a snapshot, as STORE@STEP");
   }
-  return open_model(name, options);
+  ModelWeights weights = open_model(name, options);
+  for (const std::string& warning : weights.warnings()) {
+    std::fprintf(stderr, "azimuth: %s\n", printable(name + ": " + warning).c_str());
+  }
+  return weights;
 }
 
 void require_weights_for(const std::string& name, const std::string& option, bool given) {

@@ -36,6 +36,7 @@ Observation observation_of(const Signature& signature) {
   o.primary_stage = signature.primary_stage;
   o.direction = signature.direction;
   o.provisional = o.primary_stage < 0 && !o.direction.empty();
+  o.warnings = signature.warnings;
   return o;
 }
 

@@ -97,6 +97,7 @@ Observation analyse(const ModelWeights& weights, const AnalysisOptions& options,
   Observation o = interpret(trail->states, options, &trail->high_norm_tokens);
   o.model = weights.sizes();
   o.model.weights_fingerprint = weights.fingerprint(workers);
+  o.warnings = weights.warnings();
   o.probe.token_ids = options.token_ids;
   for (std::int64_t id : weights.architecture().special_token_ids) {
     if (std::ranges::find(options.token_ids, id) != options.token_ids.end()) {

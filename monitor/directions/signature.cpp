@@ -12,6 +12,7 @@ Signature signature_of(const Observation& observation, double noise_floor_degree
   signature.direction = observation.direction;
   signature.noise_floor_degrees = noise_floor_degrees;
   signature.created = observation.time;
+  signature.warnings = observation.warnings;
   return signature;
 }
 

@@ -30,16 +30,53 @@ void add_update(Sha256& sum, const BoundUpdate& bound) {
   }
 }
 
+// A line about the tensors outside the blocks that play no role; empty without any. One within a
+// block that is not known is refused: it may change what is computed.
+std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
+                     const RoleNames& extra) {
+  constexpr std::size_t kShown = 3;
+  std::size_t count = 0;
+  std::string names;
+  for (const NamedTensor& tensor : tensors) {
+    if (role_of(architecture, tensor.name, extra)) continue;
+    const Standing standing = standing_of(architecture, tensor.name);
+    if (standing == Standing::within) {
+      reject(tensor, "is not known to models of " + architecture.name +
+                         ", and may change what they compute");
+    }
+    if (standing == Standing::idle) continue;
+    if (count < kShown) names += (count == 0 ? "" : ", ") + tensor.name;
+    ++count;
+  }
+  if (count == 0) return {};
+  return std::to_string(count) +
+         (count == 1 ? " tensor outside the blocks is" : " tensors outside the blocks are") +
+         " not used: " + names + (count > kShown ? " and others" : "");
+}
+
 }  // namespace
 
 ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors tensors,
                                         const RoleNames& extra) {
   ModelWeights weights;
   weights.architecture_ = std::move(architecture);
+  const std::size_t hiding = hiding_prefix(weights.architecture_, tensors.tensors, extra);
+  for (NamedTensor& tensor : tensors.tensors) tensor.name.erase(0, hiding);
+  std::string warning = unplaced(weights.architecture_, tensors.tensors, extra);
+  if (!warning.empty()) weights.add_warning(std::move(warning));
   weights.bound_ = bind_roles(weights.architecture_, tensors.tensors, extra);
   weights.tensors_ = std::make_shared<const NamedTensors>(std::move(tensors));
   weights.build({});
   return weights;
+}
+
+std::vector<std::int64_t> ModelWeights::stored_shape(Role role, std::int64_t block) const {
+  for (const BoundTensor& bound : bound_) {
+    if (bound.role == role && bound.block == block) {
+      return tensors_->tensors[bound.tensor].view.shape;
+    }
+  }
+  return {};
 }
 
 ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) const {

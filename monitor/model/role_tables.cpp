@@ -206,7 +206,24 @@ constexpr ModuleName kStarcoder2Ffn[] = {
     {"layers.{}.mlp.c_proj", down_weight, down_bias},
 };
 
+constexpr std::string_view kRotation = "positions alone: one token is not rotated against another";
+constexpr std::string_view kMask = "a mask: one token sees itself";
+constexpr IdleName kIdle[] = {
+    {"", "layers.{}.self_attn.rotary_emb.inv_freq", kRotation},
+    {"", "layers.{}.attention.rotary_emb.inv_freq", kRotation},
+    {"", "layers.{}.attention.inner_attention.rope.freqs", kRotation},
+    {"", "blk.{}.attn_rot_embd.weight", kRotation},
+    {"falcon", "h.{}.self_attention.maybe_rotary.inv_freq", kRotation},
+    {"falcon", "h.{}.self_attention.rotary_emb.inv_freq", kRotation},
+    {"gpt2", "h.{}.attn.bias", kMask},
+    {"gpt2", "h.{}.attn.masked_bias", kMask},
+    {"gpt_neox", "layers.{}.attention.bias", kMask},
+    {"gpt_neox", "layers.{}.attention.masked_bias", kMask},
+};
+
 }  // namespace
+
+std::span<const IdleName> idle_names() { return kIdle; }
 
 std::span<const RoleTable> role_tables() {
   static const std::vector<RoleTable> tables = {

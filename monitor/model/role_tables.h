@@ -26,4 +26,13 @@ struct RoleTable {
 /// Sorted by architecture.
 std::span<const RoleTable> role_tables();
 
+/// A tensor of a block that is known to play no part in what a block makes of one token. `{}` is
+/// the number of the block.
+struct IdleName {
+  std::string_view architecture;  ///< empty: every family
+  std::string_view pattern;
+  std::string_view reason;
+};
+std::span<const IdleName> idle_names();
+
 }  // namespace azimuth

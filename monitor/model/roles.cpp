@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <tuple>
 
 #include "model/role_facts.h"
@@ -13,9 +14,37 @@
 namespace azimuth {
 namespace {
 
-// What frameworks put before the names of the model proper, one or several.
-constexpr std::string_view kPrefixes[] = {"module.",  "_orig_mod.", "transformer.",   "model.",
-                                          "decoder.", "gpt_neox.",  "language_model."};
+// What wraps a module puts its own name into those of the parameters, anywhere and in any order:
+// DataParallel, torch.compile, FSDP, activation checkpointing, Lightning.
+constexpr std::string_view kWrappers[] = {"module", "_orig_mod", "_fsdp_wrapped_module",
+                                          "_checkpoint_wrapped_module", "_forward_module"};
+
+// What stands before the names of the model proper, one or several: attributes of trainers, of
+// adapters, and of the classes that hold a model.
+constexpr std::string_view kPrefixes[] = {
+    "transformer.",      "model.",  "decoder.", "gpt_neox.", "language_model.", "base_model.",
+    "pretrained_model.", "policy.", "state.",   "net."};
+
+// `name` without the parts that wrappers have put into it.
+std::string without_wrappers(std::string_view name) {
+  std::string out;
+  while (!name.empty()) {
+    const std::string_view part = name.substr(0, name.find('.'));
+    name.remove_prefix(std::min(part.size() + 1, name.size()));
+    if (std::ranges::find(kWrappers, part) != std::end(kWrappers) && !name.empty()) continue;
+    out += (out.empty() ? "" : ".") + std::string(part);
+  }
+  return out;
+}
+
+// Takes one prefix off; false if there is none.
+bool take_prefix(std::string_view& name) {
+  const auto prefix =
+      std::ranges::find_if(kPrefixes, [&](std::string_view p) { return name.starts_with(p); });
+  if (prefix == std::end(kPrefixes)) return false;
+  name.remove_prefix(prefix->size());
+  return true;
+}
 
 const RoleTable& table_of(const Architecture& architecture) {
   const auto tables = role_tables();
@@ -87,6 +116,21 @@ std::optional<std::pair<Role, Place>> match(std::string_view name, const RoleTab
   return std::nullopt;
 }
 
+// Whether `name` is that of something in a block, or in a module outside that the pass reads.
+bool is_within(std::string_view name, const RoleTable& table) {
+  for (const auto& group : table.groups) {
+    for (const ModuleName& module : group) {
+      const std::size_t hole = module.stem.find("{}");
+      if (!name.starts_with(module.stem.substr(0, hole))) continue;
+      std::string_view rest = name.substr(std::min(hole, module.stem.size()));
+      const bool in_block = hole != std::string_view::npos && take_number(rest);
+      const bool in_module = hole == std::string_view::npos && is_read_by_pass(module.weight);
+      if ((in_block || in_module) && (rest.starts_with('.') || rest.starts_with('_'))) return true;
+    }
+  }
+  return false;
+}
+
 std::string list_of_names(std::span<const NamedTensor> tensors) {
   constexpr std::size_t kShown = 12;
   std::string list;
@@ -155,15 +199,55 @@ std::optional<BoundTensor> role_of(const Architecture& architecture, std::string
   const auto bound = [](Role role, const Place& place) {
     return BoundTensor{role, place.block + 1, std::max<std::int64_t>(place.member, 0)};
   };
+  const std::string unwrapped = without_wrappers(name);
   for (const auto& [role, pattern] : extra) {
-    if (const auto place = match(name, pattern)) return bound(role, *place);
+    for (const std::string_view spelling : {name, std::string_view(unwrapped)}) {
+      if (const auto place = match(spelling, pattern)) return bound(role, *place);
+    }
   }
-  for (;;) {
+  name = unwrapped;
+  do {
     if (const auto found = match(name, table, extra)) return bound(found->first, found->second);
-    const auto prefix =
-        std::ranges::find_if(kPrefixes, [&](std::string_view p) { return name.starts_with(p); });
-    if (prefix == std::end(kPrefixes)) return std::nullopt;
-    name.remove_prefix(prefix->size());
+  } while (take_prefix(name));
+  return std::nullopt;
+}
+
+Standing standing_of(const Architecture& architecture, std::string_view name) {
+  const RoleTable& table = table_of(architecture);
+  const std::string unwrapped = without_wrappers(name);
+  std::string_view rest = unwrapped;
+  do {
+    for (const IdleName& idle : idle_names()) {
+      if (!idle.architecture.empty() && idle.architecture != architecture.name) continue;
+      if (match(rest, idle.pattern)) return Standing::idle;
+    }
+    if (is_within(rest, table)) return Standing::within;
+  } while (take_prefix(rest));
+  return Standing::outside;
+}
+
+std::size_t hiding_prefix(const Architecture& architecture, std::span<const NamedTensor> tensors,
+                          const RoleNames& extra) {
+  if (tensors.empty()) return 0;
+  const auto has_role = [&](std::string_view name) {
+    return role_of(architecture, name, extra).has_value();
+  };
+  std::size_t length = 0;
+  for (;;) {
+    const std::string_view first = std::string_view(tensors.front().name).substr(length);
+    const std::size_t dot = first.find('.');
+    const bool hides = std::ranges::none_of(tensors, [&](const NamedTensor& tensor) {
+      return has_role(std::string_view(tensor.name).substr(length));
+    });
+    if (!hides) return length;
+    const std::string_view shared = first.substr(0, dot + 1);
+    const bool all_share =
+        dot != std::string_view::npos &&
+        std::ranges::all_of(tensors, [&](const NamedTensor& tensor) {
+          return std::string_view(tensor.name).substr(length).starts_with(shared);
+        });
+    if (!all_share) return 0;
+    length += shared.size();
   }
 }
 

@@ -1,7 +1,9 @@
 #include "hugging_face/configured_model.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "azimuth/file_error.h"
 #include "azimuth/hugging_face_config.h"
@@ -16,19 +18,75 @@ void check_size(const std::filesystem::path& file, const char* key, std::int64_t
                   "is " + std::to_string(said) + ", but the weights have " + std::to_string(found));
 }
 
+// The pass does not read these; a file in which they do not fit is another model's, or a part of
+// one.
+void check_unread(const std::filesystem::path& file, const HuggingFaceConfig& described,
+                  const ModelWeights& weights) {
+  const Architecture& a = described.architecture;
+  const std::int64_t d = described.hidden_size;
+  const auto check = [&](Role role, std::int64_t block, std::int64_t rows) {
+    const std::vector<std::int64_t> found = weights.stored_shape(role, block);
+    const std::vector<std::int64_t> expected = {rows, d};
+    if (found.empty() || found == expected || found.front() == 0) return;
+    throw FileError(file, std::string(name_of(role)) + " of block " + std::to_string(block),
+                    "has shape " + shape_text(found) + " where " + shape_text(expected) +
+                        " is expected by config.json");
+  };
+  const auto blocks = static_cast<std::int64_t>(weights.blocks().size());
+  for (std::int64_t block = 1; block <= blocks; ++block) {
+    check(Role::query_weight, block, a.heads * described.head_size);
+    check(Role::key_weight, block, a.kv_heads * described.head_size);
+  }
+  check(Role::head_weight, 0, described.vocab_size);
+}
+
+// Takes out what the model computes without; says so.
+std::vector<std::string> leave_biases_out(const HuggingFaceConfig& described,
+                                          NamedTensors& tensors) {
+  std::vector<std::string> warnings;
+  for (const HuggingFaceConfig::WithoutBiases& without : described.without_biases) {
+    std::string first;
+    const auto count = std::erase_if(tensors.tensors, [&](const NamedTensor& tensor) {
+      const auto place = role_of(described.architecture, tensor.name);
+      if (!place || std::ranges::find(without.roles, place->role) == without.roles.end()) {
+        return false;
+      }
+      if (first.empty()) first = tensor.name;
+      return true;
+    });
+    if (count == 0) continue;
+    warnings.push_back(std::to_string(count) + (count == 1 ? " bias is" : " biases are") +
+                       " not used, since " + without.reason + ": " + first +
+                       (count > 1 ? " and others" : ""));
+  }
+  return warnings;
+}
+
 }  // namespace
 
 ModelWeights load_configured_model(const std::filesystem::path& model,
                                    const std::filesystem::path& config,
                                    const std::function<NamedTensors()>& read) {
-  HuggingFaceConfig described = HuggingFaceConfig::open(config);
+  const HuggingFaceConfig described = HuggingFaceConfig::open(config);
+  NamedTensors tensors = read();
+  const std::vector<std::string> warnings = leave_biases_out(described, tensors);
   ModelWeights weights = with_file_errors(model, "model", [&] {
-    return ModelWeights::from_tensors(std::move(described.architecture), read());
+    return ModelWeights::from_tensors(described.architecture, std::move(tensors));
   });
   check_size(config, "hidden_size", described.hidden_size, weights.hidden_size());
   check_size(config, "num_hidden_layers", described.block_count,
              static_cast<std::int64_t>(weights.blocks().size()));
   check_size(config, "vocab_size", described.vocab_size, weights.vocab_size());
+  check_size(config, "head_dim", described.head_size, weights.head_size());
+  check_size(config, "intermediate_size", described.ffn_size, weights.ffn_size());
+  if (described.positions > 0) {
+    check_size(config, "max_position_embeddings", described.positions,
+               weights.stored_shape(Role::position_embedding, 0).front());
+  }
+  check_unread(model, described, weights);
+  for (const auto* list : {&described.warnings, &warnings}) {
+    for (const std::string& warning : *list) weights.add_warning(warning);
+  }
   return weights;
 }
 

@@ -83,27 +83,37 @@ class SpecialTokens {
   }
 
   std::vector<std::int64_t> take() { return std::move(ids_); }
+  std::vector<std::string> take_warnings() { return std::move(warnings_); }
 
  private:
   void add_one(const ConfigFields& fields, const std::string& key, const Json& id) {
     if (id.is_null()) return;
     if (!id.is_number_integer()) fields.fail(key, "is not an integer");
-    // One that does not fit is in no vocabulary.
     if (id.is_number_unsigned() &&
         id.get<std::uint64_t>() >= static_cast<std::uint64_t>(vocab_size_)) {
+      note_outside(key, id.dump());
       return;
     }
-    add(id.get<std::int64_t>());
+    add(id.get<std::int64_t>());  // a negative one says that there is none
+  }
+
+  void note_outside(const std::string& key, const std::string& id) {
+    std::string warning = "config.json: " + key + " " + id + " lies outside the vocabulary of " +
+                          std::to_string(vocab_size_) + " and is not used";
+    if (warnings_.size() < kMaxSpecialTokens && std::ranges::count(warnings_, warning) == 0) {
+      warnings_.push_back(std::move(warning));
+    }
   }
 
   std::int64_t vocab_size_;
+  std::vector<std::string> warnings_;
   std::vector<std::int64_t> ids_;
   std::unordered_set<std::int64_t> seen_;
 };
 
 // `text` is `fields` itself, or the part of it that describes the text model.
-std::vector<std::int64_t> special_token_ids(const ConfigFields& fields, const ConfigFields& text,
-                                            std::int64_t vocab_size, std::int64_t default_bos) {
+SpecialTokens special_tokens(const ConfigFields& fields, const ConfigFields& text,
+                             std::int64_t vocab_size, std::int64_t default_bos) {
   SpecialTokens tokens(vocab_size);
   const std::string bos(kBos);
   for (const ConfigFields* part : {&text, &fields}) {
@@ -111,7 +121,7 @@ std::vector<std::int64_t> special_token_ids(const ConfigFields& fields, const Co
   }
   if (!text.has(kBos) && !fields.has(kBos)) tokens.add(default_bos);
   tokens.add_all(fields);
-  return tokens.take();
+  return tokens;
 }
 
 HuggingFaceConfig read(const std::filesystem::path& file, const Json& json) {
@@ -139,7 +149,10 @@ HuggingFaceConfig read(const std::filesystem::path& file, const Json& json) {
   a.heads = text.count({"num_attention_heads", "n_head", "n_heads"}, family.heads, kMaxHeads);
   a.kv_heads = a.heads;
   family.read(text, config);
-  a.special_token_ids = special_token_ids(fields, text, config.vocab_size, family.bos);
+  config.head_size = a.head_size > 0 ? a.head_size : config.hidden_size / a.heads;
+  SpecialTokens special = special_tokens(fields, text, config.vocab_size, family.bos);
+  a.special_token_ids = special.take();
+  config.warnings = special.take_warnings();
   a.check();
   return config;
 }

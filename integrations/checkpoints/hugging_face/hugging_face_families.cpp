@@ -7,8 +7,7 @@
 
 // Source: configuration_*.py and modeling_*.py of Hugging Face Transformers 5.24. What plays no
 // part in the pass of one token is not read: positions that rotate queries and keys, windows, soft
-// caps, norms of queries and keys, dropout, biases (there if the weights have them), sizes (those
-// of the weights).
+// caps, norms of queries and keys, dropout. Sizes and biases are held against the weights.
 namespace azimuth {
 namespace {
 
@@ -17,6 +16,9 @@ using Config = HuggingFaceConfig&;
 
 constexpr std::int64_t kMaxHeadSize = 65'536;
 constexpr std::int64_t kMaxExperts = 4'096;
+constexpr std::int64_t kMaxFfnSize = 1 << 24;
+constexpr std::int64_t kMaxPositions = 1ll << 31;
+constexpr std::int64_t kMaxExpansion = 1'024;
 constexpr double kMaxClip = 1e6;
 
 void read_activation(Fields fields, Config config, std::string_view key,
@@ -52,7 +54,36 @@ void read_norm(Fields fields, Config config, NormKind kind, std::string_view key
   config.architecture.norm_epsilon = fields.real(key, otherwise, 1);
 }
 
+using enum Role;
+
+// The model computes without these biases; in the file they may stand all the same.
+void without(Config config, std::string reason, std::vector<Role> roles) {
+  config.without_biases.push_back({std::move(roles), std::move(reason)});
+}
+
+// By a flag: without them where it is false.
+void read_biases(Fields fields, Config config, std::string_view key, bool otherwise,
+                 std::vector<Role> roles) {
+  if (!fields.flag(key, otherwise))
+    without(config, std::string(key) + " is false", std::move(roles));
+}
+
+// Whatever the file says.
+void never(Config config, std::vector<Role> roles) {
+  without(config, config.architecture.name + " computes without them", std::move(roles));
+}
+
+const std::vector<Role> kQueryKeyValueBiases = {query_bias, key_bias, value_bias};
+const std::vector<Role> kAttentionBiases = {query_bias, key_bias, value_bias, output_bias};
+const std::vector<Role> kFusedAttentionBiases = {query_key_value_bias, output_bias};
+const std::vector<Role> kFfnBiases = {gate_bias, up_bias, down_bias};
+
+void read_ffn_size(Fields fields, Config config, std::string_view key, std::int64_t otherwise) {
+  config.ffn_size = fields.count({key}, otherwise, kMaxFfnSize);
+}
+
 struct LlamaDefaults {
+  std::int64_t ffn_size = 0;
   std::int64_t kv_heads = 0;
   std::int64_t head_size = 0;
   double epsilon = 1e-6;
@@ -64,6 +95,37 @@ void read_like_llama(Fields fields, Config config, LlamaDefaults defaults) {
   read_head_size(fields, config, defaults.head_size);
   read_norm(fields, config, NormKind::rms, "rms_norm_eps", defaults.epsilon);
   read_activation(fields, config, "hidden_act", "silu");
+  read_ffn_size(fields, config, "intermediate_size", defaults.ffn_size);
+}
+
+void read_llama(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 11'008});
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  read_biases(fields, config, "mlp_bias", false, kFfnBiases);
+}
+
+void read_mistral(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 14'336, .kv_heads = 8});
+  never(config, kAttentionBiases);
+  never(config, kFfnBiases);
+}
+
+void read_phi3(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 8'192, .epsilon = 1e-5});
+  never(config, kAttentionBiases);
+  never(config, kFfnBiases);
+}
+
+void read_qwen2(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 22'016, .kv_heads = 32});
+  never(config, {output_bias});
+  never(config, kFfnBiases);
+}
+
+void read_qwen3(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 22'016, .kv_heads = 32, .head_size = 128});
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  never(config, kFfnBiases);
 }
 
 void read_gemma(Fields fields, Config config) {
@@ -74,15 +136,21 @@ void read_gemma(Fields fields, Config config) {
   config.architecture.norm_placement = NormPlacement::sandwich;
   config.architecture.norm_offset = 1;
   config.architecture.embedding_multiplier = std::sqrt(static_cast<double>(config.hidden_size));
+  read_ffn_size(fields, config, "intermediate_size", 9'216);
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  never(config, kFfnBiases);
 }
 
 void read_olmo2(Fields fields, Config config) {
-  read_like_llama(fields, config, {.epsilon = 1e-5});
+  read_like_llama(fields, config, {.ffn_size = 11'008, .epsilon = 1e-5});
   config.architecture.norm_placement = NormPlacement::after;
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  never(config, kFfnBiases);
 }
 
 void read_mixtral(Fields fields, Config config) {
-  read_like_llama(fields, config, {.kv_heads = 8, .epsilon = 1e-5});
+  read_like_llama(fields, config, {.ffn_size = 14'336, .kv_heads = 8, .epsilon = 1e-5});
+  never(config, kAttentionBiases);
   config.architecture.experts = fields.count({"num_local_experts", "num_experts"}, 8, kMaxExperts);
   config.architecture.experts_per_token = fields.count({"num_experts_per_tok"}, 2, kMaxExperts);
 }
@@ -93,6 +161,10 @@ void read_stablelm(Fields fields, Config config) {
   read_activation(fields, config, "hidden_act", "silu");
   config.architecture.parallel = fields.flag("use_parallel_residual", false);
   config.architecture.shared_norm = config.architecture.parallel;
+  read_ffn_size(fields, config, "intermediate_size", 6'912);
+  read_biases(fields, config, "use_qkv_bias", false, kQueryKeyValueBiases);
+  never(config, {output_bias});
+  never(config, kFfnBiases);
 }
 
 void read_phi(Fields fields, Config config) {
@@ -100,6 +172,7 @@ void read_phi(Fields fields, Config config) {
   read_head_size(fields, config);
   read_norm(fields, config, NormKind::layer, "layer_norm_eps", 1e-5);
   read_activation(fields, config, "hidden_act", "gelu_new");
+  read_ffn_size(fields, config, "intermediate_size", 8'192);
   config.architecture.gated_ffn = false;
   config.architecture.parallel = true;
   config.architecture.shared_norm = true;
@@ -110,12 +183,17 @@ void read_starcoder2(Fields fields, Config config) {
   read_head_size(fields, config);
   read_norm(fields, config, NormKind::layer, "norm_epsilon", 1e-5);
   read_activation(fields, config, "hidden_act", "gelu_pytorch_tanh");
+  read_ffn_size(fields, config, "intermediate_size", 12'288);
   config.architecture.gated_ffn = false;
+  read_biases(fields, config, "use_bias", true, kAttentionBiases);
+  read_biases(fields, config, "use_bias", true, kFfnBiases);
 }
 
 void read_gpt2(Fields fields, Config config) {
   read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
   read_activation(fields, config, "activation_function", "gelu_new");
+  read_ffn_size(fields, config, "n_inner", 4 * config.hidden_size);
+  config.positions = fields.count({"n_positions", "max_position_embeddings"}, 1'024, kMaxPositions);
   config.architecture.gated_ffn = false;
   config.architecture.learned_positions = true;
 }
@@ -123,6 +201,8 @@ void read_gpt2(Fields fields, Config config) {
 void read_gpt_neox(Fields fields, Config config) {
   read_norm(fields, config, NormKind::layer, "layer_norm_eps", 1e-5);
   read_activation(fields, config, "hidden_act", "gelu");
+  read_ffn_size(fields, config, "intermediate_size", 24'576);
+  read_biases(fields, config, "attention_bias", true, kFusedAttentionBiases);
   config.architecture.gated_ffn = false;
   config.architecture.parallel = fields.flag("use_parallel_residual", true);
   config.architecture.qkv_layout = QkvLayout::by_kv_head;
@@ -150,6 +230,10 @@ void read_opt(Fields fields, Config config) {
   config.architecture.gated_ffn = false;
   config.architecture.learned_positions = true;
   config.architecture.first_position_row = 2;
+  read_ffn_size(fields, config, "ffn_dim", 3'072);
+  config.positions = 2 + fields.count({"max_position_embeddings"}, 2'048, kMaxPositions);
+  read_biases(fields, config, "enable_bias", true, kAttentionBiases);
+  read_biases(fields, config, "enable_bias", true, kFfnBiases);
 }
 
 void read_bloom(Fields fields, Config config) {
@@ -162,6 +246,7 @@ void read_bloom(Fields fields, Config config) {
   config.architecture.gated_ffn = false;
   config.architecture.embedding_norm = true;
   config.architecture.qkv_layout = QkvLayout::by_kv_head;
+  config.ffn_size = 4 * config.hidden_size;
 }
 
 // Transformers ignores most of what MosaicML's own code reads; what that code would do otherwise is
@@ -191,12 +276,19 @@ void read_mpt(Fields fields, Config config) {
   config.architecture.activation = Activation::gelu;  // always
   config.architecture.gated_ffn = false;
   config.architecture.qkv_clip = attention.real("clip_qkv", 0, kMaxClip);
+  config.ffn_size = config.hidden_size * fields.count({"expansion_ratio"}, 4, kMaxExpansion);
+  // Transformers' norms have none either.
+  never(config, {query_key_value_bias, output_bias, up_bias, down_bias, attention_norm_bias,
+                 ffn_norm_bias, final_norm_bias});
 }
 
 void read_falcon(Fields fields, Config config) {
   Architecture& a = config.architecture;
   read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
   read_activation(fields, config, "activation", "gelu");
+  read_ffn_size(fields, config, "ffn_hidden_size", 4 * config.hidden_size);
+  read_biases(fields, config, "bias", false, kFusedAttentionBiases);
+  read_biases(fields, config, "bias", false, kFfnBiases);
   a.gated_ffn = false;
   a.qkv_layout = QkvLayout::by_kv_head;
   constexpr std::string_view norms_key = "num_ln_in_parallel_attn";
@@ -224,20 +316,16 @@ constexpr HuggingFaceFamily kFamilies[] = {
     {"gemma3_text", 2'304, 26, 262'208, 8, 2, read_gemma},
     {"gpt2", 768, 12, 50'257, 12, 50'256, read_gpt2},
     {"gpt_neox", 6'144, 44, 50'432, 64, 0, read_gpt_neox},
-    {"llama", 4'096, 32, 32'000, 32, 1, [](Fields f, Config c) { read_like_llama(f, c, {}); }},
-    {"mistral", 4'096, 32, 32'000, 32, 1,
-     [](Fields f, Config c) { read_like_llama(f, c, {.kv_heads = 8}); }},
+    {"llama", 4'096, 32, 32'000, 32, 1, read_llama},
+    {"mistral", 4'096, 32, 32'000, 32, 1, read_mistral},
     {"mixtral", 4'096, 32, 32'000, 32, 1, read_mixtral},
     {"mpt", 2'048, 24, 50'368, 16, -1, read_mpt},
     {"olmo2", 4'096, 32, 50'304, 32, -1, read_olmo2},
     {"opt", 768, 12, 50'272, 12, 2, read_opt},
     {"phi", 2'048, 24, 51'200, 32, 1, read_phi},
-    {"phi3", 3'072, 32, 32'064, 32, 1,
-     [](Fields f, Config c) { read_like_llama(f, c, {.epsilon = 1e-5}); }},
-    {"qwen2", 4'096, 32, 151'936, 32, -1,
-     [](Fields f, Config c) { read_like_llama(f, c, {.kv_heads = 32}); }},
-    {"qwen3", 4'096, 32, 151'936, 32, -1,
-     [](Fields f, Config c) { read_like_llama(f, c, {.kv_heads = 32, .head_size = 128}); }},
+    {"phi3", 3'072, 32, 32'064, 32, 1, read_phi3},
+    {"qwen2", 4'096, 32, 151'936, 32, -1, read_qwen2},
+    {"qwen3", 4'096, 32, 151'936, 32, -1, read_qwen3},
     {"stablelm", 2'560, 32, 50'304, 32, 0, read_stablelm},
     {"starcoder2", 3'072, 30, 49'152, 24, 50'256, read_starcoder2},
 };

@@ -157,6 +157,8 @@ struct Observation {
   std::int64_t state_since_step = 0;
   std::vector<Event> events;
   Cost cost;
+  /// What of the model's files, settings or options was not used, a line each.
+  std::vector<std::string> warnings;
 };
 
 /// Null where there is none.

@@ -18,7 +18,8 @@ struct Signature {
   std::int32_t primary_stage = -1;
   std::vector<float> direction;
   double noise_floor_degrees = kNotApplicable;
-  double created = 0;  ///< seconds since 1970-01-01 UTC
+  double created = 0;                 ///< seconds since 1970-01-01 UTC
+  std::vector<std::string> warnings;  ///< as in the observation
   std::string digest;  ///< SHA-256 over all other fields, in the file's encoding; set by the file
 };
 

@@ -55,7 +55,8 @@ class ModelWeights {
  public:
   /// Binds `tensors` to their roles and checks every shape. Nothing is copied but vectors: maps
   /// unpack from `tensors` as they are used, which `tensors.storage` keeps alive. Throws
-  /// std::invalid_argument naming the tensor and the reason.
+  /// std::invalid_argument naming the tensor and the reason: a role that no tensor plays, a shape
+  /// that does not fit, a tensor within a block that plays no role and is not known to play none.
   static ModelWeights from_tensors(Architecture architecture, NamedTensors tensors,
                                    const RoleNames& extra = {});
 
@@ -63,6 +64,15 @@ class ModelWeights {
   /// std::invalid_argument naming the update: the model has no such weight or it is not a matrix of
   /// a block, the shape does not fit, the same weight twice.
   ModelWeights with_updates(std::vector<LowRankUpdate> updates) const;
+
+  /// What was found beside the model and is not used, a line each: tensors, settings, options. For
+  /// whoever asks what was measured.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  void add_warning(std::string warning) { warnings_.push_back(std::move(warning)); }
+
+  /// The shape of the tensor that plays a role in block `block` (0: outside the blocks), as it is
+  /// stored; empty where there is none.
+  std::vector<std::int64_t> stored_shape(Role role, std::int64_t block) const;
 
   const Architecture& architecture() const { return architecture_; }
   std::int64_t hidden_size() const { return hidden_size_; }
@@ -113,6 +123,7 @@ class ModelWeights {
   std::int64_t head_size_ = 0;
   bool transposed_ = false;  // matrices are stored {inputs, outputs}
   std::vector<BlockWeights> blocks_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace azimuth

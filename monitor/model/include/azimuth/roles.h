@@ -74,6 +74,21 @@ struct BoundTensor {
 std::optional<BoundTensor> role_of(const Architecture& architecture, std::string_view name,
                                    const RoleNames& extra = {});
 
+/// What a tensor without a role means.
+enum class Standing {
+  idle,    ///< known to play no part: a mask, frequencies of positions
+  within,  ///< in a block, or beside an embedding: it may change what is computed, and nobody knows
+  outside,  ///< elsewhere: a head of its own, a vision tower
+};
+/// Of a name that `role_of` has no role for. Throws std::invalid_argument for an unknown
+/// architecture.
+Standing standing_of(const Architecture& architecture, std::string_view name);
+
+/// How many characters all names share that hide every role: the key that a trainer kept its state
+/// dict under, "ema.". 0 where a name has a role as it is.
+std::size_t hiding_prefix(const Architecture& architecture, std::span<const NamedTensor> tensors,
+                          const RoleNames& extra = {});
+
 /// Finds the roles of `tensors` by their names, with the table for `architecture` and then `extra`.
 /// In canonical order. Throws std::invalid_argument naming the missing roles and the parameters
 /// that were found.

@@ -218,9 +218,9 @@ const BadModel kBadModels[] = {
      "key llama.expert_gating_func", "is not supported for llama"},
     {"TensorThatNoTableKnows",
      [](auto& f) { f.tensors.push_back(zeros("blk.0.attn_sub_norm.weight", 8, 1)); },
-     "tensor blk.0.attn_sub_norm.weight", "is not known to models of llama"},
+     "model: tensor blk.0.attn_sub_norm.weight", "is not known to models of llama"},
     {"EmbeddingNorm", [](auto& f) { f.tensors.push_back(zeros("token_embd_norm.weight", 8, 1)); },
-     "tensor token_embd_norm.weight", "is not known to models of llama"},
+     "model: tensor token_embd_norm.weight", "is not known to models of llama"},
     {"ExpertsWithoutACount",
      [](auto& f) {
        f = small_mixtral();
@@ -274,7 +274,7 @@ const BadModel kBadModels[] = {
        f = small_mixtral();
        f.tensors.push_back(zeros("blk.0.ffn_up_exps.bias", 12, 2));
      },
-     "tensor blk.0.ffn_up_exps.bias", "is not known to models of mixtral"},
+     "model: tensor blk.0.ffn_up_exps.bias", "is not known to models of mixtral"},
     {"OneExpertMissing",
      [](auto& f) {
        f = small_mixtral();

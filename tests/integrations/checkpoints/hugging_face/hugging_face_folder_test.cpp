@@ -20,7 +20,8 @@ using namespace azimuth::testing;
 
 constexpr const char* kConfig =
     R"({"model_type":"llama","num_attention_heads":2,"num_key_value_heads":1,"hidden_size":8,
-        "num_hidden_layers":1,"vocab_size":16,"bos_token_id":1,"eos_token_id":2})";
+        "intermediate_size":12,"num_hidden_layers":1,"vocab_size":16,"bos_token_id":1,
+        "eos_token_id":2})";
 
 // Numbers that differ from place to place and from tensor to tensor.
 SafetensorsTensor tensor(const std::string& name, int rows, int columns) {

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "azimuth/architecture.h"
 #include "azimuth/file_error.h"
+#include "azimuth/roles.h"
 
 namespace azimuth {
 
@@ -24,6 +27,19 @@ struct HuggingFaceConfig {
   std::int64_t hidden_size = 0;
   std::int64_t block_count = 0;
   std::int64_t vocab_size = 0;
+  std::int64_t ffn_size = 0;
+  std::int64_t head_size = 0;
+  std::int64_t positions = 0;  ///< rows of learned positions; 0: there are none
+
+  /// Biases that the model computes without, whatever the weights hold, and why.
+  struct WithoutBiases {
+    std::vector<Role> roles;
+    std::string reason;  ///< "attention_bias is false"
+  };
+  std::vector<WithoutBiases> without_biases;
+
+  /// What the file says and is not used, a line each.
+  std::vector<std::string> warnings;
 
   /// Throws FileError, naming the key: unknown `model_type`, a value of the wrong type or outside
   /// what any model has, a setting that changes the result of a one-token pass and is not supported
