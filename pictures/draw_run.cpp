@@ -44,12 +44,12 @@ namespace {
 
 constexpr double kWidth = 1200;
 constexpr double kHeight = 520;
-constexpr std::size_t kLongestName = 90;  // characters
+constexpr std::size_t kLongestTitle = 90;  // characters
 
 std::string summary(const Observation& o) {
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "  ·  ") + part; };
-  if (!o.model.architecture.empty()) add(shortened(o.model.architecture, kLongestName));
+  if (!o.model.architecture.empty()) add(shortened(o.model.architecture, kLongestTitle));
   if (o.model.hidden_size > 0) add("hidden size " + std::to_string(o.model.hidden_size));
   if (o.model.block_count > 0) add(std::to_string(o.model.block_count) + " blocks");
   if (o.sequence > 0) add("step " + std::to_string(o.step));  // 0: of a file, not of a run
@@ -76,7 +76,7 @@ pictures::Svg titled(const std::string& title, const std::string& below) {
 std::string draw_run(std::span<const Observation> observations) {
   using namespace pictures;
   const std::string run =
-      observations.empty() ? "" : shortened(observations.back().run, kLongestName);
+      observations.empty() ? "" : shortened(observations.back().run, kLongestTitle);
   Svg svg = titled(run.empty() ? "High-norm direction" : run,
                    observations.empty() ? "no observations" : summary(observations.back()));
   if (observations.empty()) return std::move(svg).finish();
@@ -91,7 +91,7 @@ std::string draw_run(std::span<const Observation> observations) {
 
 std::string draw_model(const Observation& observation, std::string_view title) {
   using namespace pictures;
-  Svg svg = titled(shortened(title, kLongestName), summary(observation));
+  Svg svg = titled(shortened(title, kLongestTitle), summary(observation));
   if (has_singular_directions(observation)) {
     draw_norms(svg, {kRoom.left, kRoom.top, kFirstHalf, kRoom.bottom}, observation);
     draw_singular_angles(svg, {kSecondHalf, kRoom.top, kRoom.right, kRoom.bottom}, observation);

@@ -30,7 +30,7 @@ double get_time(const Timestamp& in) {
   return static_cast<double>(in.seconds()) + 1e-9 * static_cast<double>(in.nanos());
 }
 
-State from_proto(v1::State state) {
+State state_from_proto(v1::State state) {
   switch (state) {
     case v1::STATE_UNSPECIFIED:
       return State::unspecified;
@@ -203,7 +203,7 @@ Observation from_proto(const v1::Observation& in) {
   get_numbers(in.direction(), out.direction);
   out.provisional = in.provisional();
   convert(in.angles(), out.angles);
-  out.state = from_proto(in.state());
+  out.state = state_from_proto(in.state());
   out.state_since_step = in.state_since_step();
   convert(in.events(), out.events);
   out.warnings.assign(in.warnings().begin(), in.warnings().end());
@@ -229,7 +229,7 @@ Signature from_proto(const v1::Signature& in) {
 
 TrackerState from_proto(const v1::TrackerState& in) {
   TrackerState out;
-  out.state = from_proto(in.state());
+  out.state = state_from_proto(in.state());
   out.state_since_step = in.state_since_step();
   convert(in.window(), out.window);
   if (in.has_anchor()) convert(in.anchor(), out.anchor.emplace());

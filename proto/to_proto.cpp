@@ -48,7 +48,7 @@ void set_time(double seconds, Timestamp& out) {
   out.set_nanos(static_cast<std::int32_t>(nanoseconds));
 }
 
-v1::State to_proto(State state) {
+v1::State state_to_proto(State state) {
   switch (state) {
     case State::unspecified:
       return v1::STATE_UNSPECIFIED;
@@ -214,7 +214,7 @@ v1::Observation to_proto(const Observation& in) {
   set_numbers(in.direction, *out.mutable_direction());
   out.set_provisional(in.provisional);
   convert(in.angles, *out.mutable_angles());
-  out.set_state(to_proto(in.state));
+  out.set_state(state_to_proto(in.state));
   out.set_state_since_step(in.state_since_step);
   convert(in.events, *out.mutable_events());
   out.mutable_warnings()->Assign(in.warnings.begin(), in.warnings.end());
@@ -251,7 +251,7 @@ v1::Signature to_proto(const Signature& in) {
 
 v1::TrackerState to_proto(const TrackerState& in) {
   v1::TrackerState out;
-  out.set_state(to_proto(in.state));
+  out.set_state(state_to_proto(in.state));
   out.set_state_since_step(in.state_since_step);
   convert(in.window, *out.mutable_window());
   if (in.anchor) convert(*in.anchor, *out.mutable_anchor());

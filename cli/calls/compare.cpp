@@ -22,7 +22,7 @@
 namespace azimuth::cli {
 namespace {
 
-struct Options {
+struct CompareOptions {
   std::vector<std::string> checkpoints;
   OpenModelOptions reading;
   std::string format;
@@ -39,7 +39,7 @@ std::vector<std::int64_t> within_vocabulary(const std::vector<std::int64_t>& tok
 
 // All models are probed with the tokens of the first: others turn the direction by hundredths of a
 // degree.
-std::vector<Signature> signatures_of(const Options& options) {
+std::vector<Signature> signatures_of(const CompareOptions& options) {
   std::vector<Checkpoint> checkpoints;  // all, before the first is measured
   for (const std::string& name : options.checkpoints) {
     checkpoints.push_back(open_checkpoint(name, options.reading));
@@ -101,7 +101,7 @@ std::string comparison_text(const Comparison& c) {
   return out;
 }
 
-void run(const Options& options) {
+void run_compare(const CompareOptions& options) {
   check_output(options.plot, options.checkpoints);
   const std::vector<Signature> signatures = signatures_of(options);
   Workers workers(all_cores());
@@ -121,7 +121,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_compare(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CompareOptions>();
   CLI::App* call = app.add_subcommand(
       "compare", "Angles between the directions of models, with noise floors and p-values.");
   call->add_option("CKPT", options->checkpoints, std::string("Two or more: ") + kCheckpointHelp)
@@ -132,7 +132,7 @@ void add_compare(CLI::App& app) {
   call->add_option("--plot", options->plot, "Heat map to write, an SVG file");
   call->footer(
       "Example:\n  azimuth compare ./base ./release other.azsig run.azimuth@200 --plot angles.svg");
-  call->callback([options] { run(*options); });
+  call->callback([options] { run_compare(*options); });
 }
 
 }  // namespace azimuth::cli

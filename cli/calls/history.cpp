@@ -19,7 +19,7 @@
 namespace azimuth::cli {
 namespace {
 
-struct Options {
+struct HistoryOptions {
   std::filesystem::path store;
   std::string run;
   std::string format;
@@ -109,7 +109,7 @@ void print_history_json(HistoryReader& history, const std::vector<Run>& runs) {
   print_json("]}");
 }
 
-void run(const Options& options) {
+void run_history(const HistoryOptions& options) {
   HistoryReader history(options.store);
   const std::vector<Run> runs = stored_runs(history, options.store, options.run);
   if (options.format == "json") {
@@ -122,7 +122,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_history(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HistoryOptions>();
   CLI::App* call = app.add_subcommand("history", "What happened in a run: one row per snapshot.");
   call->add_option("STORE", options->store, "History store, even while a run writes to it")
       ->required()
@@ -135,7 +135,7 @@ void add_history(CLI::App& app) {
   call->footer(
       "Example:\n  azimuth history run.azimuth\n"
       "  azimuth history run.azimuth --run pretrain-7 --format json | jq '.runs[0].observations'");
-  call->callback([options] { run(*options); });
+  call->callback([options] { run_history(*options); });
 }
 
 }  // namespace azimuth::cli

@@ -16,7 +16,7 @@
 namespace azimuth::cli {
 namespace {
 
-struct Options {
+struct InspectOptions {
   std::string checkpoint;
   OpenModelOptions reading;
   MeasureOptions measuring;
@@ -40,7 +40,7 @@ Observation observation_of(const Signature& signature) {
   return o;
 }
 
-Observation inspect(Options& options) {
+Observation inspect(InspectOptions& options) {
   const Checkpoint checkpoint = open_checkpoint(options.checkpoint, options.reading);
   if (const auto* signature = std::get_if<Signature>(&checkpoint)) {
     require_weights_for(options.checkpoint, "--tokens", !options.measuring.tokens.empty());
@@ -51,7 +51,7 @@ Observation inspect(Options& options) {
   return measure(std::get<ModelWeights>(checkpoint), options.measuring, "inspecting").observation;
 }
 
-void run(Options& options) {
+void run_inspect(InspectOptions& options) {
   check_output(options.plot, {options.checkpoint, options.reading.adapter.string()});
   const Observation observation = inspect(options);
   if (!options.plot.empty()) {
@@ -67,7 +67,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_inspect(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InspectOptions>();
   CLI::App* call = app.add_subcommand(
       "inspect", "Norms, stages, the high-norm direction, singular directions and eigenvalues.");
   call->add_option("CKPT", options->checkpoint, kCheckpointHelp)->required();
@@ -84,7 +84,7 @@ void add_inspect(CLI::App& app) {
   call->footer(
       "Example:\n  azimuth inspect ./SmolLM2-135M-Instruct --plot norms.svg\n"
       "  azimuth inspect model.gguf --tokens 1,5,7 --format json");
-  call->callback([options] { run(*options); });
+  call->callback([options] { run_inspect(*options); });
 }
 
 }  // namespace azimuth::cli

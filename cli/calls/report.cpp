@@ -21,7 +21,7 @@
 namespace azimuth::cli {
 namespace {
 
-struct Options {
+struct ReportOptions {
   std::filesystem::path store;
   std::filesystem::path page;
   std::string run;
@@ -49,7 +49,7 @@ void print_words(const RunStory& story) {
   for (const std::string& sentence : in_words(story)) print("  " + sentence + "\n");
 }
 
-void run(const Options& options) {
+void run_report(const ReportOptions& options) {
   check_output(options.page, {options.store.string()});
   HistoryReader history(options.store);
   std::vector<HistoryReader::Run> runs = stored_runs(history, options.store, options.run);
@@ -72,7 +72,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_report(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ReportOptions>();
   CLI::App* call = app.add_subcommand(
       "report", "One page of what happened in a run, which needs nothing but a browser.");
   call->add_option("STORE", options->store, "History store, even while a run writes to it")
@@ -88,7 +88,7 @@ void add_report(CLI::App& app) {
   add_format_option(*call, options->format,
                     "one History of azimuth.v1: the runs on the page, without observations");
   call->footer("Example:\n  azimuth report run.azimuth -o report.html");
-  call->callback([options] { run(*options); });
+  call->callback([options] { run_report(*options); });
 }
 
 }  // namespace azimuth::cli

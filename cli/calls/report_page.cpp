@@ -69,7 +69,7 @@ std::string fact(const std::string& name, const std::string& value) {
                        : "<tr><th scope=\"row\">" + name + "</th><td>" + value + "</td></tr>\n";
 }
 
-std::string factors(const std::vector<BlockFactor>& blocks) {
+std::string factor_list(const std::vector<BlockFactor>& blocks) {
   constexpr std::size_t kMost = 40;
   std::string out;
   for (const BlockFactor& block : std::span(blocks).first(std::min(blocks.size(), kMost))) {
@@ -89,8 +89,8 @@ std::string model_facts(const RunStory& story) {
   out += fact("Parameters", text("%.4g million", static_cast<double>(model.parameter_count) / 1e6));
   if (const StageObservation* stage = primary_stage(story.newest)) {
     out += fact("High-norm", text("blocks %d to %d", stage->first_block, stage->last_block));
-    out += fact("Explosion", factors(stage->explosion_blocks));
-    out += fact("Decay", factors(stage->decay_blocks));
+    out += fact("Explosion", factor_list(stage->explosion_blocks));
+    out += fact("Decay", factor_list(stage->decay_blocks));
     out += fact("Spread over", text("%.3g coordinates", stage->participation_ratio));
   }
   if (!std::isnan(story.noise_floor_degrees)) {

@@ -8,11 +8,11 @@
 namespace azimuth::cli {
 namespace {
 
-constexpr std::size_t kLongestName = 80;  // characters of a reference
+constexpr std::size_t kLongestReference = 80;  // characters of a reference
 
 long long whole(std::int64_t number) { return static_cast<long long>(number); }
 
-std::string about_direction(const Observation& newest) {
+std::string where_it_is(const Observation& newest) {
   if (newest.direction.empty()) return "There is no high-norm direction.";
   std::string coordinates;
   for (const std::size_t i : largest_coordinates(newest.direction, 3)) {
@@ -50,7 +50,7 @@ std::string floor_in_words(const AngleObservation& angle) {
 std::string about_angle(const AngleObservation& angle, const AngleObservation& farthest) {
   const bool base = angle.reference == "base";
   std::string words = text("It has turned %.3f° from ", angle.degrees) +
-                      (base ? "its base" : printable(angle.reference, kLongestName)) +
+                      (base ? "its base" : printable(angle.reference, kLongestReference)) +
                       floor_in_words(angle);
   if (base && farthest.degrees > angle.degrees) {
     words += text("; at step %lld it was %.3f° away", whole(farthest.step), farthest.degrees);
@@ -62,7 +62,7 @@ std::string about_angle(const AngleObservation& angle, const AngleObservation& f
 
 std::vector<std::string> in_words(const RunStory& story) {
   const Observation& newest = story.newest;
-  std::vector<std::string> words = {about_direction(newest)};
+  std::vector<std::string> words = {where_it_is(newest)};
   if (const std::string norms = about_norms(newest); !norms.empty()) words.push_back(norms);
   if (!newest.direction.empty()) words.push_back(about_state(story));
   for (const AngleObservation& angle : newest.angles) {

@@ -17,7 +17,7 @@
 namespace azimuth::cli {
 namespace {
 
-struct Options {
+struct SignatureOptions {
   std::string checkpoint;
   OpenModelOptions reading;
   MeasureOptions measuring;
@@ -26,7 +26,7 @@ struct Options {
   std::string format;
 };
 
-Signature signature_of(const Options& options) {
+Signature signature_of(const SignatureOptions& options) {
   Checkpoint checkpoint = open_checkpoint(options.checkpoint, options.reading);
   if (auto* signature = std::get_if<Signature>(&checkpoint)) {
     require_weights_for(options.checkpoint, "--tokens", !options.measuring.tokens.empty());
@@ -35,7 +35,7 @@ Signature signature_of(const Options& options) {
   return measure_signature(std::get<ModelWeights>(checkpoint), options.measuring, "measuring");
 }
 
-std::string signature_text(const Signature& signature, const Options& options) {
+std::string signature_text(const Signature& signature, const SignatureOptions& options) {
   std::string out = options.out.string() + "\n";
   if (signature.direction.empty()) {
     out += "  no token is high-norm: the signature holds norms, and no direction\n";
@@ -49,7 +49,7 @@ std::string signature_text(const Signature& signature, const Options& options) {
   return out;
 }
 
-void run(Options& options) {
+void run_signature(SignatureOptions& options) {
   check_output(options.out, {options.checkpoint, options.reading.adapter.string()});
   options.measuring.spectral = !options.no_spectral;
   write_signature(options.out, signature_of(options));
@@ -64,7 +64,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_signature(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SignatureOptions>();
   CLI::App* call = app.add_subcommand(
       "signature", "Writes what is needed to compare and audit a model without its weights.");
   call->add_option("CKPT", options->checkpoint, kCheckpointHelp)->required();
@@ -76,7 +76,7 @@ void add_signature(CLI::App& app) {
                  "Leave out singular directions and eigenvalues");
   add_format_option(*call, options->format, "the Signature of azimuth.v1 that was written");
   call->footer("Example:\n  azimuth signature ./SmolLM2-135M-Instruct -o smollm2.azsig");
-  call->callback([options] { run(*options); });
+  call->callback([options] { run_signature(*options); });
 }
 
 }  // namespace azimuth::cli

@@ -12,17 +12,17 @@ namespace azimuth {
 namespace {
 
 // The leading singular triples of B = Uᵀ M V, where either M V = U B or Mᵀ U = V Bᵀ.
-struct Ritz {
+struct RitzTriples {
   Eigen::VectorXd sigma;  // the largest first
   Eigen::MatrixXd left;   // coordinates in U
   Eigen::MatrixXd right;  // coordinates in V
 };
 
 // From BᵀB: squares of the smallest singular values are lost by that, the largest are as good.
-Ritz decompose(const Eigen::MatrixXd& B) {
+RitzTriples decompose(const Eigen::MatrixXd& B) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(B.transpose() * B);
   const Eigen::Index count = std::min<Eigen::Index>(kFewVectors, B.cols());
-  Ritz ritz;
+  RitzTriples ritz;
   ritz.sigma = solver.eigenvalues().tail(count).reverse().cwiseMax(0).cwiseSqrt();
   ritz.right = solver.eigenvectors().rightCols(count).rowwise().reverse();
   ritz.left = B * ritz.right;
@@ -90,7 +90,7 @@ SingularTriples singular_triples(const LinearOperator& M, const Eigen::MatrixXd&
   Side left = starting_side(M.size, start);
   Side right(M.size);
   Eigen::MatrixXd B;
-  Ritz ritz;
+  RitzTriples ritz;
   SingularTriples triples;
   double scale = 0;
   for (std::int64_t product = 0; product < max_products; ++product) {

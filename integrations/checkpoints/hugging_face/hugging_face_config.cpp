@@ -12,8 +12,6 @@
 namespace azimuth {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::size_t kMaxBytes = 16 << 20;
 constexpr std::size_t kMaxValues = 10'000;
 constexpr std::size_t kMaxSpecialTokens = 1'000;
@@ -62,9 +60,9 @@ class SpecialTokens {
   }
 
   // The ids of one key.
-  void add(const ConfigFields& fields, const std::string& key, const Json& value) {
+  void add(const ConfigFields& fields, const std::string& key, const ConfigFields::Json& value) {
     if (value.is_array()) {
-      for (const Json& id : value) add_one(fields, key, id);
+      for (const ConfigFields::Json& id : value) add_one(fields, key, id);
     } else {
       add_one(fields, key, value);
     }
@@ -86,7 +84,7 @@ class SpecialTokens {
   std::vector<std::string> take_warnings() { return std::move(warnings_); }
 
  private:
-  void add_one(const ConfigFields& fields, const std::string& key, const Json& id) {
+  void add_one(const ConfigFields& fields, const std::string& key, const ConfigFields::Json& id) {
     if (id.is_null()) return;
     if (!id.is_number_integer()) fields.fail(key, "is not an integer");
     if (id.is_number_unsigned() &&
@@ -124,7 +122,7 @@ SpecialTokens special_tokens(const ConfigFields& fields, const ConfigFields& tex
   return tokens;
 }
 
-HuggingFaceConfig read(const std::filesystem::path& file, const Json& json) {
+HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Json& json) {
   if (!json.is_object()) throw FileError(file, "JSON", "is not an object");
   const ConfigFields fields(file, json);
   const bool multimodal = fields.text("model_type", "") == kMultimodal;
@@ -160,13 +158,13 @@ HuggingFaceConfig read(const std::filesystem::path& file, const Json& json) {
 }  // namespace
 
 HuggingFaceConfig HuggingFaceConfig::open(const std::filesystem::path& file) {
-  const Json json = parse_json_file<Json>(file, kMaxBytes, kMaxValues);
+  const ConfigFields::Json json = parse_json_file<ConfigFields::Json>(file, kMaxBytes, kMaxValues);
   return with_file_errors(file, "model", [&] { return read(file, json); });
 }
 
 HuggingFaceConfig HuggingFaceConfig::parse(std::string_view text,
                                            const std::filesystem::path& name) {
-  const Json json = parse_json<Json>(name, "JSON", text, kMaxValues);
+  const ConfigFields::Json json = parse_json<ConfigFields::Json>(name, "JSON", text, kMaxValues);
   return with_file_errors(name, "model", [&] { return read(name, json); });
 }
 

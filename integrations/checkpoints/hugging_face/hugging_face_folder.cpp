@@ -16,8 +16,6 @@
 namespace azimuth {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr const char* kConfig = "config.json";
 // The weights in one file, and the index of several.
 struct Layout {
@@ -48,7 +46,8 @@ void check_shard_name(const std::filesystem::path& index, const std::string& ten
 
 // The names of the tensors in each shard.
 std::map<std::string, std::set<std::string>> read_index(const std::filesystem::path& index) {
-  const Json json = parse_json_file<Json>(index, kMaxIndexBytes, kMaxIndexValues);
+  const nlohmann::json json =
+      parse_json_file<nlohmann::json>(index, kMaxIndexBytes, kMaxIndexValues);
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (map == json.end()) throw FileError(index, "key weight_map", "is missing");
   if (!map->is_object()) throw FileError(index, "key weight_map", "is not an object");

@@ -19,7 +19,7 @@ namespace {
 
 using Json = ConfigFields::Json;
 
-constexpr const char* kConfig = "adapter_config.json";
+constexpr const char* kAdapterConfig = "adapter_config.json";
 constexpr std::array kWeights = {"adapter_model.safetensors", "adapter_model.bin"};
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
 constexpr std::size_t kMaxConfigValues = 100'000;
@@ -180,7 +180,7 @@ std::filesystem::path weights_of(const std::filesystem::path& folder) {
 }  // namespace
 
 ModelWeights with_lora_adapter(const ModelWeights& base, const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / kConfig;
+  const std::filesystem::path file = folder / kAdapterConfig;
   const Json json = parse_json_file<Json>(file, kMaxConfigBytes, kMaxConfigValues);
   if (!json.is_object()) throw FileError(file, "config", "is not an object");
   const ConfigFields config(file, json);

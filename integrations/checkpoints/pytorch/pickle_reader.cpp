@@ -12,7 +12,7 @@ namespace azimuth {
 namespace {
 
 // A tensor takes some 30: room for more of them than any model has.
-constexpr std::size_t kMaxValues = 4'000'000;
+constexpr std::size_t kMaxPickleValues = 4'000'000;
 constexpr int kMaxProtocol = 5;
 
 class PickleReader {
@@ -204,8 +204,8 @@ class PickleReader {
   }
 
   void count() {
-    if (++values_ > kMaxValues) {
-      fail("holds more than the " + std::to_string(kMaxValues) + " values that are read");
+    if (++values_ > kMaxPickleValues) {
+      fail("holds more than the " + std::to_string(kMaxPickleValues) + " values that are read");
     }
   }
 

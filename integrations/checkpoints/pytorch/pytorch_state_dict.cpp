@@ -7,7 +7,7 @@
 namespace azimuth {
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxStateDictDepth = 64;
 // Of bytes that a walk may take for each value of the pickle: without shared values it takes a
 // tenth of them.
 constexpr std::size_t kBytesPerValue = 64;
@@ -41,7 +41,8 @@ class Walk {
       : file_(file), what_(what), found_(found), budget_((1000 + pickle.values) * kBytesPerValue) {}
 
   void visit(const PickleValue& value, const std::string& name, int depth) {
-    if (depth > kMaxDepth) fail("is nested more than " + std::to_string(kMaxDepth) + " deep");
+    if (depth > kMaxStateDictDepth)
+      fail("is nested more than " + std::to_string(kMaxStateDictDepth) + " deep");
     switch (value.kind) {
       case PickleKind::tensor:
         if (name.empty()) fail("is one tensor without a name");

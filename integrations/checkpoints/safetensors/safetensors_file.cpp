@@ -18,8 +18,6 @@
 namespace azimuth {
 namespace {
 
-using Json = nlohmann::json;
-
 static_assert(std::endian::native == std::endian::little,
               "safetensors files are read where they lie");
 
@@ -59,7 +57,7 @@ struct Entry {
   std::int64_t end = 0;
 };
 
-std::optional<std::int64_t> natural_number(const Json& value) {
+std::optional<std::int64_t> natural_number(const nlohmann::json& value) {
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMax) return std::nullopt;
   return value.get<std::int64_t>();
@@ -70,7 +68,7 @@ class EntryReader {
   EntryReader(const std::filesystem::path& file, std::int64_t data_bytes)
       : file_(file), data_bytes_(data_bytes) {}
 
-  Entry read(const std::string& name, const Json& description) {
+  Entry read(const std::string& name, const nlohmann::json& description) {
     name_ = name;
     if (!description.is_object()) fail("its description is not an object");
     Entry entry;
@@ -78,7 +76,7 @@ class EntryReader {
     const NumberType& type = number_type(field(description, "dtype"));
     entry.stored = type.stored;
     entry.shape = shape(field(description, "shape"));
-    const Json& offsets = field(description, "data_offsets");
+    const nlohmann::json& offsets = field(description, "data_offsets");
     const auto begin =
         offsets.is_array() && offsets.size() == 2 ? natural_number(offsets[0]) : std::nullopt;
     const auto end = begin ? natural_number(offsets[1]) : std::nullopt;
@@ -129,13 +127,13 @@ class EntryReader {
     throw FileError(file_, "tensor " + name_, why);
   }
 
-  const Json& field(const Json& description, const char* key) const {
+  const nlohmann::json& field(const nlohmann::json& description, const char* key) const {
     const auto found = description.find(key);
     if (found == description.end()) fail(std::string("its ") + key + " is missing");
     return *found;
   }
 
-  const NumberType& number_type(const Json& dtype) const {
+  const NumberType& number_type(const nlohmann::json& dtype) const {
     if (!dtype.is_string()) fail("its dtype is not a string");
     const auto& name = dtype.get_ref<const std::string&>();
     const auto found = std::ranges::find(kNumberTypes, name, &NumberType::name);
@@ -145,10 +143,10 @@ class EntryReader {
     return *found;
   }
 
-  std::vector<std::int64_t> shape(const Json& dims) const {
+  std::vector<std::int64_t> shape(const nlohmann::json& dims) const {
     if (!dims.is_array()) fail("its shape is not an array");
     std::vector<std::int64_t> shape;
-    for (const Json& dim : dims) {
+    for (const nlohmann::json& dim : dims) {
       const auto number = natural_number(dim);
       if (!number) fail("its shape holds something other than integers from 0");
       if (*number == 0) fail("has a dimension of 0");
@@ -189,9 +187,9 @@ std::uint64_t header_bytes(const std::filesystem::path& file, std::span<const st
 
 std::vector<Entry> read_header(const std::filesystem::path& file, std::span<const std::byte> header,
                                std::size_t data_bytes) {
-  const Json json = parse_json<Json>(file, "header",
-                                     {reinterpret_cast<const char*>(header.data()), header.size()},
-                                     kMaxHeaderValues);
+  const nlohmann::json json = parse_json<nlohmann::json>(
+      file, "header", {reinterpret_cast<const char*>(header.data()), header.size()},
+      kMaxHeaderValues);
   if (!json.is_object()) throw FileError(file, "header", "is not a JSON object");
   EntryReader reader(file, static_cast<std::int64_t>(data_bytes));
   std::vector<Entry> entries;

@@ -10,12 +10,14 @@
 #include "azimuth/analysis.h"
 #include "azimuth/angle.h"
 #include "azimuth/gguf_model.h"
+#include "support/expect_relative.h"
 #include "support/smollm2.h"
 
 namespace azimuth {
 namespace {
 
 using nlohmann::json;
+using testing::expect_relative;
 
 class SmolLm2 : public ::testing::Test {
  protected:
@@ -33,11 +35,6 @@ class SmolLm2 : public ::testing::Test {
   static inline AnalysisOptions options;
   static inline Observation observation;
 };
-
-void expect_relative(double value, double expected, double tolerance, const std::string& what) {
-  EXPECT_LE(std::abs(value - expected), tolerance * std::abs(expected))
-      << what << ": " << value << " where " << expected << " is expected";
-}
 
 TEST_F(SmolLm2, NormsOfEveryBlockAndToken) {
   ASSERT_EQ(observation.blocks.size(), reference["blocks"].size());

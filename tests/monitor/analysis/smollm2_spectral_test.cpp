@@ -12,12 +12,14 @@
 
 #include "azimuth/gguf_model.h"
 #include "azimuth/spectral.h"
+#include "support/expect_relative.h"
 #include "support/smollm2.h"
 
 namespace azimuth {
 namespace {
 
 using nlohmann::json;
+using testing::expect_relative;
 
 class SmolLm2Spectral : public ::testing::Test {
  protected:
@@ -42,11 +44,6 @@ class SmolLm2Spectral : public ::testing::Test {
   static inline SpectralCost cold;
   static inline SpectralCost warm;
 };
-
-void expect_relative(double value, double expected, double tolerance, const std::string& what) {
-  EXPECT_LE(std::abs(value - expected), tolerance * std::abs(expected))
-      << what << ": " << value << " where " << expected << " is expected";
-}
 
 TEST_F(SmolLm2Spectral, SingularDirectionOfEveryBlock) {
   for (std::size_t b = 1; b < observation.blocks.size(); ++b) {

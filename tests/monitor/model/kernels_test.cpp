@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t kRows = 37;
 constexpr std::int64_t kColumns = 512;
 constexpr std::int64_t kUsedColumns = 509;  // not whole registers
-constexpr std::int64_t kVectors = 11;
+constexpr std::int64_t kVectorCount = 11;
 
 class EveryKernel : public ::testing::TestWithParam<const Kernels*> {
  protected:
@@ -49,7 +49,7 @@ class EveryKernel : public ::testing::TestWithParam<const Kernels*> {
                              is_f32 ? reinterpret_cast<const std::byte*>(w.data())
                                     : reinterpret_cast<const std::byte*>(high.data()),
                              kColumns * (is_f32 ? 4 : 2), kRows, kUsedColumns};
-    const auto x = random_numbers<Scalar>(kColumns * kVectors);
+    const auto x = random_numbers<Scalar>(kColumns * kVectorCount);
     for (const std::int64_t k : vectors) {
       std::vector<Scalar> y(static_cast<std::size_t>(kRows * k));
       multiply(rows, x.data(), kColumns, k, y.data(), kRows);
@@ -86,12 +86,12 @@ class EveryKernel : public ::testing::TestWithParam<const Kernels*> {
 };
 
 TEST_P(EveryKernel, MultipliesInFloat32) {
-  expect_products<float>(StoredType::f32, {1, kFewVectors, kVectors}, GetParam()->multiply_f32,
+  expect_products<float>(StoredType::f32, {1, kFewVectors, kVectorCount}, GetParam()->multiply_f32,
                          GetParam()->multiply_transposed_f32, 1e-6);
 }
 
 TEST_P(EveryKernel, MultipliesInFloat64) {
-  expect_products<double>(StoredType::f32, {1, kFewVectors, kVectors}, GetParam()->multiply_f64,
+  expect_products<double>(StoredType::f32, {1, kFewVectors, kVectorCount}, GetParam()->multiply_f64,
                           GetParam()->multiply_transposed_f64, 1e-14);
 }
 

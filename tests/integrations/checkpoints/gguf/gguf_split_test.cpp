@@ -36,7 +36,7 @@ std::vector<GgufWriter> parts() {
   return parts;
 }
 
-void set(GgufWriter& part, const std::string& key, const std::string& value) {
+void replace(GgufWriter& part, const std::string& key, const std::string& value) {
   for (auto& [known, old] : part.keys) {
     if (known == key) old = value;
   }
@@ -127,26 +127,28 @@ struct HostileSplit {
 void PrintTo(const HostileSplit& split, std::ostream* out) { *out << split.name; }
 
 const HostileSplit kHostileSplits[] = {
-    {"CountNegative", [](auto& p) { set(p[0], "split.count", i32(-3)); }, 0,
+    {"CountNegative", [](auto& p) { replace(p[0], "split.count", i32(-3)); }, 0,
      "key split.count: is -3; 0 to 65535 are allowed"},
-    {"CountHuge", [](auto& p) { set(p[0], "split.count", u32(~0u)); }, 0,
+    {"CountHuge", [](auto& p) { replace(p[0], "split.count", u32(~0u)); }, 0,
      "key split.count: is 4294967295; 0 to 65535 are allowed"},
-    {"CountOfFilesThatAreNotThere", [](auto& p) { set(p[0], "split.count", u16(65'535)); }, 0,
+    {"CountOfFilesThatAreNotThere", [](auto& p) { replace(p[0], "split.count", u16(65'535)); }, 0,
      "key split.no: is 0 (from 0) of 65535, which is not what"},
-    {"CountIsAString", [](auto& p) { set(p[0], "split.count", text("3")); }, 0,
+    {"CountIsAString", [](auto& p) { replace(p[0], "split.count", text("3")); }, 0,
      "key split.count: is not an integer"},
-    {"CountOfAnotherSplit", [](auto& p) { set(p[1], "split.count", u16(4)); }, 1,
+    {"CountOfAnotherSplit", [](auto& p) { replace(p[1], "split.count", u16(4)); }, 1,
      "key split.count: is 4 where 3 is expected"},
     {"NumberMissing", [](auto& p) { p[0].keys.erase(p[0].keys.end() - 3); }, 0,
      "key split.no: is missing"},
     {"NumberMissingElsewhere", [](auto& p) { p[2].keys.clear(); }, 2, "key split.no: is missing"},
-    {"NumberBeyondTheCount", [](auto& p) { set(p[0], "split.no", u16(3)); }, 0,
+    {"NumberBeyondTheCount", [](auto& p) { replace(p[0], "split.no", u16(3)); }, 0,
      "key split.no: is 3 (from 0) of 3"},
-    {"NumberNegative", [](auto& p) { set(p[0], "split.no", i32(-1)); }, 0,
+    {"NumberNegative", [](auto& p) { replace(p[0], "split.no", i32(-1)); }, 0,
      "key split.no: is -1 (from 0) of 3"},
     {"NumberLeastOfAll",
-     [](auto& p) { set(p[0], "split.no", raw<std::uint32_t>(11) + raw(std::int64_t{1} << 63)); }, 0,
-     "key split.no: is -9223372036854775808 (from 0) of 3"},
+     [](auto& p) {
+       replace(p[0], "split.no", raw<std::uint32_t>(11) + raw(std::int64_t{1} << 63));
+     },
+     0, "key split.no: is -9223372036854775808 (from 0) of 3"},
     {"SamePartTwice", [](auto& p) { p[2] = p[1]; }, 2, "key split.no: is 1 where 2 is expected"},
     {"SameTensorTwice", [](auto& p) { p[2].tensors[0].name = "tensor.1"; }, 2,
      "tensor tensor.1: is also in model-00002-of-00003.gguf"},

@@ -455,7 +455,7 @@ void open_and_read(const std::filesystem::path& path) {
   }
 }
 
-const std::filesystem::path kFiles = AZIMUTH_TEST_DATA "/pytorch";
+const std::filesystem::path kPyTorchFiles = AZIMUTH_TEST_DATA "/pytorch";
 
 TEST(HostilePyTorchFile, SmallCheckpointsAreValid) {
   const TemporaryFolder folder;
@@ -468,7 +468,7 @@ TEST(HostilePyTorchFile, RealFilesAreRefusedWhereverTheyAreCut) {
   const TemporaryFolder folder;
   for (const char* name : {"training_model.pt", "training_model_legacy.pt", "lightning.ckpt",
                            "libtorch_module.pt", "qwen2/pytorch_model.bin"}) {
-    const std::string bytes = bytes_of(kFiles / name);
+    const std::string bytes = bytes_of(kPyTorchFiles / name);
     ASSERT_GT(bytes.size(), 1'000u) << name;
     for (std::size_t percent = 0; percent < 100; ++percent) {
       const auto file = folder.write("cut.pt", bytes.substr(0, bytes.size() * percent / 100));

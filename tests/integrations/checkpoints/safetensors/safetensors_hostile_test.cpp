@@ -14,13 +14,13 @@ using ::testing::StartsWith;
 using ::testing::ThrowsMessage;
 using namespace azimuth::testing;
 
-struct HostileFile {
+struct HostileSafetensorsFile {
   const char* name;
   std::function<void(SafetensorsWriter&)> damage;  ///< of a small valid file
   std::string words;                               ///< that the error says behind the file's name
 };
 
-void PrintTo(const HostileFile& file, std::ostream* out) { *out << file.name; }
+void PrintTo(const HostileSafetensorsFile& file, std::ostream* out) { *out << file.name; }
 
 std::string nested_arrays(int depth) {
   return std::string(static_cast<std::size_t>(depth), '[') +
@@ -33,7 +33,7 @@ std::string nested_objects(int depth) {
   return text + "1" + std::string(static_cast<std::size_t>(depth), '}');
 }
 
-const HostileFile kHostileFiles[] = {
+const HostileSafetensorsFile kHostileFiles[] = {
     {"HeaderLengthBeyondTheFile", [](auto& f) { f.header_length = 4096; },
      "header: claims 4096 bytes, but only "},
     {"HeaderLength2To60", [](auto& f) { f.header_length = 1ull << 60; },
@@ -154,7 +154,7 @@ const HostileFile kHostileFiles[] = {
      "header: the tensors have 32 bytes of data, but the file has 33"},
 };
 
-class HostileSafetensors : public ::testing::TestWithParam<HostileFile> {};
+class HostileSafetensors : public ::testing::TestWithParam<HostileSafetensorsFile> {};
 
 TEST_P(HostileSafetensors, IsOneClearErrorInLittleMemory) {
   SafetensorsWriter writer = small_safetensors();
