@@ -6,6 +6,7 @@
 
 One block of each model, in float16, so that seeds are small; the same versions write the same files, but for the time
 in a signature. What stands beside the seeds are inputs that a reader once failed on, made small by `-minimize_crash=1`.
+config_fuzzer needs none from here: its seeds are the config.json of every model.
 """
 import io
 import json
@@ -79,10 +80,7 @@ def write_safetensors():
     put("safetensors", "none", safetensors.numpy.save({}))
 
 
-def write_configs_and_folders():
-    for folder in sorted((DATA / "architectures").iterdir()):
-        if folder.is_dir():
-            put("config", folder.name, (folder / "config.json").read_bytes())
+def write_folders():
     for name in FOLDERS:
         folder = DATA / "architectures" / name
         config = json.loads((folder / "config.json").read_text())
@@ -205,7 +203,7 @@ def main():
     for file in (HERE / "corpus").glob("*/seed_*"):
         file.unlink()
     write_safetensors()
-    write_configs_and_folders()
+    write_folders()
     write_adapters()
     write_ggufs()
     write_pytorch()

@@ -35,11 +35,11 @@ FIELDS = {
     "gpt_neox_sequential": {"rotary_pct": 0.25},
     "mpt": {"architectures": ["MPTForCausalLM"]},
 }
+# What llama.cpp does not have, or does not tell from another: README.md.
+NOT_CONVERTED = {"falcon_rw", "gemma3", "mistral", "opt"}
 # Name of the file: folder of the model, and options of the converter.
-CASES = {name: (name, {}) for name in (
-    "bloom", "falcon_11b", "falcon_40b", "falcon_7b", "gemma2", "gemma3_text", "gpt2", "gpt_neox_parallel",
-    "gpt_neox_sequential", "llama", "llama_biases", "mixtral", "mpt", "olmo2", "phi", "phi3", "qwen2", "qwen3",
-    "stablelm_parallel", "stablelm_sequential", "starcoder2")}
+CASES = {folder.name: (folder.name, {}) for folder in sorted(MODELS.iterdir())
+         if folder.is_dir() and folder.name not in NOT_CONVERTED}
 CASES["llama_fused"] = ("llama_biases", dict(fuse_qkv=True))
 CASES["qwen3_split"] = ("qwen3", dict(split_max_tensors=10))
 STORED_AS = {"qwen2": Stored.MOSTLY_BF16, "phi": Stored.MOSTLY_F16}  # as the models are; float32 elsewhere
