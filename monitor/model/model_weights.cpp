@@ -10,6 +10,7 @@
 #include "azimuth/sha256.h"
 #include "azimuth/workers.h"
 #include "model/normalise.h"
+#include "model/qkv_rows.h"
 #include "model/role_facts.h"
 #include "model/stacked_map.h"
 #include "model/tensors_by_role.h"
@@ -103,6 +104,12 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
            shape_text(expected));
     }
     if (std::ranges::any_of(updated.updates_, same, &BoundUpdate::place)) fail("appears twice");
+    if (place->role == Role::query_key_value_weight) {
+      if (!update.qkv_layout) fail("the layout of its queries, keys and values is not known");
+      update.b =
+          update.b(qkv_rows(architecture_, head_size_, *update.qkv_layout), Eigen::all).eval();
+      update.qkv_layout = architecture_.qkv_layout;
+    }
     updated.updates_.push_back({*place, std::make_shared<const LowRankUpdate>(std::move(update))});
   }
   std::ranges::sort(updated.updates_, {}, [](const BoundUpdate& u) {

@@ -5,8 +5,26 @@
 
 // Source: what llama.cpp's converters write (conversion/*.py) and what its models compute
 // (src/models/*.cpp), of commit 0c1e57098. GGUF says nothing of activations: they are those that
-// the families' configurations in Transformers have by default. Queries and keys may be permuted,
-// and norms offset already; neither matters here.
+// the families' configurations in Transformers have by default.
+//
+// What the converters lay out otherwise than Hugging Face does, and what becomes of an adapter,
+// which is always laid out as there:
+//
+//   what                     GGUF           Hugging Face    families           an update
+//   rows of fused Q, K, V    by kind        by KV head      bloom, falcon,     goes to the stored
+//                                                           gptneox            rows (qkv_rows.h)
+//   rows of Q and K          permuted       as they are     llama, also        is not read by the
+//                                           (rotary)        Mistral, Mixtral   pass: digest alone
+//   fused Q, K, V            fused          three matrices  --fuse-qkv         is refused
+//   matrices                 outputs first  inputs first    gpt2               fits both: factors
+//                                                                              say which is which
+//   experts                  one tensor     one each        llama (Mixtral)    fits the slices
+//   norms                    1 is added     as they are     gemma2, gemma3     is refused
+//   rows of the embedding    of tokens      padded          gemma3             is refused if the
+//                                                                              numbers differ
+//
+// V where it is alone, O and the matrices of the FFN, Phi-3's gate and up in one too, stand alike in
+// all families.
 namespace azimuth {
 namespace {
 

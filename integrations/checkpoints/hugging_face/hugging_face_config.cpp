@@ -144,6 +144,7 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
   config.vocab_size = text.count({"vocab_size"}, family.vocab_size, kMaxVocabSize);
   Architecture& a = config.architecture;
   a.name = family.model_type;
+  a.qkv_layout = family.qkv_layout;
   a.heads = text.count({"num_attention_heads", "n_head", "n_heads"}, family.heads, kMaxHeads);
   a.kv_heads = a.heads;
   family.read(text, config);

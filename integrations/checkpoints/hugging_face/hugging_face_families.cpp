@@ -1,6 +1,8 @@
 #include "hugging_face/hugging_face_families.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string>
 
 #include "azimuth/activation.h"
@@ -205,7 +207,6 @@ void read_gpt_neox(Fields fields, Config config) {
   read_biases(fields, config, "attention_bias", true, kFusedAttentionBiases);
   config.architecture.gated_ffn = false;
   config.architecture.parallel = fields.flag("use_parallel_residual", true);
-  config.architecture.qkv_layout = QkvLayout::by_kv_head;
 }
 
 void read_opt(Fields fields, Config config) {
@@ -245,7 +246,6 @@ void read_bloom(Fields fields, Config config) {
   config.architecture.activation = Activation::gelu_tanh;  // always: its own BloomGelu
   config.architecture.gated_ffn = false;
   config.architecture.embedding_norm = true;
-  config.architecture.qkv_layout = QkvLayout::by_kv_head;
   config.ffn_size = 4 * config.hidden_size;
 }
 
@@ -290,7 +290,6 @@ void read_falcon(Fields fields, Config config) {
   read_biases(fields, config, "bias", false, kFusedAttentionBiases);
   read_biases(fields, config, "bias", false, kFfnBiases);
   a.gated_ffn = false;
-  a.qkv_layout = QkvLayout::by_kv_head;
   constexpr std::string_view norms_key = "num_ln_in_parallel_attn";
   const bool parallel = fields.flag("parallel_attn", true);
   if (fields.flag("new_decoder_architecture", false)) {
@@ -310,12 +309,12 @@ void read_falcon(Fields fields, Config config) {
 }
 
 constexpr HuggingFaceFamily kFamilies[] = {
-    {"bloom", 64, 2, 250'880, 8, 1, read_bloom},
-    {"falcon", 4'544, 32, 65'024, 71, 11, read_falcon},
+    {"bloom", 64, 2, 250'880, 8, 1, read_bloom, QkvLayout::by_kv_head},
+    {"falcon", 4'544, 32, 65'024, 71, 11, read_falcon, QkvLayout::by_kv_head},
     {"gemma2", 2'304, 26, 256'000, 8, 2, read_gemma},
     {"gemma3_text", 2'304, 26, 262'208, 8, 2, read_gemma},
     {"gpt2", 768, 12, 50'257, 12, 50'256, read_gpt2},
-    {"gpt_neox", 6'144, 44, 50'432, 64, 0, read_gpt_neox},
+    {"gpt_neox", 6'144, 44, 50'432, 64, 0, read_gpt_neox, QkvLayout::by_kv_head},
     {"llama", 4'096, 32, 32'000, 32, 1, read_llama},
     {"mistral", 4'096, 32, 32'000, 32, 1, read_mistral},
     {"mixtral", 4'096, 32, 32'000, 32, 1, read_mixtral},
@@ -333,5 +332,11 @@ constexpr HuggingFaceFamily kFamilies[] = {
 }  // namespace
 
 std::span<const HuggingFaceFamily> hugging_face_families() { return kFamilies; }
+
+std::optional<QkvLayout> published_qkv_layout(std::string_view model_type) {
+  const auto found = std::ranges::find(kFamilies, model_type, &HuggingFaceFamily::model_type);
+  if (found == std::end(kFamilies)) return std::nullopt;
+  return found->qkv_layout;
+}
 
 }  // namespace azimuth

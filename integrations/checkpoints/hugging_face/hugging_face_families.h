@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -22,9 +23,14 @@ struct HuggingFaceFamily {
   std::int64_t bos;  ///< -1: none
   /// Everything else: called with the sizes, `heads` and `kv_heads` (as many) set.
   void (*read)(const ConfigFields& fields, HuggingFaceConfig& config);
+  /// Of every model of the family that is published as Transformers has it, and of every adapter.
+  QkvLayout qkv_layout = QkvLayout::by_kind;
 };
 
 /// Sorted by `model_type`. `gemma3` is not among them: its text part is a `gemma3_text`.
 std::span<const HuggingFaceFamily> hugging_face_families();
+
+/// Nothing for a model type that is not known.
+std::optional<QkvLayout> published_qkv_layout(std::string_view model_type);
 
 }  // namespace azimuth

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -12,6 +13,7 @@
 
 #include "files/strict_json.h"
 #include "hugging_face/config_fields.h"
+#include "hugging_face/hugging_face_families.h"
 #include "hugging_face/model_tensors.h"
 
 namespace azimuth {
@@ -152,7 +154,8 @@ std::map<std::string, Factors> pair_factors(const std::filesystem::path& file,
 }
 
 std::vector<LowRankUpdate> read_updates(const std::filesystem::path& file,
-                                        const NamedTensors& tensors, const Scales& scales) {
+                                        const NamedTensors& tensors, const Scales& scales,
+                                        std::optional<QkvLayout> qkv_layout) {
   std::vector<LowRankUpdate> updates;
   for (const auto& [module, factors] : pair_factors(file, tensors)) {
     if (factors.a == nullptr || factors.b == nullptr) {
@@ -160,7 +163,7 @@ std::vector<LowRankUpdate> read_updates(const std::filesystem::path& file,
                       std::string(factors.a == nullptr ? "lora_A" : "lora_B") + " is missing");
     }
     LowRankUpdate update = {module + ".weight", matrix_of(file, *factors.a),
-                            matrix_of(file, *factors.b)};
+                            matrix_of(file, *factors.b), qkv_layout};
     update.b *= scales.of(module, update.a.rows());
     updates.push_back(std::move(update));
   }
@@ -188,8 +191,11 @@ ModelWeights with_lora_adapter(const ModelWeights& base, const std::filesystem::
   const Scales scales(config);
   const std::filesystem::path weights = weights_of(folder);
   const NamedTensors tensors = read_model_tensors(weights);
-  return with_file_errors(
-      weights, "model", [&] { return base.with_updates(read_updates(weights, tensors, scales)); });
+  // PEFT adapts the model as Transformers has it, whatever `base` was read from.
+  const auto qkv_layout = published_qkv_layout(base.architecture().name);
+  return with_file_errors(weights, "model", [&] {
+    return base.with_updates(read_updates(weights, tensors, scales, qkv_layout));
+  });
 }
 
 }  // namespace azimuth

@@ -2,7 +2,7 @@
 """Writes LoRA adapters of the tiny models in ../architectures, and what PEFT itself computes with them.
 
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch==2.15.0 transformers==5.24.0 peft==0.21.2
-    /tmp/venv/bin/python tests/data/adapters/generate.py
+    /tmp/venv/bin/python tests/data/adapters/generate.py [CASE ...]
 
 One folder a case: the adapter as PEFT saves it, and hidden_states.json with the norms of the residual stream for
 sequences of one token, in float64, the adapter not merged. Both factors are random. Seeded.
@@ -12,6 +12,7 @@ import importlib.util
 import json
 import pathlib
 import shutil
+import sys
 import zlib
 
 import torch
@@ -27,7 +28,8 @@ architectures = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(architectures)
 
 # Name of the folder: the base and the adapter. Separate matrices with ranks and scales of their own; a fused matrix that
-# is stored transposed; a fused one that keeps values head by head.
+# is stored transposed; a fused one that keeps values head by head. Two whose fused matrix GGUF lays out otherwise, with
+# as many KV heads as heads and with fewer, in the blocks that ../gguf has.
 CASES = {
     "llama": ("llama", dict(r=3, lora_alpha=7, target_modules="all-linear", rank_pattern={"down_proj": 2},
                             alpha_pattern={"layers.1.self_attn.v_proj": 11})),
@@ -35,6 +37,8 @@ CASES = {
                           fan_in_fan_out=True)),
     "gpt_neox": ("gpt_neox_parallel", dict(r=2, lora_alpha=4,
                                            target_modules=["query_key_value", "dense", "dense_4h_to_h"])),
+    "bloom": ("bloom", dict(r=2, lora_alpha=4, target_modules=["query_key_value"], layers_to_transform=[0, 1])),
+    "falcon_40b": ("falcon_40b", dict(r=2, lora_alpha=4, target_modules=["query_key_value"], layers_to_transform=[0, 1])),
 }
 
 
@@ -72,5 +76,5 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    for case in CASES:
+    for case in sys.argv[1:] or CASES:
         write_case(case)

@@ -2,8 +2,10 @@
 
 #include <Eigen/Core>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "azimuth/architecture.h"
 #include "azimuth/roles.h"
 
 namespace azimuth {
@@ -14,6 +16,10 @@ struct LowRankUpdate {
   std::string name;   ///< of the weight, "model.layers.0.self_attn.v_proj.weight"
   Eigen::MatrixXf a;  ///< rank × inputs
   Eigen::MatrixXf b;  ///< outputs × rank
+  /// How the rows of `b` stand where W fuses queries, keys and values: that of whoever published
+  /// the model, which need not be that of the file that W is read from. Empty: not known, and an
+  /// update of a fused matrix is refused.
+  std::optional<QkvLayout> qkv_layout = {};
 };
 
 /// An update and whose weight it changes.

@@ -60,9 +60,10 @@ class ModelWeights {
   static ModelWeights from_tensors(Architecture architecture, NamedTensors tensors,
                                    const RoleNames& extra = {});
 
-  /// The same model with an adapter on top, which is not merged into the weights. Throws
-  /// std::invalid_argument naming the update: the model has no such weight or it is not a matrix of
-  /// a block, the shape does not fit, the same weight twice.
+  /// The same model with an adapter on top, which is not merged into the weights. The rows of an
+  /// update of a fused matrix are taken from the update's layout to that of the stored weights.
+  /// Throws std::invalid_argument naming the update: the model has no such weight or it is not a
+  /// matrix of a block, the shape does not fit, its layout is not known, the same weight twice.
   ModelWeights with_updates(std::vector<LowRankUpdate> updates) const;
 
   /// What was found beside the model and is not used, a line each: tensors, settings, options. For

@@ -80,7 +80,8 @@ TEST_P(EveryAdapter, MapsAreTheMergedMatrices) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Peft, EveryAdapter, ::testing::Values("llama", "gpt2", "gpt_neox"),
+INSTANTIATE_TEST_SUITE_P(Peft, EveryAdapter,
+                         ::testing::Values("bloom", "falcon_40b", "gpt2", "gpt_neox", "llama"),
                          [](const auto& info) { return info.param; });
 
 /// A copy of the adapter of `llama` that can be damaged.

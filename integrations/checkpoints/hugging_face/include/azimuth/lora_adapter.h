@@ -9,8 +9,9 @@ namespace azimuth {
 
 /// A base with a LoRA adapter on top, not merged: what Hugging Face PEFT saves as a folder with
 /// `adapter_config.json` and `adapter_model.safetensors` (or `.bin`). `base` may come from any
-/// reader: parameters are matched by what they are for, not by name alone. Ranks and scales that
-/// differ by module, and rank-stabilised scaling, are applied.
+/// reader: parameters are matched by what they are for, not by name alone, and rows of fused matrices
+/// are taken to where that reader's format has them. Ranks and scales that differ by module, and
+/// rank-stabilised scaling, are applied.
 ///
 /// Throws FileError for everything that is wrong with the folder, and for what would change the
 /// result and is not supported, by name: DoRA, adapters of embeddings or of biases, modules that
