@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,40 +38,81 @@ std::vector<std::int64_t> within_vocabulary(const std::vector<std::int64_t>& tok
   return kept;
 }
 
+struct Measured {
+  std::vector<Signature> signatures;
+  std::vector<std::string> faults;  ///< by model: why it has no direction; empty: it has one
+};
+
+std::string why_no_direction(const Signature& signature) {
+  if (!signature.direction.empty()) return {};
+  const bool finite = std::ranges::all_of(signature.blocks, has_finite_norms);
+  return finite ? "no token is high-norm" : "hidden states are not finite";
+}
+
 // All models are probed with the tokens of the first: others turn the direction by hundredths of a
 // degree.
-std::vector<Signature> signatures_of(const CompareOptions& options) {
+Measured measure_all(const CompareOptions& options) {
   std::vector<Checkpoint> checkpoints;  // all, before the first is measured
   for (const std::string& name : options.checkpoints) {
     checkpoints.push_back(open_checkpoint(name, options.reading));
   }
-  std::vector<Signature> signatures;
+  Measured measured;
+  std::vector<Signature>& signatures = measured.signatures;
   for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    std::optional<Fault> fault;
     const std::string& name = options.checkpoints[i];
     Checkpoint& checkpoint = checkpoints[i];
     if (auto* signature = std::get_if<Signature>(&checkpoint)) {
       signatures.push_back(std::move(*signature));
     } else {
       const ModelWeights& weights = std::get<ModelWeights>(checkpoint);
-      MeasureOptions measuring = {.spectral = false};
+      MeasureOptions measuring = {.spectral = false, .noise_floor = true};
       if (!signatures.empty()) {
         measuring.tokens = within_vocabulary(signatures.front().probe.token_ids, weights);
       }
-      signatures.push_back(measure_signature(weights, measuring, "measuring " + short_name(name)));
+      const Examination examined = measure(weights, measuring, "measuring " + short_name(name));
+      signatures.push_back(examined.signature());
+      fault = fault_of(examined);
+      if (fault) tell(name, *fault);
     }
+    measured.faults.push_back(fault ? sentence(*fault) : why_no_direction(signatures.back()));
     if (signatures.back().probe.token_ids != signatures.front().probe.token_ids) {
       std::fprintf(stderr, "azimuth: %s was probed with other tokens than %s\n", name.c_str(),
                    options.checkpoints.front().c_str());
     }
   }
-  return signatures;
+  return measured;
 }
 
 std::string cell(double value, const char* format) {
   return std::isnan(value) ? "–" : text(format, value);
 }
 
-std::string comparison_text(const Comparison& c) {
+std::string range(std::size_t row, std::size_t column) {
+  return std::to_string(row + 1) + "–" + std::to_string(column + 1);
+}
+
+// A line for each model without a direction, and for each pair that cannot be compared all the
+// same.
+std::string reasons(const Measured& measured) {
+  const std::vector<std::string>& faults = measured.faults;
+  std::string out;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    if (faults[i].empty()) continue;
+    out += "–: " + std::to_string(i + 1) + " has no direction: " + faults[i] + "\n";
+  }
+  for (std::size_t row = 0; row < faults.size(); ++row) {
+    for (std::size_t i = row + 1; i < faults.size(); ++i) {
+      const std::size_t a = measured.signatures[row].direction.size();
+      const std::size_t b = measured.signatures[i].direction.size();
+      if (!faults[row].empty() || !faults[i].empty() || a == b) continue;
+      out += text("–: %s have other hidden sizes, %zu and %zu\n", range(row, i).c_str(), a, b);
+    }
+  }
+  return out;
+}
+
+std::string comparison_text(const Comparison& c, const Measured& measured) {
   const std::size_t n = c.names.size();
   std::string out = "Angles between the high-norm directions, in degrees\n\n  ";
   std::size_t width = 0;
@@ -87,25 +129,23 @@ std::string comparison_text(const Comparison& c) {
       const std::size_t at = row * n + i;
       const TestResult permutation = result_of(audit_test::coordinate_permutation, c.tests[at]);
       const bool at_limit = permutation.p <= permutation.resolution;
-      out += right(std::to_string(row + 1) + "–" + std::to_string(i + 1), 9) +
-             right(cell(c.degrees[at], "%.3f"), 12) +
+      out += right(range(row, i), 9) + right(cell(c.degrees[at], "%.3f"), 12) +
              right(cell(c.noise_floor_degrees[at], "%.2g"), 14) +
              right((at_limit ? "≤ " : "") + cell(permutation.p, "%.4f"), 10) + "\n";
     }
   }
   out += text(
       "\np-value: how often %d random permutations of the coordinates, with random signs, bring "
-      "the two as close;\n%.4f is the least that they can resolve. –: a model has no direction, or "
-      "the hidden sizes differ\n",
+      "the two as close;\n%.4f is the least that they can resolve\n",
       kPermutations, p_value_resolution);
-  return out;
+  return out + reasons(measured);
 }
 
 void run_compare(const CompareOptions& options) {
   check_output(options.plot, options.checkpoints);
-  const std::vector<Signature> signatures = signatures_of(options);
+  const Measured measured = measure_all(options);
   Workers workers(all_cores());
-  const Comparison comparison = compare(options.checkpoints, signatures, workers);
+  const Comparison comparison = compare(options.checkpoints, measured.signatures, workers);
   if (!options.plot.empty()) {
     Comparison named = comparison;
     for (std::string& name : named.names) name = short_name(name);
@@ -114,7 +154,7 @@ void run_compare(const CompareOptions& options) {
   if (options.format == "json") {
     print_json(to_json(comparison));
   } else {
-    print(comparison_text(comparison));
+    print(comparison_text(comparison, measured));
   }
 }
 

@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "azimuth/pictures.h"
 #include "azimuth/proto_conversion.h"
@@ -40,27 +42,37 @@ Observation observation_of(const Signature& signature) {
   return o;
 }
 
-Observation inspect(InspectOptions& options) {
+struct Inspection {
+  Observation observation;
+  std::optional<Fault> fault = {};
+};
+
+Inspection inspect(InspectOptions& options) {
   const Checkpoint checkpoint = open_checkpoint(options.checkpoint, options.reading);
   if (const auto* signature = std::get_if<Signature>(&checkpoint)) {
     require_weights_for(options.checkpoint, "--tokens", !options.measuring.tokens.empty());
     require_weights_for(options.checkpoint, "--vocabulary", options.measuring.vocabulary);
-    return observation_of(*signature);
+    return {observation_of(*signature)};
   }
   options.measuring.spectral = !options.no_spectral;
-  return measure(std::get<ModelWeights>(checkpoint), options.measuring, "inspecting").observation;
+  Examination examined =
+      measure(std::get<ModelWeights>(checkpoint), options.measuring, "inspecting");
+  const std::optional<Fault> fault = fault_of(examined);
+  return {std::move(examined.observation), fault};
 }
 
 void run_inspect(InspectOptions& options) {
   check_output(options.plot, {options.checkpoint, options.reading.adapter.string()});
-  const Observation observation = inspect(options);
+  const auto [observation, fault] = inspect(options);
+  if (fault) tell(options.checkpoint, *fault);
   if (!options.plot.empty()) {
     replace_file(options.plot, draw_model(observation, short_name(options.checkpoint)));
   }
   if (options.format == "json") {
     print_json(to_json(observation));
   } else {
-    print(inspection_text(observation, options.checkpoint, colours_wanted()));
+    print(inspection_text(observation, options.checkpoint, fault ? sentence(*fault) : "",
+                          colours_wanted()));
   }
 }
 

@@ -56,7 +56,11 @@ std::string about_model(const Observation& o, const std::string& name) {
   return out;
 }
 
-std::string about_direction(const Observation& o) {
+std::string about_direction(const Observation& o, const std::string& fault) {
+  if (!fault.empty()) return "There is no direction: " + fault + "\n";
+  if (!std::ranges::all_of(o.blocks, has_finite_norms)) {
+    return "There is no direction: hidden states are not finite\n";
+  }
   if (o.direction.empty()) {
     return text("No token is high-norm: the largest norm is %.3g times the reference norm.\n",
                 peak_ratio(o));
@@ -173,8 +177,9 @@ std::string coordinates_text(const std::vector<float>& direction) {
   return out;
 }
 
-std::string inspection_text(const Observation& observation, const std::string& name, bool colours) {
-  return about_model(observation, name) + about_direction(observation) +
+std::string inspection_text(const Observation& observation, const std::string& name,
+                            const std::string& fault, bool colours) {
+  return about_model(observation, name) + about_direction(observation, fault) +
          about_vocabulary(observation.probe.vocabulary) + table(observation, colours) + kLegend +
          text("\n%.2f s, %.2f CPU s\n", observation.cost.analysis_wall_seconds,
               observation.cost.analysis_cpu_seconds);

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <thread>
 
+#include "azimuth/file_error.h"
+#include "terminal/printable.h"
 #include "terminal/progress_bar.h"
 
 namespace azimuth::cli {
@@ -24,6 +26,12 @@ std::vector<std::int64_t> probe_of(const std::vector<std::int64_t>& tokens,
     std::fputs("azimuth: the model names no special tokens; ids 0 to 7 stand for them\n", stderr);
   }
   return default_probe(special, weights.vocab_size(), kDefaultProbeSize);
+}
+
+// The first block at which it shows, " from block 2 on"; empty where only another norm overflows.
+std::string from_block(const Observation& o) {
+  const auto bad = std::ranges::find_if_not(o.blocks, has_finite_norms);
+  return bad == o.blocks.end() ? "" : " from block " + std::to_string(bad->block) + " on";
 }
 
 }  // namespace
@@ -47,10 +55,22 @@ Examination measure(const ModelWeights& weights, const MeasureOptions& options,
   return examine(weights, examining, workers, &bar);
 }
 
-Signature measure_signature(const ModelWeights& weights, MeasureOptions options,
-                            const std::string& doing) {
-  options.noise_floor = true;
-  return measure(weights, options, doing).signature();
+std::optional<Fault> fault_of(const Examination& examined) {
+  if (examined.finite) return std::nullopt;
+  const std::string where = from_block(examined.observation);
+  const auto& found = examined.nonfinite;
+  if (!found) {
+    return Fault{"hidden states", "overflow float32" + where + ", though every weight is finite"};
+  }
+  const std::string what = (found->update ? "update of tensor " : "tensor ") + found->name;
+  return Fault{what, "holds a value that is not finite; neither are the hidden states" + where};
+}
+
+std::string sentence(const Fault& fault) { return printable(fault.what, 200) + " " + fault.why; }
+
+void tell(const std::string& checkpoint, const Fault& fault) {
+  const FileError line(checkpoint, fault.what, fault.why);
+  std::fprintf(stderr, "azimuth: %s\n", printable(line.what()).c_str());
 }
 
 }  // namespace azimuth::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,19 @@ void add_tokens_option(CLI::App& call, MeasureOptions& options);
 Examination measure(const ModelWeights& weights, const MeasureOptions& options,
                     const std::string& doing);
 
-/// The same as a signature, noise floor included.
-Signature measure_signature(const ModelWeights& weights, MeasureOptions options,
-                            const std::string& doing);
+/// What is wrong where hidden states are not finite: the parts of a FileError.
+struct Fault {
+  std::string what;
+  std::string why;
+};
+
+/// Nothing where they are finite.
+std::optional<Fault> fault_of(const Examination& examined);
+
+/// For where there is no direction, without a stop at its end.
+std::string sentence(const Fault& fault);
+
+/// One line on standard error, for a call that goes on.
+void tell(const std::string& checkpoint, const Fault& fault);
 
 }  // namespace azimuth::cli

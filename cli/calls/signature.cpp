@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "azimuth/file_error.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/signature_file.h"
 #include "calls/checkpoint.h"
@@ -32,7 +33,12 @@ Signature signature_of(const SignatureOptions& options) {
     require_weights_for(options.checkpoint, "--tokens", !options.measuring.tokens.empty());
     return std::move(*signature);
   }
-  return measure_signature(std::get<ModelWeights>(checkpoint), options.measuring, "measuring");
+  const Examination examined =
+      measure(std::get<ModelWeights>(checkpoint), options.measuring, "measuring");
+  if (const auto fault = fault_of(examined)) {
+    throw FileError(options.checkpoint, fault->what, fault->why);
+  }
+  return examined.signature();
 }
 
 std::string signature_text(const Signature& signature, const SignatureOptions& options) {
@@ -52,6 +58,7 @@ std::string signature_text(const Signature& signature, const SignatureOptions& o
 void run_signature(SignatureOptions& options) {
   check_output(options.out, {options.checkpoint, options.reading.adapter.string()});
   options.measuring.spectral = !options.no_spectral;
+  options.measuring.noise_floor = true;
   write_signature(options.out, signature_of(options));
   const Signature written = read_signature(options.out);  // with its digest
   if (options.format == "json") {

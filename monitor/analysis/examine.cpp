@@ -33,6 +33,9 @@ Examination examine(const ModelWeights& weights, const ExamineOptions& options, 
   Observation& observation = examined.observation;
   observation.step = options.step;
   examined.finite = trail.states.finite();
+  if (!examined.finite) {
+    examined.nonfinite = weights.first_nonfinite(analysis.token_ids, workers);
+  }
   examined.pass_cpu_seconds = cpu_seconds() - cpu_before;
   if (options.spectral) {
     add_spectral(weights, trail, observation, workers, options.spectral_start, progress);

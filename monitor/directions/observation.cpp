@@ -1,5 +1,6 @@
 #include "azimuth/observation.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace azimuth {
@@ -33,6 +34,11 @@ const StageObservation* primary_stage(const Observation& observation) {
   return observation.primary_stage >= 0 && index < observation.stages.size()
              ? &observation.stages[index]
              : nullptr;
+}
+
+bool has_finite_norms(const BlockObservation& block) {
+  return std::isfinite(block.reference_norm) &&
+         std::ranges::all_of(block.norms, [](double norm) { return std::isfinite(norm); });
 }
 
 double peak_ratio(const Observation& observation) {

@@ -9,6 +9,7 @@
 #include "azimuth/device_tensor.h"
 #include "azimuth/sha256.h"
 #include "azimuth/workers.h"
+#include "model/finite.h"
 #include "model/normalise.h"
 #include "model/qkv_rows.h"
 #include "model/role_facts.h"
@@ -247,24 +248,26 @@ BlockWeights ModelWeights::read_block(const TensorsByRole& tensors, std::int64_t
   return w;
 }
 
+std::int64_t ModelWeights::embedding_row(const NamedTensor& table, std::int64_t id) const {
+  std::int64_t row = id;
+  if (table.placement() == Placement::host_rows) {
+    const auto found = std::ranges::find(table.row_ids, id);
+    row = found == table.row_ids.end() ? -1 : found - table.row_ids.begin();
+  }
+  if (row >= 0 && id < vocab_size_) return row;
+  throw std::out_of_range("no embedding of token id " + std::to_string(id) + " (vocabulary of " +
+                          std::to_string(vocab_size_) + ")");
+}
+
 Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) const {
   const TensorsByRole tensors(*tensors_, bound_, updates_, nudge_);
   const NamedTensor& table = tensors.at(Role::token_embedding, 0);
   const Nudge nudge = nudge_for(nudge_, tensors.index(Role::token_embedding, 0));
-  const bool in_part = table.placement() == Placement::host_rows;
-  const TensorView& rows = in_part ? table.view : in_host_memory(table);
+  const TensorView& rows =
+      table.placement() == Placement::host_rows ? table.view : in_host_memory(table);
   Eigen::MatrixXf states(hidden_size_, static_cast<std::int64_t>(token_ids.size()));
   for (std::int64_t i = 0; i < states.cols(); ++i) {
-    const std::int64_t id = token_ids[static_cast<std::size_t>(i)];
-    std::int64_t row = id;
-    if (in_part) {
-      const auto found = std::ranges::find(table.row_ids, id);
-      row = found == table.row_ids.end() ? -1 : found - table.row_ids.begin();
-    }
-    if (row < 0 || id >= vocab_size_) {
-      throw std::out_of_range("no embedding of token id " + std::to_string(id) +
-                              " (vocabulary of " + std::to_string(vocab_size_) + ")");
-    }
+    const std::int64_t row = embedding_row(table, token_ids[static_cast<std::size_t>(i)]);
     unpack(rows, row, 1, states.col(i).data(), nudge);
   }
   states *= static_cast<float>(architecture_.embedding_multiplier);
@@ -293,6 +296,37 @@ ModelWeights ModelWeights::nudged(std::uint64_t seed) const {
   ModelWeights copy = *this;
   copy.build({true, seed});
   return copy;
+}
+
+std::optional<NonfiniteTensor> ModelWeights::first_nonfinite(
+    std::span<const std::int64_t> token_ids, Workers& workers) const {
+  const auto is_read_finite = [&](const BoundTensor& bound) {
+    const NamedTensor& tensor = tensors_->tensors[bound.tensor];
+    if (bound.role == Role::token_embedding) {
+      return std::ranges::all_of(token_ids, [&](std::int64_t id) {
+        return is_finite(tensor.view, embedding_row(tensor, id));
+      });
+    }
+    if (bound.role == Role::position_embedding) {
+      return is_finite(in_host_memory(tensor), architecture_.first_position_row);
+    }
+    return is_finite(tensor, workers);
+  };
+  for (const BoundTensor& bound : bound_) {
+    if (!is_read_by_pass(bound.role)) continue;
+    if (!is_read_finite(bound))
+      return NonfiniteTensor{tensors_->tensors[bound.tensor].name, bound.block};
+    for (const BoundUpdate& u : updates_) {
+      if (u.place.role != bound.role || u.place.block != bound.block ||
+          u.place.member != bound.member) {
+        continue;
+      }
+      if (!u.update->a.allFinite() || !u.update->b.allFinite()) {
+        return NonfiniteTensor{u.update->name, bound.block, true};
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 ModelInfo ModelWeights::sizes() const {

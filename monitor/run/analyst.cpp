@@ -58,6 +58,7 @@ std::shared_ptr<const Record> Analyst::analyse(const Snapshot& snapshot, Workers
   }
   if (resumed_after_step_) note_resumption(o);
   tracker_.update(o, std::move(examined.high_norm_tokens));
+  if (!examined.finite) note_fault(examined.nonfinite, o);
   if (snapshot.end_of_run) {
     o.events.push_back(
         {std::string(event_kind::run_ended), o.step, "the run has ended", kNotApplicable});
@@ -105,6 +106,14 @@ void Analyst::note_resumption(Observation& observation) const {
                                 "attempt " + std::to_string(beginning_.attempt) +
                                     " goes on; the last one reached step " + std::to_string(last),
                                 static_cast<double>(last)});
+}
+
+void Analyst::note_fault(const std::optional<NonfiniteTensor>& fault, Observation& observation) {
+  for (Event& event : observation.events) {
+    if (event.kind != event_kind::nonfinite_weights) continue;
+    event.message = fault ? fault->name + " is NaN or infinite: hidden states cannot be computed"
+                          : "hidden states overflow, though every weight is finite";
+  }
 }
 
 void Analyst::account(const Snapshot& snapshot, double cpu, double wall, Observation& observation) {

@@ -30,6 +30,7 @@ class Analyst {
   ExamineOptions what_to_examine(const Snapshot& snapshot);
   void go_on_from_history(std::int64_t step);
   void note_resumption(Observation& observation) const;
+  static void note_fault(const std::optional<NonfiniteTensor>& fault, Observation& observation);
   void account(const Snapshot& snapshot, double cpu, double wall, Observation& observation);
 
   const MonitorOptions& options_;

@@ -15,13 +15,6 @@ constexpr double kDriftTurn = 1.5;  // × stable_angle: the turn at which STABLE
 
 std::string degrees_text(double degrees) { return std::to_string(degrees).substr(0, 6) + "°"; }
 
-bool nonfinite(const Observation& observation) {
-  return std::ranges::any_of(observation.blocks, [](const BlockObservation& block) {
-    return !std::isfinite(block.reference_norm) ||
-           std::ranges::any_of(block.norms, [](double norm) { return !std::isfinite(norm); });
-  });
-}
-
 bool had_settled(State state) {
   return state == State::stable || state == State::drifting || state == State::changed;
 }
@@ -60,7 +53,7 @@ bool Tracker::needs_noise_floor(const Observation& observation) const {
 
 void Tracker::update(Observation& observation,
                      std::vector<std::vector<std::int32_t>> high_norm_tokens) {
-  if (nonfinite(observation)) {
+  if (!std::ranges::all_of(observation.blocks, has_finite_norms)) {
     observation.events.push_back({std::string(event_kind::nonfinite_weights), observation.step,
                                   "weights are NaN or infinite: hidden states cannot be computed",
                                   kNotApplicable});

@@ -115,6 +115,13 @@ TEST_F(Compare, PrintsATableAndDrawsAHeatMap) {
   EXPECT_THAT(contents_of(file("angles.svg")), AllOf(HasSubstr("<svg"), HasSubstr("gpt2  2")));
 }
 
+TEST_F(Compare, GivesTheReasonOfADash) {
+  const Ended ended = run_program({"compare", model("llama"), model("gpt2"), model("opt")});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("–: 2 has no direction: no token is high-norm\n"),
+                               HasSubstr("–: 1–3 have other hidden sizes, 24 and 32\n")));
+}
+
 TEST_F(Compare, SaysWhereTheProbesDiffer) {
   ASSERT_EQ(write_signature_of(model("llama"), "few.azsig", {"--tokens", "1,2,3"}).code, 0);
   const Ended ended = run_program({"compare", model("llama"), file("few.azsig")});

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/changed_model.h"
 #include "cli/run_program.h"
 
 namespace azimuth::testing {
@@ -82,6 +84,51 @@ TEST(Inspect, AppliesAnAdapterOnTop) {
   const json norms = json::parse(ended.out).at("blocks").at(4).at("norms");
   const double last = expected.at("norms").at(4).at(0);
   EXPECT_NEAR(norms.at(0).get<double>() / last, 1, 1e-4);
+}
+
+TEST(Inspect, SaysWhichTensorIsNotFinite) {
+  const std::string tensor = "model.layers.1.mlp.up_proj.weight";
+  const TemporaryFolder folder;
+  int copies = 0;
+  for (const float bad : {NAN, INFINITY}) {
+    const std::string model =
+        ChangedModel(kModel, folder.path() / std::to_string(++copies)).set(tensor, 5, bad).write();
+    const std::string why =
+        "holds a value that is not finite; neither are the hidden states from block 2 on";
+    const Ended ended = run_program({"inspect", model});
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_THAT(ended.out, AllOf(HasSubstr("There is no direction: tensor " + tensor + " " + why),
+                                 Not(HasSubstr("No token is high-norm"))));
+    const std::string line = "azimuth: " + model + ": tensor " + tensor + ": " + why + "\n";
+    EXPECT_EQ(ended.err, line);
+    const Ended in_json = run_program({"inspect", model, "--format", "json"});
+    EXPECT_EQ(json::parse(in_json.out).at("blocks").at(2).at("norms").at(0), "NaN");
+    EXPECT_EQ(in_json.err, line);
+    const std::string signature = folder.path() / "bad.azsig";
+    const Ended signed_model = run_program({"signature", model, "-o", signature});
+    EXPECT_EQ(signed_model.code, 3);
+    EXPECT_EQ(signed_model.err, line);
+    EXPECT_FALSE(std::filesystem::exists(signature));
+    const Ended compared = run_program({"compare", kModel, model});
+    EXPECT_EQ(compared.code, 0);
+    EXPECT_EQ(compared.err, line);
+    EXPECT_THAT(compared.out, HasSubstr("–: 2 has no direction: tensor " + tensor + " " + why));
+  }
+}
+
+TEST(Inspect, SaysThatFiniteWeightsOverflow) {
+  const TemporaryFolder folder;
+  ChangedModel model(kModel, folder.path() / "model");
+  for (const char* matrix : {"up", "down"}) {
+    model.change("model.layers.2.mlp." + std::string(matrix) + "_proj.weight",
+                 [](std::size_t, float value) { return value * 1e25F; });
+  }
+  const Ended ended = run_program({"inspect", model.write()});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_THAT(ended.out,
+              HasSubstr("There is no direction: hidden states overflow float32 from block 3 on, "
+                        "though every weight is finite\n"));
+  EXPECT_EQ(run_program({"signature", model.folder(), "-o", folder.path() / "s"}).code, 3);
 }
 
 struct Bad {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "azimuth/device_tensor.h"
 #include "azimuth/host_map.h"
@@ -240,6 +241,53 @@ TEST(ModelWeights, RefusesATensorThatIsNotWhereItIsRead) {
   EXPECT_EQ(refusal(norm, move), "tensor " + norm + ": does not lie in host memory");
   EXPECT_EQ(refusal(embedding, move), "tensor " + embedding + ": does not lie in host memory");
   EXPECT_EQ(refusal(matrix, thin), "tensor " + matrix + ": has only some of its rows");
+}
+
+TEST(FirstNonfinite, IsTheFirstTensorThatThePassReads) {
+  const std::vector<std::int64_t> ids = {1, 5};
+  Workers workers(2);
+  const auto name = [&](const ModelWeights& weights) {
+    const auto found = weights.first_nonfinite(ids, workers);
+    return found ? found->name + " of block " + std::to_string(found->block) : "none";
+  };
+  TinyLlama model;
+  model.tensor(TinyLlama::in_block(1, "self_attn.q_proj.weight"))(0, 0) = NAN;
+  model.tensor("model.norm.weight")(0, 0) = NAN;
+  model.tensor("model.embed_tokens.weight")(7, 0) = NAN;
+  EXPECT_EQ(name(model.weights()), "none") << "the pass of these tokens reads none of them";
+  const std::string down = TinyLlama::in_block(4, "mlp.down_proj.weight");
+  model.tensor(down)(15, 23) = -INFINITY;
+  EXPECT_EQ(name(model.weights()), down + " of block 4");
+  const std::string norm = TinyLlama::in_block(4, "input_layernorm.weight");
+  model.tensor(norm)(15, 0) = NAN;
+  EXPECT_EQ(name(model.weights()), norm + " of block 4");
+  model.tensor("model.embed_tokens.weight")(5, 15) = INFINITY;
+  EXPECT_EQ(name(model.weights()), "model.embed_tokens.weight of block 0");
+}
+
+TEST(FirstNonfinite, IsFoundOnADeviceAndInAnUpdate) {
+  const std::vector<std::int64_t> ids = {1};
+  Workers workers;
+  TinyLlama model;
+  const std::string up = TinyLlama::in_block(2, "mlp.up_proj.weight");
+  model.tensor(up)(23, 15) = NAN;
+  NamedTensors tensors = model.named_tensors();
+  int uses = 0;
+  move_to_device(*std::ranges::find(tensors.tensors, up, &NamedTensor::name), uses);
+  const auto there =
+      ModelWeights::from_tensors(TinyLlama::architecture(), tensors).first_nonfinite(ids, workers);
+  ASSERT_TRUE(there);
+  EXPECT_EQ(there->name, up);
+  EXPECT_FALSE(there->update);
+
+  LowRankUpdate update = {up, Eigen::MatrixXf::Ones(1, TinyLlama::hidden),
+                          Eigen::MatrixXf::Ones(TinyLlama::ffn, 1)};
+  update.a(0, 3) = NAN;
+  const auto updated = TinyLlama().weights().with_updates({update}).first_nonfinite(ids, workers);
+  ASSERT_TRUE(updated);
+  EXPECT_EQ(updated->name, up);
+  EXPECT_EQ(updated->block, 2);
+  EXPECT_TRUE(updated->update);
 }
 
 TEST(ModelWeights, RejectsIdsOutsideTheVocabulary) {

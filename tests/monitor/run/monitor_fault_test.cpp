@@ -189,6 +189,7 @@ TEST(MonitorFault, SaysWhenWeightsAreNotFinite) {
     auto o = s.exporter->observations().back();
     ASSERT_FALSE(o.events.empty());
     EXPECT_EQ(o.events[0].kind, event_kind::nonfinite_weights);
+    EXPECT_THAT(o.events[0].message, ::testing::StartsWith("model.layers.2.mlp.down_proj.weight "));
     EXPECT_EQ(o.state, State::stable) << "the state is kept";
     EXPECT_TRUE(s.monitor.status().nonfinite_weights);
     *s.model = healthy;

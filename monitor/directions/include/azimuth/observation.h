@@ -164,6 +164,10 @@ struct Observation {
 /// Null where there is none.
 const StageObservation* primary_stage(const Observation& observation);
 
+/// Whether every norm of a block is a finite number. Where one is not, weights are NaN or infinite,
+/// or hidden states overflowed.
+bool has_finite_norms(const BlockObservation& block);
+
 /// The peak ratio that the states go by: of the primary stage, or without one of the whole model,
 /// the embedding apart.
 double peak_ratio(const Observation& observation);

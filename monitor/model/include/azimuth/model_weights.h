@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -44,6 +45,13 @@ struct BlockWeights {
   std::shared_ptr<const LinearMap> router;  ///< experts × hidden_size; null: no mixture
   std::vector<FfnWeights> ffn;              ///< one, or one an expert
   Norm ffn_output_norm;
+};
+
+/// A tensor that holds a number which is NaN or infinite.
+struct NonfiniteTensor {
+  std::string name;        ///< as its source calls it
+  std::int64_t block = 0;  ///< from 1; 0 for tensors outside the blocks
+  bool update = false;     ///< it is not the weight of that name, but what an adapter adds to it
 };
 
 class TensorsByRole;
@@ -89,6 +97,13 @@ class ModelWeights {
   /// Every weight moved by half a unit of its stored type, at random. For the noise floor.
   ModelWeights nudged(std::uint64_t seed) const;
 
+  /// Of what a pass of these tokens reads, the first tensor in canonical order that holds a number
+  /// which is not finite: why hidden states are not. Nothing where all are finite, and the states
+  /// overflowed. Reads those tensors up to the one that it finds, at most once. Throws what `embed`
+  /// throws.
+  std::optional<NonfiniteTensor> first_nonfinite(std::span<const std::int64_t> token_ids,
+                                                 Workers& workers) const;
+
   /// Name and sizes: no weight is read, fingerprint and digest stay empty.
   ModelInfo sizes() const;
 
@@ -110,6 +125,7 @@ class ModelWeights {
   void read_sizes(const TensorsByRole& tensors);
   std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> read_values(
       const TensorsByRole& tensors, std::int64_t block) const;
+  std::int64_t embedding_row(const NamedTensor& table, std::int64_t token_id) const;
   FfnWeights read_ffn(const TensorsByRole& tensors, std::int64_t block, std::int64_t expert) const;
   BlockWeights read_block(const TensorsByRole& tensors, std::int64_t block) const;
 
