@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <set>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -32,28 +34,15 @@ void add_update(Sha256& sum, const BoundUpdate& bound) {
   }
 }
 
-// A line about the tensors outside the blocks that play no role; empty without any. One within a
-// block that is not known is refused: it may change what is computed.
-std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
-                     const RoleNames& extra) {
-  constexpr std::size_t kShown = 3;
-  std::size_t count = 0;
-  std::string names;
+// Those of all tensors but one; what is one in memory counts once.
+std::int64_t numbers_in(const std::vector<NamedTensor>& tensors, const NamedTensor& left_out) {
+  std::set<const std::byte*> places;
+  std::int64_t numbers = 0;
   for (const NamedTensor& tensor : tensors) {
-    if (role_of(architecture, tensor.name, extra)) continue;
-    const Standing standing = standing_of(architecture, tensor.name);
-    if (standing == Standing::within) {
-      reject(tensor, "is not known to models of " + architecture.name +
-                         ", and may change what they compute");
-    }
-    if (standing == Standing::idle) continue;
-    if (count < kShown) names += (count == 0 ? "" : ", ") + tensor.name;
-    ++count;
+    if (&tensor != &left_out && places.insert(tensor.view.data).second)
+      numbers += tensor.view.size();
   }
-  if (count == 0) return {};
-  return std::to_string(count) +
-         (count == 1 ? " tensor outside the blocks is" : " tensors outside the blocks are") +
-         " not used: " + names + (count > kShown ? " and others" : "");
+  return numbers;
 }
 
 }  // namespace
@@ -329,6 +318,25 @@ std::optional<NonfiniteTensor> ModelWeights::first_nonfinite(
   return std::nullopt;
 }
 
+// The stored copy of a tied head; null where there is none.
+const NamedTensor* ModelWeights::tied_head() const {
+  const auto found = [&](Role role) -> const NamedTensor* {
+    const auto bound = std::ranges::find(bound_, role, &BoundTensor::role);
+    if (bound == bound_.end()) return nullptr;
+    const NamedTensor& tensor = tensors_->tensors[bound->tensor];
+    return tensor.placement() == Placement::host ? &tensor : nullptr;
+  };
+  const NamedTensor* const head = found(Role::head_weight);
+  const NamedTensor* const embedding = found(Role::token_embedding);
+  if (head == nullptr || embedding == nullptr) return nullptr;
+  const TensorView& a = head->view;
+  const TensorView& b = embedding->view;
+  if (a.type != b.type || a.shape != b.shape) return nullptr;
+  const bool same =
+      a.data == b.data || std::memcmp(a.data, b.data, static_cast<std::size_t>(a.bytes())) == 0;
+  return same ? head : nullptr;
+}
+
 ModelInfo ModelWeights::sizes() const {
   ModelInfo info;
   info.architecture = architecture_.name;
@@ -337,6 +345,11 @@ ModelInfo ModelWeights::sizes() const {
   info.block_count = static_cast<std::int64_t>(blocks_.size());
   info.vocab_size = vocab_size_;
   info.parameter_count = tensors_->parameter_count;
+  if (const NamedTensor* const head = tied_head()) {
+    // Unless whoever counted has left it out.
+    const std::int64_t others = numbers_in(tensors_->tensors, *head);
+    if (info.parameter_count == others + head->view.size()) info.parameter_count = others;
+  }
   return info;
 }
 
@@ -372,16 +385,22 @@ std::string ModelWeights::digest(Workers& workers) const {
     return tensors_->tensors[bound.tensor].placement() == Placement::host;
   };
   if (!std::ranges::all_of(bound_, is_whole)) return {};
-  std::vector<std::string> sums(bound_.size() + updates_.size());
+  std::vector<BoundTensor> hashed = bound_;
+  if (const NamedTensor* const head = tied_head()) {
+    std::erase_if(hashed, [&](const BoundTensor& bound) {
+      return bound.role == Role::head_weight && &tensors_->tensors[bound.tensor] == head;
+    });
+  }
+  std::vector<std::string> sums(hashed.size() + updates_.size());
   workers.for_each(static_cast<std::int64_t>(sums.size()), [&](std::int64_t index) {
     const auto i = static_cast<std::size_t>(index);
     Sha256 sum;
-    if (i < bound_.size()) {
-      const TensorView& view = tensors_->tensors[bound_[i].tensor].view;
-      sum.add(heading(bound_[i], view.shape) + std::string(name_of(view.type)) + "\n");
+    if (i < hashed.size()) {
+      const TensorView& view = tensors_->tensors[hashed[i].tensor].view;
+      sum.add(heading(hashed[i], view.shape) + std::string(name_of(view.type)) + "\n");
       sum.add(view.data, static_cast<std::size_t>(view.bytes()));
     } else {
-      add_update(sum, updates_[i - bound_.size()]);
+      add_update(sum, updates_[i - hashed.size()]);
     }
     sums[i] = sum.hexadecimal() + "\n";
   });

@@ -131,6 +131,34 @@ TEST(Inspect, SaysThatFiniteWeightsOverflow) {
   EXPECT_EQ(run_program({"signature", model.folder(), "-o", folder.path() / "s"}).code, 3);
 }
 
+// Signatures and histories hold digests: they must stay what they are.
+TEST(Inspect, DigestsStayWhatTheyWere) {
+  const auto model_of = [](const std::string& folder) {
+    return json::parse(run_program({"inspect", folder, "--no-spectral", "--format", "json"}).out)
+        .at("model");
+  };
+  const json untied = model_of(kModel);
+  EXPECT_EQ(untied.at("weights_digest"),
+            "9e38491f4eb2fcb4fd94a823041234ea6fd821d28ac10875738166db6af31e41");
+  EXPECT_EQ(untied.at("parameter_count"), "22728");
+  const std::string gemma = AZIMUTH_TEST_DATA "/architectures/gemma2";
+  const json tied = model_of(gemma);
+  EXPECT_EQ(tied.at("weights_digest"),
+            "9c663c9daf5606f25862411ec845664ed93fefb70b8ceffbdac79cda9635c9c0");
+  EXPECT_EQ(tied.at("parameter_count"), "24336");
+
+  const TemporaryFolder folder;
+  ChangedModel with_head(gemma, folder.path() / "model");
+  json head = with_head.header().at("model.embed_tokens.weight");
+  const std::size_t begin = head.at("data_offsets").at(0);
+  const std::size_t end = head.at("data_offsets").at(1);
+  head["data_offsets"] = {with_head.data().size(), with_head.data().size() + end - begin};
+  with_head.data() += with_head.data().substr(begin, end - begin);
+  with_head.header()["lm_head.weight"] = head;
+  json same = model_of(with_head.write());
+  EXPECT_EQ(same, tied) << "the head's copy was stored";
+}
+
 struct Bad {
   std::string name;
   std::vector<std::string> arguments;

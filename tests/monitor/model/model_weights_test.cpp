@@ -130,6 +130,37 @@ TEST(ModelWeights, FingerprintAndDigestFollowEveryWeight) {
   EXPECT_NE(other.weights().digest(), digest) << "the digest is of all tensors";
 }
 
+TEST(ModelWeights, ATiedHeadIsOneModelHoweverItIsStored) {
+  const TinyLlama model;
+  const NamedTensors bare = model.named_tensors();
+  const ModelWeights tied = ModelWeights::from_tensors(TinyLlama::architecture(), bare);
+  const auto with_head = [&](const NamedTensor& head, std::int64_t counted) {
+    NamedTensors tensors = bare;
+    tensors.tensors.push_back(head);
+    tensors.tensors.back().name = "lm_head.weight";
+    tensors.parameter_count += counted;
+    return ModelWeights::from_tensors(TinyLlama::architecture(), tensors);
+  };
+  const NamedTensor& embedding = bare.tensors.front();
+  ASSERT_EQ(embedding.name, "model.embed_tokens.weight");
+  std::vector<std::byte> copy(embedding.view.data, embedding.view.data + embedding.view.bytes());
+  NamedTensor head = embedding;
+  head.view.data = copy.data();
+  const std::int64_t size = head.view.size();
+  for (const ModelWeights& same :
+       {with_head(head, size), with_head(head, 0), with_head(embedding, 0)}) {
+    EXPECT_EQ(same.digest(), tied.digest());
+    EXPECT_EQ(same.sizes().parameter_count, bare.parameter_count);
+  }
+  NamedTensor flat = head;  // the same bytes in another shape
+  flat.view.shape = {TinyLlama::vocab / 2, 2 * TinyLlama::hidden};
+  EXPECT_NE(with_head(flat, size).digest(), tied.digest());
+  EXPECT_EQ(with_head(flat, size).sizes().parameter_count, bare.parameter_count + size);
+  copy.back() ^= std::byte{1};
+  EXPECT_NE(with_head(head, size).digest(), tied.digest());
+  EXPECT_EQ(with_head(head, size).sizes().parameter_count, bare.parameter_count + size);
+}
+
 TEST(ModelWeights, FingerprintDoesNotDependOnThreads) {
   const ModelWeights weights = TinyLlama().weights();
   Workers three(3);

@@ -12,7 +12,10 @@ struct ModelInfo {
   std::int64_t ffn_size = 0;
   std::int64_t block_count = 0;
   std::int64_t vocab_size = 0;
-  std::int64_t parameter_count = 0;
+  std::int64_t parameter_count = 0;  ///< tied ones count once, however often they are stored
+  /// Of every tensor that has a role, a tied head's copy apart (ModelWeights::digest): equal for
+  /// equal weights in any container that keeps their stored types, whatever their names there. Not
+  /// of the configuration, nor of buffers.
   std::string weights_digest;
   std::string weights_fingerprint;
 };

@@ -104,7 +104,8 @@ class ModelWeights {
   std::optional<NonfiniteTensor> first_nonfinite(std::span<const std::int64_t> token_ids,
                                                  Workers& workers) const;
 
-  /// Name and sizes: no weight is read, fingerprint and digest stay empty.
+  /// Name and sizes; fingerprint and digest stay empty. No weight is read, but a head and the token
+  /// embedding where they are alike in type and shape: a tied head that was stored counts once.
   ModelInfo sizes() const;
 
   /// Changes with every weight that the pass reads, at the price of reading them all once: sums of
@@ -115,7 +116,9 @@ class ModelWeights {
 
   /// SHA-256, hexadecimal, over all bound tensors in canonical order: name of the role, block,
   /// shape, stored type and bytes of each are hashed, then the list of hashes, those of updates
-  /// last. Empty if a tensor was captured only in part or does not lie in host memory.
+  /// last. Not among them is a head that equals the token embedding in type, shape and bytes: the
+  /// copy of a tied one, which some containers store and others do not. Empty if a tensor was
+  /// captured only in part or does not lie in host memory.
   std::string digest(Workers& workers) const;
   std::string digest() const;  ///< on the calling thread
 
@@ -125,6 +128,7 @@ class ModelWeights {
   void read_sizes(const TensorsByRole& tensors);
   std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> read_values(
       const TensorsByRole& tensors, std::int64_t block) const;
+  const NamedTensor* tied_head() const;
   std::int64_t embedding_row(const NamedTensor& table, std::int64_t token_id) const;
   FfnWeights read_ffn(const TensorsByRole& tensors, std::int64_t block, std::int64_t expert) const;
   BlockWeights read_block(const TensorsByRole& tensors, std::int64_t block) const;
