@@ -112,6 +112,35 @@ std::string reasons(const Measured& measured) {
   return out;
 }
 
+/// As `inspect` counts them.
+std::string stage_text(std::int32_t stage) { return stage < 0 ? "–" : std::to_string(stage + 1); }
+
+// A line for each stage that was compared though it is not its model's primary one, and for each
+// model in which little decides which one is.
+std::string about_stages(const Comparison& c) {
+  const std::size_t n = c.names.size();
+  std::string out;
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::int32_t stage = c.stages[row * n + i];
+      if (stage < 0 || stage == c.primary_stages[row]) continue;
+      out += range(std::min(row, i), std::max(row, i)) + ": stage " + stage_text(stage) + " of " +
+             std::to_string(row + 1) + " is the one that both have; its primary one is stage " +
+             stage_text(c.primary_stages[row]) + "\n";
+    }
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    if (c.rival_stages[i] < 0) continue;
+    out += std::to_string(i + 1) + ": stages " + stage_text(c.primary_stages[i]) + " and " +
+           stage_text(c.rival_stages[i]) +
+           text(
+               " are nearly tied, within %.0f%% of each other: "
+               "little decides which is the primary one\n",
+               100 * kNearTie);
+  }
+  return out;
+}
+
 std::string comparison_text(const Comparison& c, const Measured& measured) {
   const std::size_t n = c.names.size();
   std::string out = "Angles between the high-norm directions, in degrees\n\n  ";
@@ -123,7 +152,7 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
     out += "\n  " + right(std::to_string(row + 1), 3) + "  " + left(c.names[row], width);
     for (std::size_t i = 0; i < n; ++i) out += right(cell(c.degrees[row * n + i], "%.3f"), 9);
   }
-  out += "\n\n     pair      angle°  noise floor°   p-value\n";
+  out += "\n\n     pair      angle°  noise floor°   p-value   stages\n";
   for (std::size_t row = 0; row < n; ++row) {
     for (std::size_t i = row + 1; i < n; ++i) {
       const std::size_t at = row * n + i;
@@ -131,14 +160,15 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
       const bool at_limit = permutation.p <= permutation.resolution;
       out += right(range(row, i), 9) + right(cell(c.degrees[at], "%.3f"), 12) +
              right(cell(c.noise_floor_degrees[at], "%.2g"), 14) +
-             right((at_limit ? "≤ " : "") + cell(permutation.p, "%.4f"), 10) + "\n";
+             right((at_limit ? "≤ " : "") + cell(permutation.p, "%.4f"), 10) +
+             right(stage_text(c.stages[at]) + ", " + stage_text(c.stages[i * n + row]), 9) + "\n";
     }
   }
   out += text(
       "\np-value: how often %d random permutations of the coordinates, with random signs, bring "
       "the two as close;\n%.4f is the least that they can resolve\n",
       kPermutations, p_value_resolution);
-  return out + reasons(measured);
+  return out + about_stages(c) + reasons(measured);
 }
 
 void run_compare(const CompareOptions& options) {

@@ -7,6 +7,7 @@
 #include "analysis/leading_direction.h"
 #include "azimuth/angle.h"
 #include "azimuth/median.h"
+#include "azimuth/same_stage.h"
 #include "azimuth/thresholds.h"
 
 namespace azimuth {
@@ -62,14 +63,6 @@ StageObservation describe(const BlockStates& states, const std::vector<BlockObse
   const Eigen::VectorXf direction = leading.direction.cast<float>();
   stage.direction.assign(direction.begin(), direction.end());
   return stage;
-}
-
-double score(const std::vector<BlockObservation>& blocks, const StageObservation& stage) {
-  double sum = 0;
-  for (std::int32_t l = stage.first_block; l <= stage.last_block; ++l) {
-    sum += std::log(blocks[static_cast<std::size_t>(l)].ratio_max);
-  }
-  return sum;
 }
 
 Eigen::VectorXd direction_of(const StageObservation& stage) {
@@ -128,7 +121,7 @@ Stages find_stages(const BlockStates& states, const std::vector<BlockObservation
       tokens.insert(high[l].begin(), high[l].end());
     }
     found.tokens.emplace_back(tokens.begin(), tokens.end());
-    const double sum = score(blocks, found.stages.back());
+    const double sum = stage_score(found.stages.back(), blocks);
     if (found.primary < 0 || sum > best) {
       best = sum;
       found.primary = static_cast<std::int32_t>(found.stages.size()) - 1;

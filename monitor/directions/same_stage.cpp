@@ -25,6 +25,16 @@ double same_stage_angle(const PastDirections& now, const PastDirections& then) {
   return angle_degrees(now.direction, then.direction);
 }
 
+double stage_score(const StageObservation& stage, std::span<const BlockObservation> blocks) {
+  const auto end = static_cast<std::int64_t>(blocks.size());
+  if (stage.first_block < 0 || stage.last_block >= end) return kNotApplicable;
+  double sum = 0;
+  for (std::int32_t l = stage.first_block; l <= stage.last_block; ++l) {
+    sum += std::log(blocks[static_cast<std::size_t>(l)].ratio_max);
+  }
+  return sum;
+}
+
 namespace {
 
 PastDirections directions_of(const std::vector<StageObservation>& stages,

@@ -109,6 +109,81 @@ TEST(Compare, GivesNanWhereModelsCannotBeCompared) {
   EXPECT_EQ(c.degrees[0], 0);
 }
 
+/// Of four blocks: stage 0 holds block 1, stage 1 blocks 2 and 3, with the ratios that are given.
+Signature two_stages(std::vector<float> first, std::vector<float> second, std::int32_t primary,
+                     double first_ratio = 1000, double later_ratio = 20) {
+  Signature result = signature(primary == 0 ? first : second, 0.1);
+  result.primary_stage = primary;
+  for (std::int32_t block = 0; block < 4; ++block) {
+    result.blocks.emplace_back();
+    result.blocks.back().ratio_max = block == 1 ? first_ratio : later_ratio;
+  }
+  result.stages = {{.first_block = 1, .last_block = 1, .direction = std::move(first)},
+                   {.first_block = 2, .last_block = 3, .direction = std::move(second)}};
+  return result;
+}
+
+TEST(Compare, ComparesTheStageThatBothHave) {
+  // The stages are the same, but for 0.6° in the second; which one is primary is not.
+  const std::vector<Signature> signatures = {two_stages({1, 0, 0, 0}, {0, 1, 0.01F, 0}, 0),
+                                             two_stages({1, 0, 0.02F, 0}, {0, 1, 0, 0}, 1)};
+  const std::vector<Signature> reversed = {signatures[1], signatures[0]};
+  Workers workers;
+  const Comparison c = compare({"a", "b"}, signatures, workers);
+  EXPECT_NEAR(c.degrees[1], 0.573, 1e-3) << "the nearer of the two pairs";
+  EXPECT_THAT(c.stages, ::testing::ElementsAre(0, 1, 1, 1));
+  EXPECT_THAT(c.primary_stages, ::testing::ElementsAre(0, 1));
+  EXPECT_DOUBLE_EQ(p_value(c, 1),
+                   permutation_p_value(signatures[1].direction, signatures[0].stages[1].direction));
+  const Comparison other_way = compare({"b", "a"}, reversed, workers);
+  EXPECT_EQ(other_way.degrees[1], c.degrees[1]);
+  EXPECT_EQ(p_value(other_way, 1), p_value(c, 1));
+  EXPECT_THAT(other_way.stages, ::testing::ElementsAre(1, 1, 1, 0));
+}
+
+TEST(Compare, DoesNotDependOnTheOrderOfTwo) {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  const auto drawn = [&] {
+    std::vector<float> direction(40);
+    for (float& x : direction) x = normal(random);
+    return signature(direction, 0.1);
+  };
+  Workers workers;
+  for (int round = 0; round < 20; ++round) {
+    const std::vector<Signature> signatures = {drawn(), drawn()};
+    const std::vector<Signature> reversed = {signatures[1], signatures[0]};
+    const Comparison c = compare({"a", "b"}, signatures, workers);
+    const Comparison other_way = compare({"b", "a"}, reversed, workers);
+    EXPECT_EQ(c.degrees[1], other_way.degrees[1]) << round;
+    EXPECT_EQ(p_value(c, 1), p_value(other_way, 1)) << round;
+  }
+}
+
+TEST(Compare, ComparesPrimaryStagesWhereNoStageIsTheSame) {
+  const std::vector<Signature> signatures = {two_stages({1, 0, 0, 0}, {0, 1, 0, 0}, 0),
+                                             two_stages({0, 0, 1, 0}, {0, 0, 0, 1}, 1)};
+  Workers workers;
+  const Comparison c = compare({"a", "b"}, signatures, workers);
+  EXPECT_NEAR(c.degrees[1], 90, 1e-9);
+  EXPECT_THAT(c.stages, ::testing::ElementsAre(0, 0, 1, 1));
+}
+
+TEST(Compare, NamesAStageThatIsNearlyThePrimaryOne) {
+  // log 400 = 2 log 20: the two would be tied.
+  Workers workers;
+  const std::vector<Signature> signatures = {two_stages({1, 0, 0, 0}, {0, 1, 0, 0}, 0, 410),
+                                             two_stages({1, 0, 0, 0}, {0, 1, 0, 0}, 1, 390),
+                                             two_stages({1, 0, 0, 0}, {0, 1, 0, 0}, 0, 4000),
+                                             signature({1, 0, 0, 0}, 0.1)};
+  Signature without_blocks = signatures[0];
+  without_blocks.blocks.clear();
+  std::vector<Signature> all = signatures;
+  all.push_back(without_blocks);
+  const Comparison c = compare({"a", "b", "c", "d", "e"}, all, workers);
+  EXPECT_THAT(c.rival_stages, ::testing::ElementsAre(1, 0, -1, -1, -1));
+}
+
 TEST(Compare, RefusesNamesThatDoNotFit) {
   Workers workers;
   EXPECT_THROW(compare({"a"}, {}, workers), std::invalid_argument);

@@ -83,6 +83,21 @@ TEST(JsonContract, SignatureHasEveryField) {
   expect_blocks_and_stages(value);
 }
 
+TEST(JsonContract, ComparisonHasEveryField) {
+  Workers workers;
+  const std::vector<Signature> signatures = {sample_signature(), sample_signature()};
+  const json value = json::parse(to_json(compare({"a", "b"}, signatures, workers)));
+  EXPECT_THAT(names(value),
+              UnorderedElementsAre("names", "degrees", "noise_floor_degrees", "p_values", "stages",
+                                   "primary_stages", "rival_stages"));
+  for (const char* matrix : {"degrees", "noise_floor_degrees", "p_values", "stages"}) {
+    EXPECT_EQ(value.at(matrix).size(), 4U) << matrix;
+  }
+  for (const char* list : {"names", "primary_stages", "rival_stages"}) {
+    EXPECT_EQ(value.at(list).size(), 2U) << list;
+  }
+}
+
 TEST(JsonContract, AnEmptyObservationHasEveryFieldToo) {
   EXPECT_EQ(names(json::parse(to_json(Observation()))),
             names(json::parse(to_json(sample_observation()))));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,18 +42,30 @@ inline constexpr std::string_view coordinate_permutation = "coordinate_permutati
 TestResult result_of(std::string_view test, std::span<const TestResult> results);
 
 /// Every model against every other (the paper's figure of angles between models). Matrices are
-/// names × names, flat, row by row, symmetric, the diagonal included. NaN: cannot be compared,
-/// since a model has no direction or the hidden sizes differ; then no test was made.
+/// names × names, flat, row by row, the diagonal included, symmetric but for `stages`. NaN: cannot
+/// be compared, since a model has no direction or the hidden sizes differ; then no test was made.
 struct Comparison {
   std::vector<std::string> names;
-  std::vector<double> degrees;  ///< between the signatures' directions, 0 to 90
+  /// Between the same stage of both, 0 to 90: of the pairs of a primary direction here and a stage
+  /// there that lie within 30° the nearest, whichever of the two it is primary in; without such a
+  /// pair the two primary directions, or provisional ones (docs/method.md, 7).
+  std::vector<double> degrees;
   /// What the method cannot resolve of either, the larger of the two. NaN where one is not known.
   std::vector<double> noise_floor_degrees;
-  std::vector<std::vector<TestResult>> tests;
+  std::vector<std::vector<TestResult>> tests;  ///< of the directions that `degrees` is between
+  /// Of (row, column), which stage of the row's model that is: an index into its stages. -1: its
+  /// provisional direction, or none.
+  std::vector<std::int32_t> stages;
+  std::vector<std::int32_t> primary_stages;  ///< by name; -1: none
+  /// By name: the stage whose score comes within `kNearTie` of the primary one's, so that little
+  /// decides which of the two is primary; the largest of several, -1: none.
+  std::vector<std::int32_t> rival_stages;
 };
 
-/// `names[i]` is what `signatures[i]` is called. Throws std::invalid_argument if their numbers
-/// differ.
+inline constexpr double kNearTie = 0.05;
+
+/// `names[i]` is what `signatures[i]` is called. No figure depends on their order. Throws
+/// std::invalid_argument if their numbers differ.
 ///
 ///     Workers workers;
 ///     const Comparison c = compare({"base", "release"}, {base, release}, workers);

@@ -8,6 +8,7 @@
 #include "azimuth/history_store.h"
 #include "azimuth/signature_file.h"
 #include "cli/run_program.h"
+#include "proto/sample_signature.h"
 #include "support/sample_observation.h"
 
 namespace azimuth::testing {
@@ -105,6 +106,31 @@ TEST_F(Compare, SaysWhichRunsAHistoryHolds) {
   const Ended none = run_program({"inspect", file("run.azimuth") + "@run-b@41"});
   EXPECT_EQ(none.code, 3);
   EXPECT_THAT(none.err, HasSubstr("run run-b: there is no snapshot of step 41"));
+}
+
+TEST_F(Compare, SaysWhichStagesItCompared) {
+  Signature a = sample_signature();
+  a.stages.insert(a.stages.begin(), a.stages[0]);
+  a.stages[0].first_block = a.stages[0].last_block = 1;
+  a.stages[0].direction = {0, 1, 0, 0};
+  a.stages[0].explosion_blocks = a.stages[0].decay_blocks = {};
+  a.primary_stage = 1;
+  Signature b = a;
+  b.primary_stage = 0;
+  b.direction = b.stages[0].direction;
+  write_signature(file("a.azsig"), a);
+  write_signature(file("b.azsig"), b);
+  const Ended ended = run_program({"compare", file("a.azsig"), file("b.azsig")});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("stages"), HasSubstr(" 0.000 "),
+                               HasSubstr("of 1 is the one that both have"),
+                               HasSubstr("1: stages 2 and 1 are nearly tied")));
+  const json c = json::parse(
+      run_program({"compare", file("a.azsig"), file("b.azsig"), "--format", "json"}).out);
+  EXPECT_EQ(c.at("degrees").at(1), 0);
+  EXPECT_EQ(c.at("stages").at(1), c.at("stages").at(2));
+  EXPECT_EQ(c.at("primary_stages"), json({1, 0}));
+  EXPECT_EQ(c.at("rival_stages"), json({0, 1}));
 }
 
 TEST_F(Compare, PrintsATableAndDrawsAHeatMap) {

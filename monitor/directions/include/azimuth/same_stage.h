@@ -41,4 +41,8 @@ struct StageMatch {
 std::optional<StageMatch> nearest_stage(std::span<const float> direction,
                                         const std::vector<std::vector<float>>& stages);
 
+/// What the primary stage is chosen by: the sum over its blocks of the logarithm of `ratio_max`
+/// (docs/method.md, 2). NaN where `blocks`, from block 0, do not reach so far.
+double stage_score(const StageObservation& stage, std::span<const BlockObservation> blocks);
+
 }  // namespace azimuth
