@@ -13,8 +13,13 @@
 namespace azimuth {
 namespace {
 
+bool probed_alike(const Signature& a, const Signature& b) {
+  return a.probe.token_ids == b.probe.token_ids;
+}
+
 double larger_noise_floor(const Signature& a, const Signature& b) {
-  if (std::isnan(a.noise_floor_degrees) || std::isnan(b.noise_floor_degrees)) return kNotApplicable;
+  if (!probed_alike(a, b) || std::isnan(a.noise_floor_degrees) || std::isnan(b.noise_floor_degrees))
+    return kNotApplicable;
   return std::fmax(a.noise_floor_degrees, b.noise_floor_degrees);
 }
 
@@ -93,6 +98,9 @@ Comparison compare(std::vector<std::string> names, std::span<const Signature> si
   for (const Signature& signature : signatures) {
     result.primary_stages.push_back(signature.primary_stage);
     result.rival_stages.push_back(rival_of(signature));
+    for (const Signature& other : signatures) {
+      result.same_probe.push_back(probed_alike(signature, other));
+    }
   }
   std::vector<std::pair<std::size_t, std::size_t>> pairs;
   for (std::size_t row = 0; row < n; ++row) {

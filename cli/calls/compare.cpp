@@ -3,8 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,16 +33,65 @@ struct CompareOptions {
   std::filesystem::path plot;
 };
 
-std::vector<std::int64_t> within_vocabulary(const std::vector<std::int64_t>& tokens,
-                                            const ModelWeights& weights) {
-  std::vector<std::int64_t> kept;
-  std::ranges::copy_if(tokens, std::back_inserter(kept),
-                       [&](std::int64_t id) { return id < weights.vocab_size(); });
-  return kept;
-}
+/// What all models are probed with: another probe turns a direction, and more than the noise floor
+/// says. Depends on which checkpoints there are, not on their order.
+class CommonProbe {
+ public:
+  explicit CommonProbe(const std::vector<Checkpoint>& checkpoints) {
+    std::map<Tokens, int> given;
+    for (const Checkpoint& checkpoint : checkpoints) {
+      if (const auto* signature = std::get_if<Signature>(&checkpoint)) {
+        ++given[signature->probe.token_ids];
+      } else {
+        add(std::get<ModelWeights>(checkpoint));
+      }
+    }
+    // Signatures cannot be measured again: what most of them were measured with.
+    for (int most = 0; const auto& [tokens, count] : given) {
+      if (count > most) tokens_ = tokens;
+      most = std::max(most, count);
+    }
+    if (smallest_ == kNoModel) return;
+    std::erase_if(tokens_, [&](std::int64_t id) { return id < 0 || id >= smallest_; });
+    if (tokens_.empty()) tokens_ = default_tokens(special_, smallest_);
+  }
+
+  const std::vector<std::int64_t>& tokens() const { return tokens_; }
+
+  /// For a person, where vocabularies differ.
+  std::string words() const {
+    if (smallest_ == largest_ || smallest_ == kNoModel) return {};
+    return "Vocabularies differ: the models were probed with " + std::to_string(tokens_.size()) +
+           " token ids below " + std::to_string(smallest_) + ", which all of them have\n";
+  }
+
+ private:
+  using Tokens = std::vector<std::int64_t>;
+  static constexpr std::int64_t kNoModel = std::numeric_limits<std::int64_t>::max();
+
+  void add(const ModelWeights& weights) {
+    const Tokens& special = weights.architecture().special_token_ids;
+    if (smallest_ == kNoModel) {
+      special_ = special;
+    } else if (special != special_) {
+      special_.insert(special_.end(), special.begin(), special.end());
+      std::ranges::sort(special_);
+      const auto repeated = std::ranges::unique(special_);
+      special_.erase(repeated.begin(), repeated.end());
+    }
+    smallest_ = std::min(smallest_, weights.vocab_size());
+    largest_ = std::max(largest_, weights.vocab_size());
+  }
+
+  Tokens tokens_;
+  Tokens special_;  ///< of all models
+  std::int64_t smallest_ = kNoModel;
+  std::int64_t largest_ = 0;
+};
 
 struct Measured {
   std::vector<Signature> signatures;
+  std::string probe;                ///< what is to be said of it
   std::vector<std::string> faults;  ///< by model: why it has no direction; empty: it has one
 };
 
@@ -49,14 +101,13 @@ std::string why_no_direction(const Signature& signature) {
   return finite ? "no token is high-norm" : "hidden states are not finite";
 }
 
-// All models are probed with the tokens of the first: others turn the direction by hundredths of a
-// degree.
 Measured measure_all(const CompareOptions& options) {
   std::vector<Checkpoint> checkpoints;  // all, before the first is measured
   for (const std::string& name : options.checkpoints) {
     checkpoints.push_back(open_checkpoint(name, options.reading));
   }
-  Measured measured;
+  const CommonProbe probe(checkpoints);
+  Measured measured = {.signatures = {}, .probe = probe.words(), .faults = {}};
   std::vector<Signature>& signatures = measured.signatures;
   for (std::size_t i = 0; i < checkpoints.size(); ++i) {
     std::optional<Fault> fault;
@@ -66,19 +117,17 @@ Measured measure_all(const CompareOptions& options) {
       signatures.push_back(std::move(*signature));
     } else {
       const ModelWeights& weights = std::get<ModelWeights>(checkpoint);
-      MeasureOptions measuring = {.spectral = false, .noise_floor = true};
-      if (!signatures.empty()) {
-        measuring.tokens = within_vocabulary(signatures.front().probe.token_ids, weights);
-      }
+      const MeasureOptions measuring = {
+          .tokens = probe.tokens(), .spectral = false, .noise_floor = true};
       const Examination examined = measure(weights, measuring, "measuring " + short_name(name));
       signatures.push_back(examined.signature());
       fault = fault_of(examined);
       if (fault) tell(name, *fault);
     }
     measured.faults.push_back(fault ? sentence(*fault) : why_no_direction(signatures.back()));
-    if (signatures.back().probe.token_ids != signatures.front().probe.token_ids) {
-      std::fprintf(stderr, "azimuth: %s was probed with other tokens than %s\n", name.c_str(),
-                   options.checkpoints.front().c_str());
+    if (signatures.back().probe.token_ids != probe.tokens()) {
+      std::fprintf(stderr, "azimuth: %s was probed with other tokens than the others\n",
+                   name.c_str());
     }
   }
   return measured;
@@ -141,6 +190,21 @@ std::string about_stages(const Comparison& c) {
   return out;
 }
 
+// A line for each pair that was probed with different tokens.
+std::string about_probes(const Comparison& c) {
+  const std::size_t n = c.names.size();
+  std::string out;
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t i = row + 1; i < n; ++i) {
+      if (c.same_probe[row * n + i] || std::isnan(c.degrees[row * n + i])) continue;
+      out += range(row, i) +
+             ": probed with different tokens, and no noise floor says how much that"
+             " turns a direction\n";
+    }
+  }
+  return out;
+}
+
 std::string comparison_text(const Comparison& c, const Measured& measured) {
   const std::size_t n = c.names.size();
   std::string out = "Angles between the high-norm directions, in degrees\n\n  ";
@@ -168,7 +232,7 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
       "\np-value: how often %d random permutations of the coordinates, with random signs, bring "
       "the two as close;\n%.4f is the least that they can resolve\n",
       kPermutations, p_value_resolution);
-  return out + about_stages(c) + reasons(measured);
+  return out + measured.probe + about_probes(c) + about_stages(c) + reasons(measured);
 }
 
 void run_compare(const CompareOptions& options) {

@@ -21,11 +21,7 @@ std::vector<std::int64_t> probe_of(const std::vector<std::int64_t>& tokens,
                                                std::to_string(weights.vocab_size()));
   }
   if (!tokens.empty()) return tokens;
-  const std::vector<std::int64_t>& special = weights.architecture().special_token_ids;
-  if (special.empty()) {
-    std::fputs("azimuth: the model names no special tokens; ids 0 to 7 stand for them\n", stderr);
-  }
-  return default_probe(special, weights.vocab_size(), kDefaultProbeSize);
+  return default_tokens(weights.architecture().special_token_ids, weights.vocab_size());
 }
 
 // The first block at which it shows, " from block 2 on"; empty where only another norm overflows.
@@ -42,6 +38,14 @@ void add_tokens_option(CLI::App& call, MeasureOptions& options) {
   call.add_option("--tokens", options.tokens, "Token ids of the probe, all of them, in this order")
       ->delimiter(',')
       ->allow_extra_args(false);
+}
+
+std::vector<std::int64_t> default_tokens(const std::vector<std::int64_t>& special,
+                                         std::int64_t vocab_size) {
+  if (special.empty()) {
+    std::fputs("azimuth: the model names no special tokens; ids 0 to 7 stand for them\n", stderr);
+  }
+  return default_probe(special, vocab_size, kDefaultProbeSize);
 }
 
 Examination measure(const ModelWeights& weights, const MeasureOptions& options,

@@ -24,6 +24,10 @@ struct MeasureOptions {
 /// How many threads the program works with.
 int all_cores();
 
+/// The default probe. Says on standard error where no special tokens are named.
+std::vector<std::int64_t> default_tokens(const std::vector<std::int64_t>& special,
+                                         std::int64_t vocab_size);
+
 void add_tokens_option(CLI::App& call, MeasureOptions& options);
 
 /// One observation of a model's weights, with a bar on a terminal that says what is `doing`. Throws

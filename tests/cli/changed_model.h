@@ -49,6 +49,21 @@ class ChangedModel {
     return change(tensor, [&](std::size_t i, float old) { return i == index ? value : old; });
   }
 
+  /// As `write`, without the data that no tensor is left to claim, where tensors were moved.
+  std::string write_compactly() {
+    std::string kept;
+    for (auto& [name, entry] : header_.items()) {
+      if (!entry.contains("data_offsets")) continue;
+      nlohmann::json& offsets = entry.at("data_offsets");
+      const std::size_t begin = offsets.at(0);
+      const std::size_t size = offsets.at(1).get<std::size_t>() - begin;
+      offsets = {kept.size(), kept.size() + size};
+      kept += data_.substr(begin, size);
+    }
+    data_ = kept;
+    return write();
+  }
+
   /// Writes the file, and gives the folder's name.
   std::string write() const {
     const std::string header = header_.dump();

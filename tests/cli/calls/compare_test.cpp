@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "azimuth/history_store.h"
 #include "azimuth/signature_file.h"
+#include "cli/changed_model.h"
 #include "cli/run_program.h"
 #include "proto/sample_signature.h"
 #include "support/sample_observation.h"
@@ -17,6 +20,7 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string model(const std::string& name) { return AZIMUTH_TEST_DATA "/architectures/" + name; }
 
@@ -148,13 +152,63 @@ TEST_F(Compare, GivesTheReasonOfADash) {
                                HasSubstr("–: 1–3 have other hidden sizes, 24 and 32\n")));
 }
 
+TEST_F(Compare, MeasuresAModelWithTheTokensOfASignature) {
+  ASSERT_EQ(write_signature_of(model("llama"), "few.azsig", {"--tokens", "1,2,3"}).code, 0);
+  for (const auto& [a, b] : {std::pair(file("few.azsig"), model("llama")),
+                             std::pair(model("llama"), file("few.azsig"))}) {
+    const Ended ended = run_program({"compare", a, b, "--format", "json"});
+    EXPECT_EQ(ended.err, "");
+    EXPECT_LT(json::parse(ended.out).at("degrees").at(1).get<double>(), 1e-4);
+  }
+}
+
 TEST_F(Compare, SaysWhereTheProbesDiffer) {
   ASSERT_EQ(write_signature_of(model("llama"), "few.azsig", {"--tokens", "1,2,3"}).code, 0);
-  const Ended ended = run_program({"compare", model("llama"), file("few.azsig")});
+  ASSERT_EQ(write_signature_of(model("llama"), "one.azsig").code, 0);
+  ASSERT_EQ(write_signature_of(model("llama"), "two.azsig").code, 0);
+  const Ended ended =
+      run_program({"compare", file("few.azsig"), file("one.azsig"), file("two.azsig")});
   EXPECT_EQ(ended.code, 0);
-  EXPECT_THAT(ended.err, HasSubstr("few.azsig was probed with other tokens than "));
-  // In the other order the model takes the signature's tokens.
-  EXPECT_EQ(run_program({"compare", file("few.azsig"), model("llama")}).err, "");
+  EXPECT_EQ(ended.err,
+            "azimuth: " + file("few.azsig") + " was probed with other tokens than the others\n");
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("\n1–2: probed with different tokens"),
+                               Not(HasSubstr("\n2–3: probed with different tokens"))));
+  const json c = json::parse(run_program({"compare", file("few.azsig"), file("one.azsig"),
+                                          file("two.azsig"), "--format", "json"})
+                                 .out);
+  EXPECT_EQ(c.at("noise_floor_degrees").at(1), "NaN");
+  EXPECT_TRUE(c.at("noise_floor_degrees").at(5).is_number());
+  EXPECT_EQ(c.at("same_probe"), json({true, false, false, false, true, true, false, true, true}));
+}
+
+TEST_F(Compare, ProbesModelsOfOtherVocabulariesWithTheTokensThatAllHave) {
+  ChangedModel cut(model("llama"), file("cut"));
+  constexpr std::size_t kVocabulary = 29;
+  for (const char* name : {"model.embed_tokens.weight", "lm_head.weight"}) {
+    json& entry = cut.header().at(name);
+    const std::size_t row = sizeof(float) * entry.at("shape").at(1).get<std::size_t>();
+    const std::string rows =
+        cut.data().substr(entry.at("data_offsets").at(0).get<std::size_t>(), kVocabulary * row);
+    entry.at("shape").at(0) = kVocabulary;
+    entry.at("data_offsets") = {cut.data().size(), cut.data().size() + rows.size()};
+    cut.data() += rows;
+  }
+  json config = json::parse(contents_of(cut.folder() / "config.json"));
+  config.at("vocab_size") = kVocabulary;
+  std::ofstream(cut.folder() / "config.json") << config;
+  cut.write_compactly();
+  std::vector<json> compared;
+  for (const auto& [a, b] :
+       {std::pair(model("llama"), file("cut")), std::pair(file("cut"), model("llama"))}) {
+    EXPECT_THAT(
+        run_program({"compare", a, b}).out,
+        HasSubstr("Vocabularies differ: the models were probed with 29 token ids below 29"));
+    compared.push_back(json::parse(run_program({"compare", a, b, "--format", "json"}).out));
+  }
+  EXPECT_EQ(compared[0].at("degrees").at(1), compared[1].at("degrees").at(1));
+  EXPECT_EQ(compared[0].at("p_values").at(1), compared[1].at("p_values").at(1));
+  EXPECT_LE(compared[0].at("degrees").at(1).get<double>(),
+            compared[0].at("noise_floor_degrees").at(1).get<double>());
 }
 
 TEST_F(Compare, RefusesMisuseAndBadInput) {
