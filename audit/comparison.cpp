@@ -96,6 +96,7 @@ Comparison compare(std::vector<std::string> names, std::span<const Signature> si
                        .tests = std::vector<std::vector<TestResult>>(n * n),
                        .stages = std::vector<std::int32_t>(n * n, -1)};
   for (const Signature& signature : signatures) {
+    result.weights_digests.push_back(signature.model.weights_digest);
     result.primary_stages.push_back(signature.primary_stage);
     result.rival_stages.push_back(rival_of(signature));
     for (const Signature& other : signatures) {

@@ -231,6 +231,7 @@ v1::Comparison to_proto(const Comparison& in) {
     out.add_p_values(result_of(audit_test::coordinate_permutation, results).p);
   }
   out.mutable_stages()->Add(in.stages.begin(), in.stages.end());
+  out.mutable_weights_digests()->Add(in.weights_digests.begin(), in.weights_digests.end());
   out.mutable_same_probe()->Add(in.same_probe.begin(), in.same_probe.end());
   out.mutable_primary_stages()->Add(in.primary_stages.begin(), in.primary_stages.end());
   out.mutable_rival_stages()->Add(in.rival_stages.begin(), in.rival_stages.end());

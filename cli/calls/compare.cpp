@@ -190,6 +190,19 @@ std::string about_stages(const Comparison& c) {
   return out;
 }
 
+// A line for each pair of one digest.
+std::string about_digests(const Comparison& c) {
+  const std::vector<std::string>& digests = c.weights_digests;
+  std::string out;
+  for (std::size_t row = 0; row < digests.size(); ++row) {
+    for (std::size_t i = row + 1; i < digests.size(); ++i) {
+      if (digests[row].empty() || digests[row] != digests[i]) continue;
+      out += range(row, i) + ": identical weights, of one digest\n";
+    }
+  }
+  return out;
+}
+
 // A line for each pair that was probed with different tokens.
 std::string about_probes(const Comparison& c) {
   const std::size_t n = c.names.size();
@@ -232,7 +245,8 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
       "\np-value: how often %d random permutations of the coordinates, with random signs, bring "
       "the two as close;\n%.4f is the least that they can resolve\n",
       kPermutations, p_value_resolution);
-  return out + measured.probe + about_probes(c) + about_stages(c) + reasons(measured);
+  return out + measured.probe + about_digests(c) + about_probes(c) + about_stages(c) +
+         reasons(measured);
 }
 
 void run_compare(const CompareOptions& options) {

@@ -87,14 +87,14 @@ TEST(JsonContract, ComparisonHasEveryField) {
   Workers workers;
   const std::vector<Signature> signatures = {sample_signature(), sample_signature()};
   const json value = json::parse(to_json(compare({"a", "b"}, signatures, workers)));
-  EXPECT_THAT(names(value),
-              UnorderedElementsAre("names", "degrees", "noise_floor_degrees", "p_values", "stages",
-                                   "primary_stages", "rival_stages", "same_probe"));
+  EXPECT_THAT(names(value), UnorderedElementsAre("names", "degrees", "noise_floor_degrees",
+                                                 "p_values", "stages", "primary_stages",
+                                                 "rival_stages", "same_probe", "weights_digests"));
   for (const char* matrix :
        {"degrees", "noise_floor_degrees", "p_values", "stages", "same_probe"}) {
     EXPECT_EQ(value.at(matrix).size(), 4U) << matrix;
   }
-  for (const char* list : {"names", "primary_stages", "rival_stages"}) {
+  for (const char* list : {"names", "primary_stages", "rival_stages", "weights_digests"}) {
     EXPECT_EQ(value.at(list).size(), 2U) << list;
   }
 }

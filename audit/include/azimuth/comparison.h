@@ -59,6 +59,8 @@ struct Comparison {
   /// provisional direction, or none.
   std::vector<std::int32_t> stages;
   std::vector<std::int32_t> primary_stages;  ///< by name; -1: none
+  /// By name, empty where it is not known. Equal ones: the weights are identical.
+  std::vector<std::string> weights_digests;
   /// By name: the stage whose score comes within `kNearTie` of the primary one's, so that little
   /// decides which of the two is primary; the largest of several, -1: none.
   std::vector<std::int32_t> rival_stages;

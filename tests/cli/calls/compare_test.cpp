@@ -112,6 +112,21 @@ TEST_F(Compare, SaysWhichRunsAHistoryHolds) {
   EXPECT_THAT(none.err, HasSubstr("run run-b: there is no snapshot of step 41"));
 }
 
+TEST_F(Compare, SaysWhichModelsAreIdentical) {
+  ASSERT_EQ(write_signature_of(model("llama"), "llama.azsig").code, 0);
+  const std::vector<std::string> call = {"compare", model("llama"), file("llama.azsig"),
+                                         model("gpt2")};
+  const Ended ended = run_program(call);
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("\n1–2: identical weights, of one digest\n"),
+                               Not(HasSubstr("–3: identical"))));
+  std::vector<std::string> in_json = call;
+  in_json.insert(in_json.end(), {"--format", "json"});
+  const json digests = json::parse(run_program(in_json).out).at("weights_digests");
+  EXPECT_EQ(digests.at(0), digests.at(1));
+  EXPECT_NE(digests.at(0), digests.at(2));
+}
+
 TEST_F(Compare, SaysWhichStagesItCompared) {
   Signature a = sample_signature();
   a.stages.insert(a.stages.begin(), a.stages[0]);
