@@ -34,6 +34,30 @@ void add_update(Sha256& sum, const BoundUpdate& bound) {
   }
 }
 
+// A line about the tensors outside the blocks that play no role; empty without any. One within a
+// block that is not known is refused: it may change what is computed.
+std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
+                     const RoleNames& extra) {
+  constexpr std::size_t kShown = 3;
+  std::size_t count = 0;
+  std::string names;
+  for (const NamedTensor& tensor : tensors) {
+    if (role_of(architecture, tensor.name, extra)) continue;
+    const Standing standing = standing_of(architecture, tensor.name);
+    if (standing == Standing::within) {
+      reject(tensor, "is not known to models of " + architecture.name +
+                         ", and may change what they compute");
+    }
+    if (standing == Standing::idle) continue;
+    if (count < kShown) names += (count == 0 ? "" : ", ") + tensor.name;
+    ++count;
+  }
+  if (count == 0) return {};
+  return std::to_string(count) +
+         (count == 1 ? " tensor outside the blocks is" : " tensors outside the blocks are") +
+         " not used: " + names + (count > kShown ? " and others" : "");
+}
+
 // Those of all tensors but one; what is one in memory counts once.
 std::int64_t numbers_in(const std::vector<NamedTensor>& tensors, const NamedTensor& left_out) {
   std::set<const std::byte*> places;
