@@ -113,6 +113,8 @@ class CallsSystem:
 def write_pytorch():
     """What PyTorch writes is in ../data/pytorch; what it never does is here."""
     for name, entries, kind in (
+        ("beside", {"data.pkl": pickle.dumps({"a": [CallsSystem(), pathlib.PosixPath("a")], "model": {}}, 2)},
+         zipfile.ZIP_STORED),
         ("system", {"data.pkl": pickle.dumps({"a": CallsSystem()}, 2)}, zipfile.ZIP_STORED),
         ("bomb", {"data.pkl": pickle.dumps({}, 2), "data/0": bytes(1 << 20)}, zipfile.ZIP_DEFLATED),
         ("above", {"data.pkl": pickle.dumps({}, 4), "../data/0": b"1234"}, zipfile.ZIP_STORED),

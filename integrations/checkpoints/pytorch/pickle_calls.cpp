@@ -1,5 +1,6 @@
 #include "pytorch/pickle_calls.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -28,7 +29,16 @@ bool are_of_tensor(const std::vector<PickleValue>& arguments) {
          (typed || (arguments.size() > 6 && has_role(arguments[6], PickleRole::number_type)));
 }
 
+bool is_unknown(const PickleValue& value) { return value.kind == PickleKind::unknown; }
+
 }  // namespace
+
+void PickleErrors::refuse(const PickleValue& unknown) const {
+  const auto& names = *unknown.items;
+  fail("refers to " + std::string(names[0].text.substr(0, 120)) + "." +
+       std::string(names[1].text.substr(0, 120)) +
+       ", which no state dict needs; it is not run. A file with the state dict alone can be read");
+}
 
 PickleValue PickleCalls::make(PickleKind kind, std::vector<PickleValue> items) {
   PickleValue value = {kind};
@@ -39,9 +49,8 @@ PickleValue PickleCalls::make(PickleKind kind, std::vector<PickleValue> items) {
 PickleValue PickleCalls::global(std::string_view module, std::string_view name) {
   const PickleGlobal* found = find_global(module, name);
   if (found == nullptr) {
-    errors_.fail(
-        "refers to " + std::string(module.substr(0, 120)) + "." + std::string(name.substr(0, 120)) +
-        ", which no state dict needs; it is not run. A file with the state dict alone can be read");
+    return make(PickleKind::unknown, {{.kind = PickleKind::text, .text = module},
+                                      {.kind = PickleKind::text, .text = name}});
   }
   PickleValue value = {PickleKind::global};
   value.global = found;
@@ -50,6 +59,7 @@ PickleValue PickleCalls::global(std::string_view module, std::string_view name) 
 }
 
 PickleValue PickleCalls::reduce(const PickleValue& callee, const PickleValue& arguments) {
+  if (is_unknown(callee)) return callee;
   if (callee.kind != PickleKind::global) errors_.fail("calls something that is not a function");
   if (arguments.kind != PickleKind::tuple) errors_.fail("calls a function without arguments");
   const auto& values = *arguments.items;
@@ -64,6 +74,9 @@ PickleValue PickleCalls::reduce(const PickleValue& callee, const PickleValue& ar
       if (values.empty()) errors_.fail("calls " + std::string(global.name) + " without arguments");
       return values.front();
     case PickleRole::rebuild_from_type:
+      for (std::size_t i = 0; i < std::min<std::size_t>(values.size(), 2); ++i) {
+        if (is_unknown(values[i])) return values[i];
+      }
       if (values.size() < 3 || values[0].kind != PickleKind::global ||
           !has_role(values[1], PickleRole::tensor_class)) {
         errors_.fail("calls " + std::string(global.name) + " for something that is not a tensor");
@@ -80,6 +93,7 @@ PickleValue PickleCalls::reduce(const PickleValue& callee, const PickleValue& ar
 PickleValue PickleCalls::rebuild(const PickleGlobal& callee, const PickleValue& arguments) {
   if (arguments.kind == PickleKind::tuple) {
     const auto& values = *arguments.items;
+    if (!values.empty() && is_unknown(values[0])) return values[0];
     if (callee.role == PickleRole::rebuild_tensor && are_of_tensor(values)) {
       PickleValue tensor = arguments;
       tensor.kind = PickleKind::tensor;
@@ -94,6 +108,7 @@ PickleValue PickleCalls::rebuild(const PickleGlobal& callee, const PickleValue& 
 }
 
 PickleValue PickleCalls::make_record(const PickleValue& type, const PickleValue& arguments) {
+  if (is_unknown(type)) return type;
   if (!has_role(type, PickleRole::record_class)) {
     errors_.fail("makes an instance of " +
                  (type.kind == PickleKind::global ? std::string(type.text)
@@ -110,12 +125,16 @@ PickleValue PickleCalls::make_record(const PickleValue& type, const PickleValue&
 void PickleCalls::set_state(const PickleValue& value, const PickleValue& state) {
   if (value.kind == PickleKind::record) {
     *value.items = {state};
-  } else if (value.kind != PickleKind::dict) {
+  } else if (value.kind != PickleKind::dict && !is_unknown(value)) {
     errors_.fail("sets the state of something that has none");
   }
 }
 
 PickleValue PickleCalls::storage(const PickleValue& id) {
+  // Of a storage or, in the older format, of a module: its class is the second.
+  if (id.kind == PickleKind::tuple && id.items->size() >= 2 && is_unknown((*id.items)[1])) {
+    return (*id.items)[1];
+  }
   const bool tuple = id.kind == PickleKind::tuple && id.items->size() >= 5;
   if (!tuple || !is_text((*id.items)[0], "storage") ||
       !has_role((*id.items)[1], PickleRole::storage_class) ||

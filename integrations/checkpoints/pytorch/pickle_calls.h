@@ -16,11 +16,14 @@ struct PickleErrors {
   std::string_view what;
 
   [[noreturn]] void fail(std::string_view why) const { throw FileError(file, what, why); }
+
+  /// Names the global behind a value of kind `unknown`.
+  [[noreturn]] void refuse(const PickleValue& unknown) const;
 };
 
 /// What a pickle asks for beyond plain values: globals, calls, instances, state, storages. Each
-/// gives a value that says what was asked for; nothing is called. What a checkpoint has no business
-/// with is a FileError that names it.
+/// gives a value that says what was asked for; nothing is called. What comes of a global that no
+/// state dict needs is `unknown`, whatever is done with it.
 class PickleCalls {
  public:
   PickleCalls(const PickleErrors& errors, Pickle& pickle) : errors_(errors), pickle_(pickle) {}

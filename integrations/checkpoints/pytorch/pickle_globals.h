@@ -38,7 +38,7 @@ struct PickleGlobal {
   const PyTorchNumbers* numbers = nullptr;
 };
 
-/// Null if a checkpoint has no business with it.
+/// Null if no state dict needs it.
 const PickleGlobal* find_global(std::string_view module, std::string_view name);
 
 }  // namespace azimuth

@@ -136,8 +136,9 @@ class PickleReader {
         return push({PickleKind::opaque});
       case kAddItems:
         pop_to_mark();
-        if (pop().kind != PickleKind::opaque) fail("adds to something that is not a set");
-        return push({PickleKind::opaque});
+        if (top().kind == PickleKind::unknown) return;
+        if (top().kind != PickleKind::opaque) fail("adds to something that is not a set");
+        return;
       default:
         return call(opcode);
     }
@@ -264,12 +265,14 @@ class PickleReader {
 
   void append(const std::vector<PickleValue>& values) {
     const PickleValue& list = top();
+    if (list.kind == PickleKind::unknown) return;
     if (list.kind != PickleKind::list) fail("appends to something that is not a list");
     list.items->insert(list.items->end(), values.begin(), values.end());
   }
 
   void set_items(const std::vector<PickleValue>& values) {
     const PickleValue& dict = top();
+    if (dict.kind == PickleKind::unknown) return;
     if (dict.kind != PickleKind::dict) fail("sets an item of something that is not a dict");
     if (values.size() % 2 != 0) fail("sets a key without a value");
     dict.items->insert(dict.items->end(), values.begin(), values.end());

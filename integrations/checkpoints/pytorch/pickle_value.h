@@ -24,6 +24,8 @@ enum class PickleKind : std::uint8_t {
   record,        ///< `items`: none, or one, the state: an instance of a class, which is not made
   storage,       ///< `items`: 'storage', its type, key, location, number of elements ...
   tensor,        ///< `items`: the arguments of torch._utils._rebuild_tensor_v2 or its like
+  unknown,       ///< `items`: module and name of a global that no state dict needs; stands for what
+                 ///< it is, and for all that calling it would give
 };
 
 /// A value of a pickle. Values that are shared are shared here too: a copy takes no memory of its

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "azimuth/file_error.h"
+#include "pytorch/pickle_calls.h"
 #include "pytorch/pickle_globals.h"
 #include "pytorch/pickle_reader.h"
 #include "pytorch/zip_directory.h"
@@ -79,6 +80,8 @@ class LegacyReader {
     }
     Pickle pickle = next("pickle");
     const Pickle keys = next("storage keys");
+    if (keys.root.kind == PickleKind::unknown)
+      PickleErrors{file_, "storage keys"}.refuse(keys.root);
     if (keys.root.kind != PickleKind::list) {
       throw FileError(file_, "storage keys", "are not a list");
     }

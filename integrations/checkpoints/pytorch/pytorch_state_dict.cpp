@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "azimuth/file_error.h"
+#include "pytorch/pickle_calls.h"
 
 namespace azimuth {
 namespace {
@@ -18,7 +18,8 @@ constexpr std::array<std::string_view, 4> kStateDicts = {"state_dict", "model_st
 
 bool holds_values(const PickleValue& value) {
   return value.kind == PickleKind::tuple || value.kind == PickleKind::list ||
-         value.kind == PickleKind::dict || value.kind == PickleKind::record;
+         value.kind == PickleKind::dict || value.kind == PickleKind::record ||
+         value.kind == PickleKind::unknown;
 }
 
 const PickleValue& find_state_dict(const PickleValue& root) {
@@ -38,14 +39,16 @@ class Walk {
  public:
   Walk(const std::filesystem::path& file, std::string_view what, const Pickle& pickle,
        const std::function<void(std::string, const PickleValue&)>& found)
-      : file_(file), what_(what), found_(found), budget_((1000 + pickle.values) * kBytesPerValue) {}
+      : errors_{file, what}, found_(found), budget_((1000 + pickle.values) * kBytesPerValue) {}
 
   void visit(const PickleValue& value, const std::string& name, int depth) {
     if (depth > kMaxStateDictDepth)
-      fail("is nested more than " + std::to_string(kMaxStateDictDepth) + " deep");
+      errors_.fail("is nested more than " + std::to_string(kMaxStateDictDepth) + " deep");
     switch (value.kind) {
+      case PickleKind::unknown:
+        errors_.refuse(value);
       case PickleKind::tensor:
-        if (name.empty()) fail("is one tensor without a name");
+        if (name.empty()) errors_.fail("is one tensor without a name");
         spend(kBytesPerTensor);
         return found_(name, value);
       case PickleKind::record:
@@ -56,6 +59,8 @@ class Walk {
           const PickleValue& key = (*value.items)[i];
           if (key.kind == PickleKind::text) {
             visit_member(key.text, (*value.items)[i + 1], name, depth);
+          } else if (key.kind == PickleKind::unknown) {
+            errors_.refuse(key);
           } else if (key.kind == PickleKind::integer) {
             visit_member(std::to_string(key.number), (*value.items)[i + 1], name, depth);
           }
@@ -82,14 +87,13 @@ class Walk {
   }
 
   void spend(std::size_t bytes) {
-    if (bytes > budget_) fail("shares values so often that its names take more than its size");
+    if (bytes > budget_) {
+      errors_.fail("shares values so often that its names take more than its size");
+    }
     budget_ -= bytes;
   }
 
-  [[noreturn]] void fail(std::string_view why) const { throw FileError(file_, what_, why); }
-
-  const std::filesystem::path& file_;
-  std::string_view what_;
+  PickleErrors errors_;
   const std::function<void(std::string, const PickleValue&)>& found_;
   std::size_t budget_;
 };

@@ -16,8 +16,9 @@ namespace azimuth {
 /// a dict, else all of it. Of a LibTorch or TorchScript archive it is all of it: attributes are
 /// keys. Members of lists have their index for a key.
 ///
-/// Throws FileError: a tensor without a name, values nested more than 64 deep, or more of them than
-/// the pickle says by sharing them.
+/// Throws FileError: a value in the state dict that is made of a global that none needs (it is not
+/// run; what lies beside the state dict is not looked at), a tensor without a name, values nested
+/// more than 64 deep, or more of them than the pickle says by sharing them.
 void for_each_tensor(const std::filesystem::path& file, std::string_view what, const Pickle& pickle,
                      const std::function<void(std::string name, const PickleValue& tensor)>& found);
 

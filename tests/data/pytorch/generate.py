@@ -2,11 +2,17 @@
 tensors. See README.md."""
 
 import argparse
+import collections
+import dataclasses
+import datetime
+import enum
+import functools
 import pathlib
 import subprocess
 import sys
 import warnings
 
+import numpy
 import torch
 from huggingface_hub import save_torch_state_dict
 from safetensors.torch import load_file, save_file
@@ -106,6 +112,31 @@ def training():
                _use_new_zipfile_serialization=False)
 
 
+@dataclasses.dataclass
+class Settings:
+    layers: int = 3
+
+
+class Stage(enum.Enum):
+    TUNING = 1
+
+
+def beside():
+    """Objects of classes that the reader does not know, beside the state dict."""
+    model = torch.nn.Linear(4, 6)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    rest = {
+        "dataclass": Settings(), "enum": Stage.TUNING, "path": pathlib.PosixPath("/data"),
+        "numpy_scalar": numpy.float32(0.5), "numpy_array": numpy.arange(3), "numpy_rng": numpy.random.RandomState(0),
+        "defaultdict": collections.defaultdict(int, a=1), "deque": collections.deque([1, 2]),
+        "date": datetime.datetime(2026, 1, 1), "partial": functools.partial(sorted, reverse=True),
+        "optimizer": optimizer, "module": model,
+    }
+    expect("beside", model.state_dict())
+    torch.save({**rest, "model": model.state_dict()}, HERE / "beside.pt")
+    torch.save({**rest, "model": model.state_dict()}, HERE / "beside_legacy.pt", _use_new_zipfile_serialization=False)
+
+
 def lightning():
     import lightning
 
@@ -173,7 +204,7 @@ def qwen2():
 def main():
     warnings.simplefilter("ignore")
     torch.manual_seed(0)
-    for write in (state_dict, views, parameters, tied, training, lightning, torchscript, qwen2):
+    for write in (state_dict, views, parameters, tied, training, lightning, torchscript, qwen2, beside):
         write()
     libtorch(sys.argv[1])
 

@@ -83,6 +83,8 @@ constexpr SavedFile kSavedFiles[] = {
     {"training_model.pt", "training"},
     {"training_module.pt", "training"},
     {"training_model_legacy.pt", "training"},
+    {"beside.pt", "beside"},
+    {"beside_legacy.pt", "beside"},
     {"lightning.ckpt", "lightning"},
     {"torchscript.pt", "torchscript"},
     {"libtorch_module.pt", "libtorch_module"},
@@ -154,6 +156,74 @@ TEST(PyTorchFile, EntriesThatAreNotReadMayBeCompressed) {
   const TemporaryFolder folder;
   EXPECT_NO_THROW(PyTorchFile::open(folder.write("code.pt", writer.bytes())));
 }
+
+/// A value that is made of a global that no state dict needs.
+struct Unknown {
+  const char* name;
+  std::string value;
+  std::string global;
+};
+
+void PrintTo(const Unknown& unknown, std::ostream* out) { *out << unknown.name; }
+
+const std::string kPath = global_of("pathlib", "PosixPath");
+
+const Unknown kUnknown[] = {
+    {"Class", kPath, "pathlib.PosixPath"},
+    {"ClassByStack", text_of("pathlib") + text_of("PosixPath") + "\x93", "pathlib.PosixPath"},
+    {"Call", call_of("os", "system", {text_of("touch /tmp/azimuth_was_run")}), "os.system"},
+    {"CallWithoutATuple", kPath + "NR", "pathlib.PosixPath"},
+    {"CallOfWhatACallGives", call_of("os", "system", {}) + ")R", "os.system"},
+    {"Instance", kPath + ")\x81", "pathlib.PosixPath"},
+    {"InstanceOfArguments", kPath + "K\1\x85\x81", "pathlib.PosixPath"},
+    {"InstanceWithState", kPath + ")\x81" + dict_of({{"a", small_matrix()}}) + "b",
+     "pathlib.PosixPath"},
+    {"InstanceWithMembers", kPath + ")\x81(NNeNa", "pathlib.PosixPath"},
+    {"InstanceWithItems", kPath + ")\x81(NNuNNs", "pathlib.PosixPath"},
+    {"InstanceOfASet", kPath + ")\x81(NN\x90", "pathlib.PosixPath"},
+    {"InAList", "](" + kPath + "e", "pathlib.PosixPath"},
+    {"InADictOfDicts", dict_of({{"a", dict_of({{"b", kPath}})}}), "pathlib.PosixPath"},
+    {"AsAKey", "}" + kPath + "Ns", "pathlib.PosixPath"},
+    {"AsAState", global_of("argparse", "Namespace") + ")\x81" + kPath + "b", "pathlib.PosixPath"},
+    {"TensorOfAType", tensor_of("QInt8Storage", "0", 3, 0, {3}, {1}), "torch.QInt8Storage"},
+    {"TensorOfAClass",
+     call_of("torch._tensor", "_rebuild_from_type_v2",
+             {global_of("torch._utils", "_rebuild_tensor_v2"), global_of("mine", "Tensor"), ")"}),
+     "mine.Tensor"},
+    {"TensorByAFunction",
+     call_of("torch._tensor", "_rebuild_from_type_v2",
+             {global_of("mine", "rebuild"), global_of("torch", "Tensor"), ")"}),
+     "mine.rebuild"},
+    {"ParameterOfOne", call_of("torch._utils", "_rebuild_parameter", {kPath, "\x88", "N"}),
+     "pathlib.PosixPath"},
+};
+
+class UnknownInAPickle : public ::testing::TestWithParam<Unknown> {};
+
+TEST_P(UnknownInAPickle, IsSkippedBesideTheStateDictAndRefusedInIt) {
+  const TemporaryFolder folder;
+  const auto open = [&](const std::string& value) {
+    return PyTorchFile::open(folder.write("a.pt", checkpoint_of(pickle_of(value)).bytes()));
+  };
+  const auto& [name, value, global] = GetParam();
+  const NamedTensors beside =
+      open(dict_of({{"args", value}, {"model", dict_of({{"t", small_matrix()}})}, {"b", value}}))
+          .tensors();
+  ASSERT_EQ(beside.tensors.size(), 1u);
+  EXPECT_EQ(beside.tensors[0].name, "t");
+  const auto refused = ThrowsMessage<FileError>(HasSubstr(
+      "archive/data.pkl: refers to " + global + ", which no state dict needs; it is not run"));
+  EXPECT_THAT(
+      [&] {
+        open(dict_of({{"model", dict_of({{"t", small_matrix()}, {"x", value}})}}));
+      },
+      refused);
+  EXPECT_THAT([&] { open(dict_of({{"t", small_matrix()}, {"x", value}})); }, refused);
+  EXPECT_THAT([&] { open(value); }, refused);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, UnknownInAPickle, ::testing::ValuesIn(kUnknown),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(PyTorchFile, FileThatCannotBeOpenedIsAnError) {
   const TemporaryFolder folder;

@@ -16,8 +16,9 @@ namespace azimuth {
 ///
 /// Which tensors: those of the entry `state_dict` (Lightning), `model_state_dict`, `model` or
 /// `module` where a dict was saved that has one; else those of all that was saved. A name is the
-/// keys, or the attributes of modules, that lead to the tensor: "layers.0.weight". Optimizers and
-/// the like beside the state dict are not looked at.
+/// keys, or the attributes of modules, that lead to the tensor: "layers.0.weight". What lies beside
+/// the state dict (optimizers, configurations, paths, NumPy's numbers) is not looked at, and may be
+/// of any class.
 ///
 /// The file is mapped, not loaded: opening reads the pickle only, and pages of a tensor come in as
 /// they are read. Two kinds of tensors are copied: those whose numbers do not lie in a row
@@ -25,9 +26,10 @@ namespace azimuth {
 /// a multiple of 4 bytes, which is so for most of the older format. Each kind takes at most the
 /// size of the file.
 ///
-/// Files are taken to be hostile. Nothing is ever executed: of what the pickle refers to,
-/// tensors, storages and plain values are known, everything else is a FileError that names it
-/// (NumPy scalars and whole modules among them: save their state dict). Instances of LibTorch's and
+/// Files are taken to be hostile. Nothing is ever executed: of what the pickle refers to, tensors,
+/// storages and plain values are known. Everything else is skipped beside the state dict, and in it
+/// a FileError that names it (NumPy scalars and whole modules among them: save their state dict).
+/// Instances of LibTorch's and
 /// TorchScript's classes and argparse.Namespace are records of attributes, never made. After
 /// `open` nothing in `tensors()` points outside the file's numbers, and memory stays in proportion
 /// to the file.
@@ -41,7 +43,7 @@ namespace azimuth {
 class PyTorchFile {
  public:
   /// Stored types float32, float16 and bfloat16. Throws FileError: cannot be opened, not saved by
-  /// PyTorch, damaged, refers to what is not known, or holds a tensor of floating-point numbers of
+  /// PyTorch, damaged, a state dict that refers to what is not known, or holds a tensor of floating-point numbers of
   /// another type.
   static PyTorchFile open(const std::filesystem::path& file);
 
