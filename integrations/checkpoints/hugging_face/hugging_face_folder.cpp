@@ -81,6 +81,9 @@ NamedTensors read_shards(const std::filesystem::path& index) {
       if (counted.insert(tensor.view.data).second) all.parameter_count += tensor.view.size();
       all.tensors.push_back(std::move(tensor));
     }
+    for (UnreadableTensor& tensor : tensors.unreadable) {
+      if (names.contains(tensor.name)) all.unreadable.push_back(std::move(tensor));
+    }
     storage->push_back(std::move(tensors.storage));
   }
   all.storage = std::move(storage);

@@ -5,23 +5,23 @@
 namespace azimuth {
 namespace {
 
-constexpr PyTorchNumbers kFloat32 = {"float32", 4, true, StoredType::f32};
-constexpr PyTorchNumbers kFloat16 = {"float16", 2, true, StoredType::f16};
-constexpr PyTorchNumbers kBfloat16 = {"bfloat16", 2, true, StoredType::bf16};
-constexpr PyTorchNumbers kFloat64 = {"float64", 8, true, {}};
-constexpr PyTorchNumbers kFloat8E4m3fn = {"float8_e4m3fn", 1, true, {}};
-constexpr PyTorchNumbers kFloat8E4m3fnuz = {"float8_e4m3fnuz", 1, true, {}};
-constexpr PyTorchNumbers kFloat8E5m2 = {"float8_e5m2", 1, true, {}};
-constexpr PyTorchNumbers kFloat8E5m2fnuz = {"float8_e5m2fnuz", 1, true, {}};
-constexpr PyTorchNumbers kFloat8E8m0fnu = {"float8_e8m0fnu", 1, true, {}};
-constexpr PyTorchNumbers kFloat4E2m1fnX2 = {"float4_e2m1fn_x2", 1, true, {}};
-constexpr PyTorchNumbers kComplex32 = {"complex32", 4, true, {}};
-constexpr PyTorchNumbers kComplex64 = {"complex64", 8, true, {}};
-constexpr PyTorchNumbers kComplex128 = {"complex128", 16, true, {}};
-constexpr PyTorchNumbers kOneByte = {"integer of 1 byte", 1, false, {}};
-constexpr PyTorchNumbers kTwoBytes = {"integer of 2 bytes", 2, false, {}};
-constexpr PyTorchNumbers kFourBytes = {"integer of 4 bytes", 4, false, {}};
-constexpr PyTorchNumbers kEightBytes = {"integer of 8 bytes", 8, false, {}};
+constexpr PyTorchNumbers kFloat32 = {"float32", 4, StoredType::f32};
+constexpr PyTorchNumbers kFloat16 = {"float16", 2, StoredType::f16};
+constexpr PyTorchNumbers kBfloat16 = {"bfloat16", 2, StoredType::bf16};
+constexpr PyTorchNumbers kFloat64 = {"float64", 8, {}};
+constexpr PyTorchNumbers kFloat8E4m3fn = {"float8_e4m3fn", 1, {}};
+constexpr PyTorchNumbers kFloat8E4m3fnuz = {"float8_e4m3fnuz", 1, {}};
+constexpr PyTorchNumbers kFloat8E5m2 = {"float8_e5m2", 1, {}};
+constexpr PyTorchNumbers kFloat8E5m2fnuz = {"float8_e5m2fnuz", 1, {}};
+constexpr PyTorchNumbers kFloat8E8m0fnu = {"float8_e8m0fnu", 1, {}};
+constexpr PyTorchNumbers kFloat4E2m1fnX2 = {"float4_e2m1fn_x2", 1, {}};
+constexpr PyTorchNumbers kComplex32 = {"complex32", 4, {}};
+constexpr PyTorchNumbers kComplex64 = {"complex64", 8, {}};
+constexpr PyTorchNumbers kComplex128 = {"complex128", 16, {}};
+constexpr PyTorchNumbers kOneByte = {"integer of 1 byte", 1, {}};
+constexpr PyTorchNumbers kTwoBytes = {"integer of 2 bytes", 2, {}};
+constexpr PyTorchNumbers kFourBytes = {"integer of 4 bytes", 4, {}};
+constexpr PyTorchNumbers kEightBytes = {"integer of 8 bytes", 8, {}};
 
 using enum PickleRole;
 

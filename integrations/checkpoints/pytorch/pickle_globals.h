@@ -8,12 +8,10 @@
 
 namespace azimuth {
 
-/// A type of numbers. Those that no parameter is made of (integers, truth values) are not
-/// `floating`; those that are, but cannot be read, have no stored type.
+/// A type of numbers; one that cannot be read has no stored type.
 struct PyTorchNumbers {
   std::string_view name;
   std::int64_t bytes;
-  bool floating;
   std::optional<StoredType> stored;
 };
 

@@ -34,7 +34,8 @@ const std::filesystem::path& PyTorchFile::path() const { return contents_->path;
 bool PyTorchFile::has(std::string_view name) const { return contents_->tensors.has(name); }
 
 NamedTensors PyTorchFile::tensors() const {
-  return {contents_->tensors.tensors(), contents_->tensors.parameter_count(), contents_};
+  return {contents_->tensors.tensors(), contents_->tensors.parameter_count(), contents_,
+          contents_->tensors.unreadable()};
 }
 
 }  // namespace azimuth

@@ -16,6 +16,12 @@ constexpr std::size_t kBytesPerTensor = 128;
 constexpr std::array<std::string_view, 4> kStateDicts = {"state_dict", "model_state_dict", "model",
                                                          "module"};
 
+// torch.nn.modules.module._EXTRA_STATE_KEY_SUFFIX
+bool is_extra_state(std::string_view key) {
+  constexpr std::string_view kExtraState = "_extra_state";
+  return key == kExtraState || key.ends_with("." + std::string(kExtraState));
+}
+
 bool holds_values(const PickleValue& value) {
   return value.kind == PickleKind::tuple || value.kind == PickleKind::list ||
          value.kind == PickleKind::dict || value.kind == PickleKind::record ||
@@ -81,9 +87,17 @@ class Walk {
   void visit_member(std::string_view key, const PickleValue& value, const std::string& name,
                     int depth) {
     spend(1);
+    if (is_extra_state(key)) {
+      spend(kBytesPerTensor + name.size() + key.size() + 1);
+      return found_(joined(name, key), value);
+    }
     if (value.kind != PickleKind::tensor && !holds_values(value)) return;
     spend(name.size() + key.size() + 1);
-    visit(value, name.empty() ? std::string(key) : name + "." + std::string(key), depth + 1);
+    visit(value, joined(name, key), depth + 1);
+  }
+
+  static std::string joined(const std::string& name, std::string_view key) {
+    return name.empty() ? std::string(key) : name + "." + std::string(key);
   }
 
   void spend(std::size_t bytes) {
@@ -100,9 +114,8 @@ class Walk {
 
 }  // namespace
 
-void for_each_tensor(
-    const std::filesystem::path& file, std::string_view what, const Pickle& pickle,
-    const std::function<void(std::string name, const PickleValue& tensor)>& found) {
+void for_each_tensor(const std::filesystem::path& file, std::string_view what, const Pickle& pickle,
+                     const std::function<void(std::string name, const PickleValue& value)>& found) {
   Walk(file, what, pickle, found).visit(find_state_dict(pickle.root), "", 0);
 }
 

@@ -52,21 +52,30 @@ void PyTorchTensors::fail(std::string_view why) const {
   throw FileError(file_, "tensor " + name_, why);
 }
 
-void PyTorchTensors::add(std::string name, const PickleValue& tensor, const Storage& storage) {
+void PyTorchTensors::add(std::string name, const PickleValue& value, const Storage& storage) {
   name_ = std::move(name);
   if (!names_.insert(name_).second) fail("appears twice");
-  const auto& arguments = *tensor.items;
+  if (value.kind != PickleKind::tensor) {
+    unreadable_.push_back({name_, "is not a tensor"});
+    return;
+  }
+  const auto& arguments = *value.items;
   const PyTorchNumbers& numbers = numbers_of(arguments);
-  if (!numbers.floating) return;
-  if (!numbers.stored) {
-    fail("its type is " + std::string(numbers.name) +
-         "; float32, float16 and bfloat16 can be read");
+  const std::vector<std::int64_t> shape = natural_numbers(arguments[2], "shape holds");
+  const bool empty = std::ranges::find(shape, 0) != shape.end();
+  if (!numbers.stored || empty) {
+    unreadable_.push_back({name_,
+                           empty ? "has a dimension of 0"
+                                 : "its type is " + std::string(numbers.name) +
+                                       "; float32, float16 and bfloat16 can be read",
+                           empty});
+    return;
   }
   Layout layout = {*numbers.stored, static_cast<std::size_t>(numbers.bytes),
                    find_storage(arguments[0], storage)};
   layout.offset = arguments[1].number;
   if (layout.offset < 0) fail("its offset is " + std::to_string(layout.offset));
-  layout.shape = natural_numbers(arguments[2], "shape holds");
+  layout.shape = shape;
   layout.strides = natural_numbers(arguments[3], "strides hold");
   check_bounds(layout);
   TensorView view = {layout.type, layout.shape, place(layout)};
@@ -111,7 +120,6 @@ void PyTorchTensors::check_bounds(const Layout& layout) const {
   std::int64_t bytes = static_cast<std::int64_t>(layout.number_bytes);
   std::int64_t last = layout.offset;
   for (std::size_t i = 0; i < layout.shape.size(); ++i) {
-    if (layout.shape[i] == 0) fail("has a dimension of 0");
     if (!multiply(bytes, layout.shape[i])) fail("its size overflows");
     std::int64_t reach = layout.shape[i] - 1;
     if (!multiply(reach, layout.strides[i]) || !add_to(last, reach)) fail("its strides overflow");

@@ -27,15 +27,17 @@ class PyTorchTensors {
 
   PyTorchTensors(const std::filesystem::path& file, std::size_t file_bytes);
 
-  /// Throws FileError, naming the tensor: a name that appears twice, numbers outside its storage,
-  /// floating-point numbers of another type than float32, float16 and bfloat16.
-  void add(std::string name, const PickleValue& tensor, const Storage& storage);
+  /// Throws FileError, naming the tensor: a name that appears twice, numbers outside its storage.
+  void add(std::string name, const PickleValue& value, const Storage& storage);
 
   /// Of every type.
   bool has(std::string_view name) const { return names_.contains(name); }
 
-  /// Of the three types.
+  /// Of the three types that are read.
   const std::vector<NamedTensor>& tensors() const { return tensors_; }
+
+  /// All others.
+  const std::vector<UnreadableTensor>& unreadable() const { return unreadable_; }
 
   /// Tensors that are one in memory count once.
   std::int64_t parameter_count() const { return parameter_count_; }
@@ -64,6 +66,7 @@ class PyTorchTensors {
   std::string name_;  // of the tensor that is read
   std::set<std::string, std::less<>> names_;
   std::vector<NamedTensor> tensors_;
+  std::vector<UnreadableTensor> unreadable_;
   std::int64_t parameter_count_ = 0;
   using Place = std::tuple<const std::byte*, std::int64_t, std::vector<std::int64_t>,
                            std::vector<std::int64_t>>;

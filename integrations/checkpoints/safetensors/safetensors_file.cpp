@@ -9,6 +9,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "files/mapped_file.h"
@@ -26,7 +27,7 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 32 << 20;
 constexpr std::size_t kMaxHeaderValues = 2'000'000;
 
-// Numbers that no parameter is made of have no stored type.
+// Numbers that are not read, but whose size is known, have no stored type.
 struct NumberType {
   std::string_view name;
   std::int64_t bytes;
@@ -52,7 +53,9 @@ constexpr NumberType kNumberTypes[] = {
 struct Entry {
   std::string name;
   std::vector<std::int64_t> shape;
-  std::optional<StoredType> stored;
+  StoredType stored = StoredType::f32;
+  std::string unreadable;  // why, or empty
+  bool empty = false;
   std::int64_t begin = 0;
   std::int64_t end = 0;
 };
@@ -73,8 +76,15 @@ class EntryReader {
     if (!description.is_object()) fail("its description is not an object");
     Entry entry;
     entry.name = name;
-    const NumberType& type = number_type(field(description, "dtype"));
-    entry.stored = type.stored;
+    const std::string& dtype = type_name(field(description, "dtype"));
+    const auto type = std::ranges::find(kNumberTypes, dtype, &NumberType::name);
+    const bool known = type != std::end(kNumberTypes);
+    if (known && type->stored) {
+      entry.stored = *type->stored;
+    } else {
+      entry.unreadable = "its type is " + (dtype.empty() ? "''" : dtype.substr(0, 120)) +
+                         "; F32, F16 and BF16 can be read";
+    }
     entry.shape = shape(field(description, "shape"));
     const nlohmann::json& offsets = field(description, "data_offsets");
     const auto begin =
@@ -89,12 +99,15 @@ class EntryReader {
       fail("its data end at byte " + std::to_string(*end) + ", beyond the file's " +
            std::to_string(data_bytes_) + " bytes of data");
     }
-    std::int64_t bytes = type.bytes;
+    std::int64_t bytes = known ? type->bytes : 1;
     for (const std::int64_t dim : entry.shape) bytes = multiply(bytes, dim);
-    if (bytes != *end - *begin) {
+    // Of a type that is not known the bytes are what the offsets say.
+    if (known && bytes != *end - *begin) {
       fail("its shape takes " + std::to_string(bytes) + " bytes, but its data have " +
            std::to_string(*end - *begin));
     }
+    entry.empty = *begin == *end;
+    if (entry.empty && entry.unreadable.empty()) entry.unreadable = "has a dimension of 0";
     entry.begin = *begin;
     entry.end = *end;
     return entry;
@@ -102,7 +115,8 @@ class EntryReader {
 
   // The format has no room between tensors, before the first or after the last.
   void check_order(std::vector<Entry>& entries) {
-    std::ranges::stable_sort(entries, {}, &Entry::begin);
+    // One without numbers stands before the one that begins where it does.
+    std::ranges::stable_sort(entries, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
     std::int64_t position = 0;
     for (std::size_t i = 0; i < entries.size(); ++i) {
       name_ = entries[i].name;
@@ -133,14 +147,9 @@ class EntryReader {
     return *found;
   }
 
-  const NumberType& number_type(const nlohmann::json& dtype) const {
+  const std::string& type_name(const Json& dtype) const {
     if (!dtype.is_string()) fail("its dtype is not a string");
-    const auto& name = dtype.get_ref<const std::string&>();
-    const auto found = std::ranges::find(kNumberTypes, name, &NumberType::name);
-    if (found == std::end(kNumberTypes)) {
-      fail("its type is " + name + "; F32, F16 and BF16 can be read");
-    }
-    return *found;
+    return dtype.get_ref<const std::string&>();
   }
 
   std::vector<std::int64_t> shape(const nlohmann::json& dims) const {
@@ -149,14 +158,13 @@ class EntryReader {
     for (const nlohmann::json& dim : dims) {
       const auto number = natural_number(dim);
       if (!number) fail("its shape holds something other than integers from 0");
-      if (*number == 0) fail("has a dimension of 0");
       shape.push_back(*number);
     }
     return shape;
   }
 
   std::int64_t multiply(std::int64_t a, std::int64_t b) const {
-    if (a > std::numeric_limits<std::int64_t>::max() / b) fail("its size overflows");
+    if (b != 0 && a > std::numeric_limits<std::int64_t>::max() / b) fail("its size overflows");
     return a * b;
   }
 
@@ -213,8 +221,11 @@ struct SafetensorsFile::Contents {
     const auto data = bytes.subspan(kLengthBytes + length);
     for (Entry& entry : read_header(path, bytes.subspan(kLengthBytes, length), data.size())) {
       names.insert(entry.name);
-      if (!entry.stored) continue;
-      TensorView view = {*entry.stored, std::move(entry.shape), data.data() + entry.begin};
+      if (!entry.unreadable.empty()) {
+        unreadable.push_back({std::move(entry.name), std::move(entry.unreadable), entry.empty});
+        continue;
+      }
+      TensorView view = {entry.stored, std::move(entry.shape), data.data() + entry.begin};
       // Other types are unpacked number by number, wherever they lie.
       if (view.type == StoredType::f32 && !is_aligned(view.data)) view.data = copy_of(view);
       tensors.push_back({std::move(entry.name), std::move(view), {}, {}});
@@ -232,6 +243,7 @@ struct SafetensorsFile::Contents {
   MappedFile mapping;
   std::set<std::string, std::less<>> names;
   std::vector<NamedTensor> tensors;
+  std::vector<UnreadableTensor> unreadable;
   std::vector<std::unique_ptr<float[]>> copies;
 };
 
@@ -248,6 +260,7 @@ NamedTensors SafetensorsFile::tensors() const {
   result.tensors = contents_->tensors;
   for (const NamedTensor& tensor : result.tensors) result.parameter_count += tensor.view.size();
   result.storage = contents_;
+  result.unreadable = contents_->unreadable;
   return result;
 }
 

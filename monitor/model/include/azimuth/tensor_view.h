@@ -103,11 +103,20 @@ struct NamedTensor {
   Placement placement() const;
 };
 
+/// A tensor that a checkpoint holds and no reader reads: of a type that is not known here, or
+/// without numbers.
+struct UnreadableTensor {
+  std::string name;
+  std::string why;     ///< "its type is F64; F32, F16 and BF16 can be read"
+  bool empty = false;  ///< there are no numbers
+};
+
 /// All tensors that a source gives, with what keeps their memory alive.
 struct NamedTensors {
   std::vector<NamedTensor> tensors;
   std::int64_t parameter_count = 0;  ///< of the model, tied tensors once
   std::shared_ptr<const void> storage;
+  std::vector<UnreadableTensor> unreadable = {};  ///< an error only where they play a role
 };
 
 }  // namespace azimuth

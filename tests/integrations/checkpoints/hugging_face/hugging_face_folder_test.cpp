@@ -275,6 +275,51 @@ TEST_P(BadHuggingFaceFolder, IsOneClearError) {
 INSTANTIATE_TEST_SUITE_P(All, BadHuggingFaceFolder, ::testing::ValuesIn(kBadFolders),
                          [](const auto& info) { return std::string(info.param.name); });
 
+// One more tensor, or another in its place, in a shard that the index names.
+Files with_tensor(const SafetensorsTensor& other) {
+  auto tensors = small_llama();
+  std::erase_if(tensors, [&](const SafetensorsTensor& t) { return t.name == other.name; });
+  tensors.push_back(other);
+  std::map<std::string, std::string> map;
+  for (const SafetensorsTensor& t : tensors) map[t.name] = shard(1);
+  return {{"config.json", kConfig}, {kIndex, index_of(map)}, {shard(1), file_of(tensors)}};
+}
+
+SafetensorsTensor doubles(const std::string& name, int count) {
+  return {name, R"("F64")", "[" + std::to_string(count) + "]",
+          std::string(static_cast<std::size_t>(8 * count), '\0')};
+}
+
+TEST(HuggingFaceFolder, TensorsThatCannotBeReadAndPlayNoRoleChangeNothing) {
+  const ModelWeights expected = load(small_folder());
+  for (const SafetensorsTensor& other : {
+           doubles("model.layers.0.self_attn.rotary_emb.inv_freq", 2),
+           SafetensorsTensor{"freqs_cis", R"("C64")", "[2]", std::string(16, '\0')},
+           SafetensorsTensor{"lm_head.weight", R"("F32")", "[0]", ""},
+           SafetensorsTensor{"lm_head.weight", R"("")", "[]", ""},
+       }) {
+    SCOPED_TRACE(other.name);
+    const ModelWeights weights = load(with_tensor(other));
+    EXPECT_EQ(weights.digest(), expected.digest());
+    EXPECT_EQ(weights.sizes().parameter_count, expected.sizes().parameter_count);
+  }
+}
+
+TEST(HuggingFaceFolder, TensorsThatCannotBeReadAndPlayARoleAreNamedWithTheReason) {
+  const std::string block = "model.layers.0.self_attn.";
+  const std::pair<SafetensorsTensor, std::string> cases[] = {
+      {doubles(block + "v_proj.weight", 32), "its type is F64"},
+      {doubles(block + "v_proj.bias", 4), "its type is F64"},
+      {{block + "o_proj.weight", R"("I8")", "[8,8]", std::string(64, '\0')}, "its type is I8"},
+      {{block + "v_proj.bias", R"("F32")", "[0]", ""}, "has a dimension of 0"},
+      {doubles("lm_head.weight", 128), "its type is F64"},  // counts in the digest
+  };
+  for (const auto& [other, why] : cases) {
+    EXPECT_THAT([&] { load(with_tensor(other)); },
+                ThrowsMessage<FileError>(HasSubstr(": tensor " + other.name + ": " + why)));
+  }
+}
+
 TEST(HuggingFaceFolder, NoFolderIsAnError) {
   const TemporaryFolder folder;
   EXPECT_THAT([&] { load_hugging_face(folder.path() / "none"); },

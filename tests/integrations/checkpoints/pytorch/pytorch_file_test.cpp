@@ -157,6 +157,38 @@ TEST(PyTorchFile, EntriesThatAreNotReadMayBeCompressed) {
   EXPECT_NO_THROW(PyTorchFile::open(folder.write("code.pt", writer.bytes())));
 }
 
+TEST(PyTorchFile, TensorsOfOtherTypesOrWithoutNumbersAreListedWithTheReason) {
+  const std::string object = global_of("_io", "BytesIO") + ")\x81";
+  const std::string pickle =
+      dict_of({{"t", small_matrix()},
+               {"double", tensor_of("DoubleStorage", "0", 3, 0, {3}, {1})},
+               {"complex", tensor_of("ComplexFloatStorage", "0", 3, 0, {3}, {1})},
+               {"mask", tensor_of("BoolStorage", "1", 4, 0, {4}, {1})},
+               {"of no size", tensor_of("FloatStorage", "9", 0, 0, {0, 3}, {3, 1})},
+               {"a._extra_state", object},
+               {"b", dict_of({{"_extra_state", dict_of({{"c", small_matrix()}})}})},
+               {"d._extra_state", matrix_of(0, {6}, {1})}});
+  const TemporaryFolder folder;
+  const auto file =
+      PyTorchFile::open(folder.write("a.pt", checkpoint_of(pickle_of(pickle)).bytes()));
+  const NamedTensors all = file.tensors();
+  std::vector<std::string> names;
+  for (const NamedTensor& tensor : all.tensors) names.push_back(tensor.name);
+  EXPECT_THAT(names, ElementsAre("t", "d._extra_state"));
+  std::vector<std::string> lines;
+  for (const UnreadableTensor& tensor : all.unreadable) {
+    lines.push_back(tensor.name + (tensor.empty ? " (empty): " : ": ") + tensor.why);
+  }
+  const std::string read = "; float32, float16 and bfloat16 can be read";
+  EXPECT_THAT(
+      lines,
+      ElementsAre("double: its type is float64" + read, "complex: its type is complex64" + read,
+                  "mask: its type is integer of 1 byte" + read,
+                  "of no size (empty): has a dimension of 0", "a._extra_state: is not a tensor",
+                  "b._extra_state: is not a tensor"));
+  for (const char* name : {"double", "of no size", "a._extra_state"}) EXPECT_TRUE(file.has(name));
+}
+
 /// A value that is made of a global that no state dict needs.
 struct Unknown {
   const char* name;

@@ -77,6 +77,39 @@ TEST(SafetensorsFile, ScalarIsOneNumber) {
   EXPECT_THAT(numbers(all.tensors[0]), ElementsAre(7));
 }
 
+std::vector<std::string> reasons(const NamedTensors& all) {
+  std::vector<std::string> lines;
+  for (const UnreadableTensor& tensor : all.unreadable) {
+    lines.push_back(tensor.name + (tensor.empty ? " (empty): " : ": ") + tensor.why);
+  }
+  return lines;
+}
+
+TEST(SafetensorsFile, TensorsOfOtherTypesOrWithoutNumbersAreListedWithTheReason) {
+  const std::string read = "; F32, F16 and BF16 can be read";
+  SafetensorsWriter writer = small_safetensors();
+  writer.tensors.push_back({"double", R"("F64")", "[1]", std::string(8, '\0')});
+  writer.tensors.push_back({"complex", R"("C64")", "[1]", std::string(8, '\0')});
+  writer.tensors.push_back({"half byte", R"("F4")", "[3,2]", std::string(3, '\0')});
+  writer.tensors.push_back({"of no type", R"("")", "[]", ""});
+  writer.tensors.push_back({"of no size", R"("F32")", "[3,0]", ""});
+  writer.tensors.push_back({"of a long type", "\"" + std::string(5000, 'F') + "\"", "[]", "1"});
+  const TemporaryFolder folder;
+  const auto file = SafetensorsFile::open(folder.write("model.safetensors", writer.bytes()));
+  const NamedTensors all = file.tensors();
+  EXPECT_EQ(all.tensors.size(), 2u);
+  EXPECT_THAT(
+      reasons(all),
+      ::testing::UnorderedElementsAre(
+          "mask: its type is BOOL" + read, "double: its type is F64" + read,
+          "complex: its type is C64" + read, "half byte: its type is F4" + read,
+          "of no type (empty): its type is ''" + read, "of no size (empty): has a dimension of 0",
+          "of a long type: its type is " + std::string(120, 'F') + read));
+  EXPECT_EQ(all.parameter_count, 8);
+  EXPECT_TRUE(file.has("double"));
+  EXPECT_TRUE(file.has("of no size"));
+}
+
 TEST(SafetensorsFile, WithoutTensorsIsEmpty) {
   const TemporaryFolder folder;
   const auto path = folder.write("model.safetensors", SafetensorsWriter().bytes());

@@ -74,14 +74,18 @@ const HostileSafetensorsFile kHostileFiles[] = {
     {"NoOffsets", [](auto& f) { f.header = R"({"a":{"dtype":"F32","shape":[1]}})"; },
      "tensor a: its data_offsets is missing"},
 
-    {"TypeUnknown", [](auto& f) { f.tensors[0].dtype = R"("F31")"; },
-     "tensor matrix: its type is F31; F32, F16 and BF16 can be read"},
-    {"TypeF64", [](auto& f) { f.tensors[0].dtype = R"("F64")"; },
-     "tensor matrix: its type is F64; F32, F16 and BF16 can be read"},
-    {"TypeF8", [](auto& f) { f.tensors[0].dtype = R"("F8_E4M3")"; },
-     "tensor matrix: its type is F8_E4M3"},
-    {"TypeInLowerCase", [](auto& f) { f.tensors[0].dtype = R"("f32")"; },
-     "tensor matrix: its type is f32"},
+    {"TypeUnknownBeyondTheFile",
+     [](auto& f) {
+       f.tensors[2].dtype = R"("F31")";
+       f.tensors[2].offsets = "[28,36]";
+     },
+     "tensor row: its data end at byte 36, beyond the file's 32 bytes of data"},
+    {"TypeUnknownOfAnOverflowingSize",
+     [](auto& f) {
+       f.tensors[0].dtype = R"("F31")";
+       f.tensors[0].shape = "[4294967296,4294967296]";
+     },
+     "tensor matrix: its size overflows"},
     {"TypeIsANumber", [](auto& f) { f.tensors[0].dtype = "0"; },
      "tensor matrix: its dtype is not a string"},
 
@@ -100,7 +104,7 @@ const HostileSafetensorsFile kHostileFiles[] = {
     {"DimAbove2To64", [](auto& f) { f.tensors[0].shape = "[18446744073709551622]"; },
      "tensor matrix: its shape holds something other than integers from 0"},
     {"DimZero", [](auto& f) { f.tensors[0].shape = "[2,0]"; },
-     "tensor matrix: has a dimension of 0"},
+     "tensor matrix: its shape takes 0 bytes, but its data have 24"},
     {"ShapeOverflows", [](auto& f) { f.tensors[0].shape = "[4294967296,4294967296]"; },
      "tensor matrix: its size overflows"},
     {"BytesOverflow", [](auto& f) { f.tensors[0].shape = "[9223372036854775807]"; },

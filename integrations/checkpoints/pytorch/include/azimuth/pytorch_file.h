@@ -42,9 +42,8 @@ namespace azimuth {
 ///     for (const NamedTensor& tensor : file.tensors().tensors) ...
 class PyTorchFile {
  public:
-  /// Stored types float32, float16 and bfloat16. Throws FileError: cannot be opened, not saved by
-  /// PyTorch, damaged, a state dict that refers to what is not known, or holds a tensor of floating-point numbers of
-  /// another type.
+  /// Throws FileError: cannot be opened, not saved by PyTorch, damaged, or a state dict that refers
+  /// to what is not known.
   static PyTorchFile open(const std::filesystem::path& file);
 
   const std::filesystem::path& path() const;
@@ -52,9 +51,9 @@ class PyTorchFile {
   /// Whether there is a tensor of this name, of any type.
   bool has(std::string_view name) const;
 
-  /// The tensors of floating-point numbers, in the order of the dict. Those of integers and truth
-  /// values (masks, position ids: no parameters) are left out. Tensors that are one in memory
-  /// (tied weights) are there under each name, and count once.
+  /// The tensors of stored types float32, float16 and bfloat16, in the order of the dict. Those of
+  /// every other type, those without numbers, and the `_extra_state` of modules are `unreadable`.
+  /// Tensors that are one in memory (tied weights) are there under each name, and count once.
   /// `storage` keeps the mapping alive.
   NamedTensors tensors() const;
 

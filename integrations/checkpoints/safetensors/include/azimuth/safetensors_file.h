@@ -26,8 +26,7 @@ namespace azimuth {
 ///     for (const NamedTensor& tensor : file.tensors().tensors) ...
 class SafetensorsFile {
  public:
-  /// Stored types F32, F16 and BF16. Throws FileError: cannot be opened, not a safetensors file,
-  /// damaged, or a tensor of floating-point numbers of another type.
+  /// Throws FileError: cannot be opened, not a safetensors file, or damaged.
   static SafetensorsFile open(const std::filesystem::path& file);
 
   const std::filesystem::path& path() const;
@@ -35,8 +34,8 @@ class SafetensorsFile {
   /// Whether there is a tensor of this name, of any type.
   bool has(std::string_view name) const;
 
-  /// The tensors of floating-point numbers, in the order of their data. Those of integers and truth
-  /// values (masks, position ids: no parameters) are left out.
+  /// The tensors of stored types F32, F16 and BF16, in the order of their data; those of every
+  /// other type, and those without numbers, are `unreadable`.
   /// `storage` keeps the mapping alive.
   NamedTensors tensors() const;
 
