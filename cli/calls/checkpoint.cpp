@@ -72,8 +72,9 @@ void add_adapter_option(CLI::App& call, OpenModelOptions& options) {
 }
 
 void add_config_option(CLI::App& call, OpenModelOptions& options) {
-  call.add_option("--config", options.config,
-                  "config.json of a single .safetensors or PyTorch file");
+  call.add_option(
+      "--config", options.config,
+      "config.json of a single .safetensors or PyTorch file, or in the place of a folder's own");
 }
 
 Checkpoint open_checkpoint(const std::string& name, const OpenModelOptions& options) {

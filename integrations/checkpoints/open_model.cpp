@@ -19,7 +19,7 @@ ModelWeights open_base(const std::filesystem::path& checkpoint,
   if (std::filesystem::exists(status) && !is_folder && !std::filesystem::is_regular_file(status)) {
     throw FileError(checkpoint, "open", "is neither a file nor a folder");
   }
-  if (is_folder) return load_hugging_face(checkpoint);
+  if (is_folder) return load_hugging_face(checkpoint, config);
   if (!config.empty()) return load_model_file(checkpoint, config);
   // Of a file that is not there, load_gguf says why it cannot be opened.
   if (begins_with(checkpoint, "GGUF") || !std::filesystem::exists(status)) {

@@ -112,9 +112,10 @@ NamedTensors read_tensors(const std::filesystem::path& folder) {
 
 }  // namespace
 
-ModelWeights load_hugging_face(const std::filesystem::path& folder) {
-  const std::filesystem::path config = folder / kConfig;
-  if (!is_there(config)) {
+ModelWeights load_hugging_face(const std::filesystem::path& folder,
+                               const std::filesystem::path& other_config) {
+  const std::filesystem::path config = other_config.empty() ? folder / kConfig : other_config;
+  if (other_config.empty() && !is_there(config)) {
     throw FileError(folder, kConfig,
                     "is missing: a Hugging Face folder holds it, and one of " + names_of_weights());
   }

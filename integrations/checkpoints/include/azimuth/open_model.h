@@ -9,7 +9,7 @@ namespace azimuth {
 
 struct OpenModelOptions {
   /// The `config.json` of a single safetensors or PyTorch file, which says nothing of the model
-  /// itself. A folder and a GGUF file hold their own.
+  /// itself; of a folder, it is read in the place of its own. A GGUF file holds its own.
   std::filesystem::path config = {};
   /// A LoRA adapter to put on top, the folder that PEFT saves; empty: none.
   std::filesystem::path adapter = {};

@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 
+#include "azimuth/open_model.h"
 #include "integrations/checkpoints/safetensors/safetensors_writer.h"
 
 namespace azimuth {
@@ -318,6 +319,26 @@ TEST(HuggingFaceFolder, TensorsThatCannotBeReadAndPlayARoleAreNamedWithTheReason
     EXPECT_THAT([&] { load(with_tensor(other)); },
                 ThrowsMessage<FileError>(HasSubstr(": tensor " + other.name + ": " + why)));
   }
+}
+
+TEST(HuggingFaceFolder, AnotherConfigIsReadInThePlaceOfItsOwn) {
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
+  std::string text = kConfig;
+  text.replace(text.find(R"("bos_token_id":1)"), 16, R"("bos_token_id":3)");
+  const std::filesystem::path config = elsewhere.write("other.json", text);
+  for (Files files : {small_folder(), small_sharded_folder()}) {
+    write(folder, files);
+    const ModelWeights weights = load_hugging_face(folder.path(), config);
+    EXPECT_THAT(weights.architecture().special_token_ids, ElementsAre(3, 2));
+    EXPECT_THAT(open_model(folder.path(), {.config = config}).architecture().special_token_ids,
+                ElementsAre(3, 2));
+    std::filesystem::remove(folder / "config.json");
+    EXPECT_EQ(load_hugging_face(folder.path(), config).digest(), weights.digest());
+    std::filesystem::remove(folder / "model.safetensors");
+  }
+  EXPECT_THAT([&] { load_hugging_face(folder.path(), elsewhere / "none.json"); },
+              ThrowsMessage<FileError>(HasSubstr("none.json: cannot be opened")));
 }
 
 TEST(HuggingFaceFolder, NoFolderIsAnError) {

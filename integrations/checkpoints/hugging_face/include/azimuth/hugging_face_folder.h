@@ -13,11 +13,15 @@ namespace azimuth {
 /// shards that `pytorch_model.bin.index.json` names; of a shard, the tensors that the index says
 /// are in it. Mapped and not inflated (see SafetensorsFile and PyTorchFile).
 ///
+/// `config` is read in the place of the folder's own config.json, which may then be missing, as in
+/// the folders that Accelerate's save_state writes.
+///
 /// Throws FileError for everything that is wrong with the folder: a file that is missing, damaged
 /// or outside the folder, a tensor that is missing or has the wrong shape, a hidden size, number of
 /// blocks or vocabulary that is not that of config.json.
 ///
 ///     const ModelWeights weights = load_hugging_face("SmolLM2-135M");
-ModelWeights load_hugging_face(const std::filesystem::path& folder);
+ModelWeights load_hugging_face(const std::filesystem::path& folder,
+                               const std::filesystem::path& config = {});
 
 }  // namespace azimuth
