@@ -75,11 +75,16 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
                                         const RoleNames& extra) {
   ModelWeights weights;
   weights.architecture_ = std::move(architecture);
-  for (const UnreadableTensor& tensor : tensors.unreadable) {
+  const std::size_t hiding = hiding_prefix(weights.architecture_, tensors.tensors, extra);
+  for (NamedTensor& tensor : tensors.tensors) tensor.name.erase(0, hiding);
+  for (UnreadableTensor& tensor : tensors.unreadable) {
+    tensor.name.erase(0, std::min(hiding, tensor.name.size()));
     const auto place = role_of(weights.architecture_, tensor.name, extra);
     if (!place || (tensor.empty && !is_read_by_pass(place->role))) continue;
     throw std::invalid_argument("tensor " + tensor.name + ": " + tensor.why);
   }
+  std::string warning = unplaced(weights.architecture_, tensors.tensors, extra);
+  if (!warning.empty()) weights.add_warning(std::move(warning));
   weights.bound_ = bind_roles(weights.architecture_, tensors.tensors, extra);
   weights.tensors_ = std::make_shared<const NamedTensors>(std::move(tensors));
   weights.build({});

@@ -194,8 +194,11 @@ ModelWeights with_lora_adapter(const ModelWeights& base, const std::filesystem::
   for (const UnreadableTensor& tensor : tensors.unreadable) {
     throw FileError(weights, "tensor " + tensor.name, tensor.why);
   }
-  return with_file_errors(
-      weights, "model", [&] { return base.with_updates(read_updates(weights, tensors, scales)); });
+  // PEFT adapts the model as Transformers has it, whatever `base` was read from.
+  const auto qkv_layout = published_qkv_layout(base.architecture().name);
+  return with_file_errors(weights, "model", [&] {
+    return base.with_updates(read_updates(weights, tensors, scales, qkv_layout));
+  });
 }
 
 }  // namespace azimuth

@@ -147,7 +147,7 @@ class EntryReader {
     return *found;
   }
 
-  const std::string& type_name(const Json& dtype) const {
+  const std::string& type_name(const nlohmann::json& dtype) const {
     if (!dtype.is_string()) fail("its dtype is not a string");
     return dtype.get_ref<const std::string&>();
   }

@@ -63,8 +63,10 @@ class ModelWeights {
  public:
   /// Binds `tensors` to their roles and checks every shape. Nothing is copied but vectors: maps
   /// unpack from `tensors` as they are used, which `tensors.storage` keeps alive. Throws
-  /// std::invalid_argument naming the tensor and the reason, also for one of `tensors.unreadable`
-  /// that plays a role; an empty one may stand for what the pass does not read.
+  /// std::invalid_argument naming the tensor and the reason: a role that no tensor plays, a shape
+  /// that does not fit, a tensor within a block that plays no role and is not known to play none, one
+  /// of `tensors.unreadable` that plays a role. An empty one may stand for what the pass does not
+  /// read.
   static ModelWeights from_tensors(Architecture architecture, NamedTensors tensors,
                                    const RoleNames& extra = {});
 
