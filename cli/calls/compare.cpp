@@ -173,8 +173,9 @@ std::string about_stages(const Comparison& c) {
     for (std::size_t i = 0; i < n; ++i) {
       const std::int32_t stage = c.stages[row * n + i];
       if (stage < 0 || stage == c.primary_stages[row]) continue;
-      out += range(std::min(row, i), std::max(row, i)) + ": stage " + stage_text(stage) + " of " +
-             std::to_string(row + 1) + " is the one that both have; its primary one is stage " +
+      out += range(std::min(row, i), std::max(row, i)) + ": stage " + stage_text(stage) +
+             " of model " + std::to_string(row + 1) +
+             " is the one that both have; its primary one is stage " +
              stage_text(c.primary_stages[row]) + "\n";
     }
   }

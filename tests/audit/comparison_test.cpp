@@ -118,8 +118,12 @@ Signature two_stages(std::vector<float> first, std::vector<float> second, std::i
     result.blocks.emplace_back();
     result.blocks.back().ratio_max = block == 1 ? first_ratio : later_ratio;
   }
-  result.stages = {{.first_block = 1, .last_block = 1, .direction = std::move(first)},
-                   {.first_block = 2, .last_block = 3, .direction = std::move(second)}};
+  result.stages.resize(2);
+  result.stages[0].first_block = result.stages[0].last_block = 1;
+  result.stages[0].direction = std::move(first);
+  result.stages[1].first_block = 2;
+  result.stages[1].last_block = 3;
+  result.stages[1].direction = std::move(second);
   return result;
 }
 

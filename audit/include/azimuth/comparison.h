@@ -53,17 +53,17 @@ struct Comparison {
   /// What the method cannot resolve of either, the larger of the two. NaN where one is not known,
   /// or the two were probed with different tokens: how much that turns a direction, no floor says.
   std::vector<double> noise_floor_degrees;
-  std::vector<bool> same_probe;                ///< both were probed with the same tokens
+  std::vector<bool> same_probe = {};           ///< both were probed with the same tokens
   std::vector<std::vector<TestResult>> tests;  ///< of the directions that `degrees` is between
   /// Of (row, column), which stage of the row's model that is: an index into its stages. -1: its
   /// provisional direction, or none.
-  std::vector<std::int32_t> stages;
-  std::vector<std::int32_t> primary_stages;  ///< by name; -1: none
+  std::vector<std::int32_t> stages = {};
+  std::vector<std::int32_t> primary_stages = {};  ///< by name; -1: none
   /// By name, empty where it is not known. Equal ones: the weights are identical.
-  std::vector<std::string> weights_digests;
+  std::vector<std::string> weights_digests = {};
   /// By name: the stage whose score comes within `kNearTie` of the primary one's, so that little
   /// decides which of the two is primary; the largest of several, -1: none.
-  std::vector<std::int32_t> rival_stages;
+  std::vector<std::int32_t> rival_stages = {};
 };
 
 inline constexpr double kNearTie = 0.05;
