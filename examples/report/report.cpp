@@ -79,7 +79,16 @@ std::vector<Observation> observations_of(const std::filesystem::path& store, std
 }
 
 std::string summary(std::span<const Observation> observations, const MonitorStatus& status) {
-  if (observations.empty()) return "Nothing has been observed.\n";
+  if (observations.empty()) {
+    for (const auto& exporter : status.exporters) {
+      if (exporter.name != "store" || exporter.failures == 0) continue;
+      return text(
+          "The store holds no observation: %llu attempts to write to it failed, as was "
+          "logged (is the disk full?).\n",
+          static_cast<unsigned long long>(exporter.failures));
+    }
+    return "Nothing has been observed.\n";
+  }
   const Observation& newest = observations.back();
   const Observation& first = observations.front();
   std::string words = text("Run %s, step %lld, %zu observations.\n", newest.run.c_str(),

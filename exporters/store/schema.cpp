@@ -1,7 +1,14 @@
 #include "schema.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
+
+#include "azimuth/file_error.h"
 
 namespace azimuth {
 namespace {
@@ -90,6 +97,31 @@ void check_size(Database& database, const std::string& path) {
   }
 }
 
+/// https://sqlite.org/fileformat.html: byte 18 of a file in write-ahead mode is 2.
+bool is_in_write_ahead_mode(const std::string& path) {
+  std::array<char, 20> header = {};
+  std::ifstream(path, std::ios::binary).read(header.data(), header.size());
+  return header[18] == 2;
+}
+
+std::string log_of(const std::string& path) {
+  return std::filesystem::path(path).filename().string() + "-wal";
+}
+
+/// Why a file whose write-ahead log lies beside it could not be opened, where that is its folder's
+/// fault: SQLite keeps an index of the log there (https://sqlite.org/wal.html#read_only_databases).
+void explain_closed_folder(Database& database, const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  if (sqlite3_errcode(database.get()) != SQLITE_CANTOPEN ||
+      faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) == 0) {
+    return;
+  }
+  database.fail("cannot open",
+                "its newest rows are in " + log_of(path) +
+                    ", which can be read only in a folder that can be written to: copy both files "
+                    "to one, or wait until the run has ended");
+}
+
 void create(Database& database) {
   Transaction transaction(database);
   // Another process may have been faster.
@@ -112,9 +144,20 @@ std::unique_ptr<Database> open_for_writing(const std::string& path) {
 std::unique_ptr<Database> open_for_reading(const std::string& path) {
   const auto access = is_at_rest(path) ? Database::Access::read_at_rest : Database::Access::read;
   auto database = std::make_unique<Database>(path, access);
-  if (!is_history(*database)) {
-    database->fail("cannot open", "an empty file, not an Azimuth history");
+  bool is_empty = false;
+  try {
+    is_empty = !is_history(*database);
+  } catch (const FileError&) {
+    if (access == Database::Access::read) explain_closed_folder(*database, path);
+    throw;
   }
+  if (is_empty && access == Database::Access::read_at_rest && is_in_write_ahead_mode(path)) {
+    database->fail("cannot open", "it is empty, as a store is while all its rows are in " +
+                                      log_of(path) +
+                                      ", which is not beside it: copy both files, or wait until "
+                                      "the run has ended");
+  }
+  if (is_empty) database->fail("cannot open", "an empty file, not an Azimuth history");
   if (access == Database::Access::read_at_rest) check_size(*database, path);
   return database;
 }

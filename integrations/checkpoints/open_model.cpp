@@ -7,6 +7,7 @@
 #include "azimuth/hugging_face_folder.h"
 #include "azimuth/lora_adapter.h"
 #include "azimuth/model_file.h"
+#include "other_forms.h"
 
 namespace azimuth {
 namespace {
@@ -32,6 +33,10 @@ ModelWeights open_base(const std::filesystem::path& checkpoint,
 }  // namespace
 
 ModelWeights open_model(const std::filesystem::path& checkpoint, const OpenModelOptions& options) {
+  refuse_other_forms(checkpoint);
+  for (const auto& file : {options.config, options.adapter}) {
+    if (!file.empty()) refuse_links_and_pointers(file);
+  }
   ModelWeights weights = open_base(checkpoint, options.config);
   return options.adapter.empty() ? weights : with_lora_adapter(weights, options.adapter);
 }

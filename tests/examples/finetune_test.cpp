@@ -156,6 +156,16 @@ TEST_F(RunNames, NeedAStoreThatCanBeRead) {
   EXPECT_THROW(choose_run_name(store_, "tune"), std::runtime_error);
 }
 
+TEST(Summary, SaysWhyNothingWasStored) {
+  MonitorStatus status;
+  EXPECT_EQ(summary({}, status), "Nothing has been observed.\n");
+  status.exporters.resize(2);
+  status.exporters[0].name = "console";
+  status.exporters[1].name = "store";
+  status.exporters[1].failures = 3;
+  EXPECT_THAT(summary({}, status), HasSubstr("3 attempts to write to it failed"));
+}
+
 TEST_F(Files, ObservationsOfARunThatWentOnAreThoseOfTheLastAttempt) {
   const auto store = folder_ / "run.azimuth";
   const auto history = HistoryStore::open(store);

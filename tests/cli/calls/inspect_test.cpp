@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "cli/changed_model.h"
@@ -177,6 +181,125 @@ TEST_P(InspectBad, IsOneLineAndAnExitCode) {
     EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
     EXPECT_THAT(ended.err, ::testing::StartsWith("azimuth: "));
   }
+}
+
+/// What stands in for a model, and what the program says of it.
+struct OtherForm {
+  std::string name;
+  std::function<void(const std::filesystem::path&)> make;  ///< in a folder
+  std::string given;                                       ///< in the folder; empty: the folder
+  std::string named;                                       ///< that the error names, in the folder
+  std::string words;
+};
+
+class InspectOtherForm : public ::testing::TestWithParam<OtherForm> {};
+
+TEST_P(InspectOtherForm, SaysWhatItIsAndWhatToGive) {
+  const TemporaryFolder folder;
+  GetParam().make(folder.path());
+  const auto in_folder = [&](const std::string& name) {
+    return name.empty() ? folder.path() : folder.path() / name;
+  };
+  const Ended ended = run_program({"inspect", in_folder(GetParam().given)});
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_EQ(ended.out, "");
+  EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+  EXPECT_THAT(ended.err, ::testing::StartsWith("azimuth: " + in_folder(GetParam().named).string() +
+                                               ": open: " + GetParam().words));
+}
+
+constexpr const char* kPointer =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+
+void write(const std::filesystem::path& file, const std::string& bytes = "x") {
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+void link_to_nothing(const std::filesystem::path& file) {
+  std::filesystem::create_symlink("../../blobs/4d7a", file);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Calls, InspectOtherForm,
+    ::testing::Values(
+        OtherForm{"Pointer", [](const auto& f) { write(f / "model.gguf", kPointer); }, "model.gguf",
+                  "model.gguf", "is a Git LFS pointer"},
+        OtherForm{"PointerInAFolder",
+                  [](const auto& f) {
+                    std::filesystem::copy(kModel, f);
+                    write(f / "model.safetensors", kPointer);
+                  },
+                  "", "model.safetensors", "is a Git LFS pointer"},
+        OtherForm{"Link", [](const auto& f) { link_to_nothing(f / "model.gguf"); }, "model.gguf",
+                  "model.gguf", "is a symbolic link to ../../blobs/4d7a, which is not there"},
+        OtherForm{"LinkInAFolder",
+                  [](const auto& f) {
+                    std::filesystem::copy(kModel, f);
+                    std::filesystem::remove(f / "config.json");
+                    link_to_nothing(f / "config.json");
+                  },
+                  "", "config.json", "is a symbolic link to ../../blobs/4d7a, which is not there"},
+        OtherForm{
+            "Adapter",
+            [](const auto& f) { std::filesystem::copy(AZIMUTH_TEST_DATA "/adapters/llama", f); },
+            "", "",
+            "is an adapter of PEFT, not a model: give its base model, and this with "
+            "--adapter"},
+        OtherForm{"Cache",
+                  [](const auto& f) {
+                    write(f / "models--a--b/blobs/4d7a");
+                    write(f / "models--a--b/refs/main", "0f5c");
+                    write(f / "models--a--b/snapshots/0a11/config.json", "{}");
+                    write(f / "models--a--b/snapshots/0f5c/config.json", "{}");
+                  },
+                  "models--a--b", "models--a--b",
+                  "is a folder of the Hugging Face cache: give the model in it, "},
+        OtherForm{"Distributed",
+                  [](const auto& f) {
+                    write(f / ".metadata");
+                    write(f / "__0_0.distcp");
+                  },
+                  "", "", "is a distributed checkpoint of PyTorch"},
+        OtherForm{"PartOfADistributedOne", [](const auto& f) { write(f / "__0_0.distcp"); },
+                  "__0_0.distcp", "__0_0.distcp", "is a distributed checkpoint of PyTorch"},
+        OtherForm{"DistributedBelow", [](const auto& f) { write(f / "fsdp_0/.metadata"); }, "", "",
+                  "is a distributed checkpoint of PyTorch"},
+        OtherForm{"DeepSpeed",
+                  [](const auto& f) {
+                    std::filesystem::copy(kModel + "/config.json", f);
+                    write(f / "global_step8/mp_rank_00_model_states.pt");
+                  },
+                  "", "", "is a checkpoint of DeepSpeed"},
+        OtherForm{"PartsOfDeepSpeed",
+                  [](const auto& f) { write(f / "mp_rank_00_model_states.pt"); }, "", "",
+                  "is a checkpoint of DeepSpeed"},
+        OtherForm{"Megatron", [](const auto& f) { write(f / "latest_checkpointed_iteration.txt"); },
+                  "", "", "is a checkpoint of Megatron-LM"},
+        OtherForm{"PartsOfMegatron",
+                  [](const auto& f) { write(f / "mp_rank_00/model_optim_rng.pt"); }, "", "",
+                  "is a checkpoint of Megatron-LM"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Inspect, ReadsAModelBesideWhichTheRanksWroteTheirParts) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(kModel, folder.path());
+  write(folder.path() / "global_step8/mp_rank_00_model_states.pt");
+  write(folder.path() / "adapter_config.json", "{}");
+  EXPECT_EQ(run_program({"inspect", folder.path()}).err, "");
+}
+
+TEST(Inspect, NamesTheCachedSnapshotThatWasFetchedLast) {
+  const TemporaryFolder folder;
+  write(folder.path() / "blobs/4d7a");
+  write(folder.path() / "refs/main", "0f5c");
+  write(folder.path() / "snapshots/0a11/config.json");
+  write(folder.path() / "snapshots/0f5c/config.json");
+  EXPECT_THAT(run_program({"inspect", folder.path()}).err,
+              ::testing::EndsWith((folder.path() / "snapshots/0f5c").string() + "\n"));
+  write(folder.path() / "refs/main", "../../elsewhere");
+  EXPECT_THAT(run_program({"inspect", folder.path()}).err,
+              ::testing::EndsWith((folder.path() / "snapshots/0a11").string() + "\n"));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -98,6 +98,52 @@ TEST_F(HistoryStoreFailureTest, NamesTheFileThatCannotBeOpened) {
   }
 }
 
+/// A store whose rows are all in its write-ahead log, as a young run leaves it, copied.
+class CopiedStore : public HistoryStoreFailureTest {
+ protected:
+  void copy(const std::vector<std::string>& suffixes) const {
+    const auto store = HistoryStore::open(path_);
+    store->write(sample_record(1, 10));
+    std::filesystem::create_directory(copied_.parent_path());
+    std::filesystem::permissions(folder_, static_cast<std::filesystem::perms>(0755));
+    for (const std::string& suffix : suffixes) {
+      std::filesystem::copy(path_.string() + suffix, copied_.string() + suffix);
+    }
+  }
+
+  const std::filesystem::path copied_ = folder_ / "copied" / "run.azimuth";
+};
+
+TEST_F(CopiedStore, WithoutItsLogSaysWhatIsMissing) {
+  copy({""});
+  EXPECT_EQ(
+      error_of([&] { HistoryReader reader(copied_); }),
+      copied_.string() +
+          ": cannot open: it is empty, as a store is while all its rows are in "
+          "run.azimuth-wal, which is not beside it: copy both files, or wait until the run has "
+          "ended");
+}
+
+TEST_F(CopiedStore, WithItsLogWhereNothingCanBeWrittenSaysWhatToDo) {
+  copy({"", "-wal"});
+  const auto is_said = [&] {
+    const std::string error = error_of([&] { HistoryReader reader(copied_); });
+    const std::string said =
+        copied_.string() +
+        ": cannot open: its newest rows are in run.azimuth-wal, which can be read only in a folder "
+        "that can be written to: copy both files to one, or wait until the run has ended";
+    if (error != said) std::fprintf(stderr, "%s\n", error.c_str());
+    return error == said ? 0 : 1;
+  };
+  EXPECT_EQ(without_permission(copied_.parent_path(), is_said), 0);
+  EXPECT_EQ(HistoryReader(copied_).runs().size(), 1U) << "elsewhere it is read";
+}
+
+TEST_F(HistoryStoreFailureTest, AnEmptyFileIsNoHistory) {
+  std::ofstream{path_};
+  EXPECT_THAT(error_of([&] { HistoryReader reader(path_); }), HasSubstr("an empty file"));
+}
+
 TEST_F(HistoryStoreFailureTest, DoesNotTouchAFileThatIsNoHistory) {
   const std::string text(5000, 'x');
   std::ofstream(path_) << text;

@@ -131,30 +131,6 @@ TEST_F(HistoryStoreTest, IsReadWhileItIsWritten) {
   EXPECT_EQ(last, count);
 }
 
-/// What `function` returns in a process that may not write to the folder, even if we are root. It
-/// must be below 256.
-template <class Function>
-int without_permission(const std::filesystem::path& folder, const Function& function) {
-  using std::filesystem::perms;
-  std::filesystem::permissions(folder, static_cast<perms>(0555));
-  const pid_t child = fork();
-  if (child == 0) {
-    constexpr uid_t kNobody = 65534;
-    if (geteuid() == 0 && setuid(kNobody) != 0) _exit(255);
-    if (access(folder.c_str(), W_OK) == 0) _exit(254);
-    try {
-      _exit(function());
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-      _exit(253);
-    }
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  std::filesystem::permissions(folder, static_cast<perms>(0755));
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 TEST_F(HistoryStoreTest, IsReadWhereNothingCanBeWritten) {
   HistoryStore::open(path_)->write(sample_record(1, 10));
   const auto count = [&] { return static_cast<int>(stored().size()); };

@@ -20,7 +20,7 @@ class Database;
 ///
 /// Read it with HistoryReader, also while it is written. The file must lie on a disk of this
 /// machine, since the write-ahead log needs shared memory; `-wal` and `-shm` files appear beside it
-/// while it is open and belong to it.
+/// while it is open and belong to it: who copies a store meanwhile copies its `-wal` too.
 ///
 /// Thread-safe. Everything but construction throws std::runtime_error, "FILE: what: why", where the
 /// file cannot be opened, is not a history, was made by a newer version or does not take the
