@@ -7,6 +7,7 @@
 
 #include "azimuth/file_error.h"
 #include "azimuth/hugging_face_config.h"
+#include "hugging_face/fused_experts.h"
 
 namespace azimuth {
 namespace {
@@ -68,7 +69,11 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
                                    const std::filesystem::path& config,
                                    const std::function<NamedTensors()>& read) {
   const HuggingFaceConfig described = HuggingFaceConfig::open(config);
-  NamedTensors tensors = read();
+  NamedTensors tensors = with_file_errors(model, "model", [&] {
+    NamedTensors all = read();
+    split_fused_experts(described.architecture, all.tensors);
+    return all;
+  });
   const std::vector<std::string> warnings = leave_biases_out(described, tensors);
   ModelWeights weights = with_file_errors(model, "model", [&] {
     return ModelWeights::from_tensors(described.architecture, std::move(tensors));

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "azimuth/open_model.h"
-#include "integrations/checkpoints/safetensors/safetensors_writer.h"
+#include "integrations/checkpoints/pytorch/pytorch_writer.h"
 
 namespace azimuth {
 namespace {
@@ -364,6 +364,38 @@ TEST(HuggingFaceFolder, WhatTransformersWroteIsRead) {
     });
   }
   EXPECT_GE(models, 18) << "one of each family";
+}
+
+// The model of architectures/mixtral, whose norms are those of Transformers, by its other names.
+const std::filesystem::path kFusedExperts = AZIMUTH_TEST_DATA "/fused_experts";
+
+TEST(HuggingFaceFolder, ExpertsInOneTensorAreThoseOfOneTensorEach) {
+  const ModelWeights fused = load_hugging_face(kFusedExperts);
+  const ModelWeights expected = load_hugging_face(kModels / "mixtral");
+  EXPECT_EQ(fused.digest(), expected.digest());
+  EXPECT_EQ(fused.sizes().parameter_count, expected.sizes().parameter_count);
+}
+
+TEST(HuggingFaceFolder, ExpertsInOneTensorOfAnotherShapeAreAnError) {
+  const std::string bytes = bytes_of(kFusedExperts / "model.safetensors");
+  const std::string config = bytes_of(kFusedExperts / "config.json");
+  const TemporaryFolder folder;
+  folder.write("model.safetensors", bytes);
+  const auto load_with = [&](const std::string& from, const std::string& to) {
+    std::string changed = config;
+    changed.replace(changed.find(from), from.size(), to);
+    folder.write("config.json", changed);
+    return [&] { load_hugging_face(folder.path()); };
+  };
+  EXPECT_THAT(load_with(R"("num_local_experts": 4)", R"("num_local_experts": 3)"),
+              ThrowsMessage<FileError>(
+                  HasSubstr("model: tensor model.layers.0.mlp.experts.down_proj: shape {4, 24, 20} "
+                            "is not that of 1 matrices for each of 3 experts")));
+  std::string odd = bytes;
+  const std::string shape = R"("shape":[4,40,24])";
+  odd.replace(odd.find(shape), shape.size(), R"("shape":[4,24,40])");
+  folder.write("model.safetensors", odd);
+  EXPECT_THAT(load_with("", ""), ThrowsMessage<FileError>(HasSubstr("shape {12, 40} where {")));
 }
 
 TEST(HuggingFaceFolder, RealFileIsRefusedWhereverItIsCut) {
