@@ -19,18 +19,24 @@ constexpr std::int64_t kMaxBlocks = 100'000;
 constexpr std::int64_t kMaxHiddenSize = 1 << 24;
 constexpr std::int64_t kMaxVocabSize = 1ll << 31;
 
-constexpr std::string_view kMultimodal = "gemma3";
-constexpr std::string_view kItsText = "gemma3_text";
 constexpr std::string_view kTextConfig = "text_config";
 constexpr std::string_view kBos = "bos_token_id";
 
-const HuggingFaceFamily& family_of(const ConfigFields& fields) {
-  const std::string_view model_type = fields.text("model_type", "");
+const MultimodalModel* multimodal_model_of(const ConfigFields& fields) {
+  const auto models = multimodal_models();
+  const auto found =
+      std::ranges::find(models, fields.text("model_type", ""), &MultimodalModel::model_type);
+  return found == models.end() ? nullptr : &*found;
+}
+
+const HuggingFaceFamily& family_of(const ConfigFields& fields, std::string_view otherwise) {
+  const std::string_view model_type = fields.text("model_type", otherwise);
   if (model_type.empty()) fields.fail("model_type", "is missing");
   const auto families = hugging_face_families();
   const auto found = std::ranges::find(families, model_type, &HuggingFaceFamily::model_type);
   if (found != families.end()) return *found;
-  std::vector<std::string_view> names = {kMultimodal};
+  std::vector<std::string_view> names;
+  for (const MultimodalModel& model : multimodal_models()) names.push_back(model.model_type);
   for (const HuggingFaceFamily& family : families) names.push_back(family.model_type);
   std::ranges::sort(names);
   std::string known;
@@ -38,6 +44,10 @@ const HuggingFaceFamily& family_of(const ConfigFields& fields) {
     known += (known.empty() ? "" : ", ") + std::string(name);
   fields.fail("model_type",
               "'" + std::string(model_type.substr(0, 120)) + "' is not known; known are " + known);
+}
+
+const HuggingFaceFamily& family_named(std::string_view model_type) {
+  return *std::ranges::find(hugging_face_families(), model_type, &HuggingFaceFamily::model_type);
 }
 
 // Packed or scaled numbers that only the quantiser's own code can read.
@@ -125,16 +135,21 @@ SpecialTokens special_tokens(const ConfigFields& fields, const ConfigFields& tex
 HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Json& json) {
   if (!json.is_object()) throw FileError(file, "JSON", "is not an object");
   const ConfigFields fields(file, json);
-  const bool multimodal = fields.text("model_type", "") == kMultimodal;
-  const ConfigFields text = multimodal ? fields.object(kTextConfig) : fields;
-  const auto families = hugging_face_families();
-  if (multimodal && text.text("model_type", kItsText) != kItsText) {
-    text.fail("model_type", "is not '" + std::string(kItsText) + "'");
+  const MultimodalModel* const multimodal = multimodal_model_of(fields);
+  const bool flat = multimodal != nullptr && multimodal->flat && !fields.has(kTextConfig);
+  if (multimodal != nullptr && multimodal->any_text && !fields.has(kTextConfig)) {
+    fields.fail(kTextConfig, "is missing");
+  }
+  const ConfigFields text = multimodal != nullptr && !flat ? fields.object(kTextConfig) : fields;
+  if (multimodal != nullptr && !multimodal->any_text && !flat &&
+      text.text("model_type", multimodal->text) != multimodal->text) {
+    text.fail("model_type", "is not '" + std::string(multimodal->text) + "'");
   }
   const HuggingFaceFamily& family =
-      multimodal ? *std::ranges::find(families, kItsText, &HuggingFaceFamily::model_type)
-                 : family_of(fields);
+      flat ? family_named(multimodal->text)
+           : family_of(text, multimodal == nullptr ? "" : multimodal->text);
   refuse_quantised(fields);
+  if (multimodal != nullptr) refuse_quantised(text);
 
   HuggingFaceConfig config;
   config.hidden_size = text.count({"hidden_size", "n_embd", "n_embed", "d_model"},
@@ -143,7 +158,7 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
       text.count({"num_hidden_layers", "n_layer", "n_layers"}, family.block_count, kMaxBlocks);
   config.vocab_size = text.count({"vocab_size"}, family.vocab_size, kMaxVocabSize);
   Architecture& a = config.architecture;
-  a.name = family.model_type;
+  a.name = family.architecture.empty() ? family.model_type : family.architecture;
   a.qkv_layout = family.qkv_layout;
   a.heads = text.count({"num_attention_heads", "n_head", "n_heads"}, family.heads, kMaxHeads);
   a.kv_heads = a.heads;

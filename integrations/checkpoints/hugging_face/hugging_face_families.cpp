@@ -308,6 +308,12 @@ void read_falcon(Fields fields, Config config) {
   a.shared_norm = parallel;
 }
 
+void read_qwen2_vl(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 29'568, .kv_heads = 8, .epsilon = 1e-5});
+  never(config, {output_bias});
+  never(config, kFfnBiases);
+}
+
 constexpr HuggingFaceFamily kFamilies[] = {
     {"bloom", 64, 2, 250'880, 8, 1, read_bloom, QkvLayout::by_kv_head},
     {"falcon", 4'544, 32, 65'024, 71, 11, read_falcon, QkvLayout::by_kv_head},
@@ -324,12 +330,28 @@ constexpr HuggingFaceFamily kFamilies[] = {
     {"phi", 2'048, 24, 51'200, 32, 1, read_phi},
     {"phi3", 3'072, 32, 32'064, 32, 1, read_phi3},
     {"qwen2", 4'096, 32, 151'936, 32, -1, read_qwen2},
+    {"qwen2_5_vl_text", 8'192, 80, 152'064, 64, 151'643, read_qwen2_vl, QkvLayout::by_kind,
+     "qwen2"},
+    {"qwen2_vl_text", 8'192, 80, 152'064, 64, 151'643, read_qwen2_vl, QkvLayout::by_kind, "qwen2"},
     {"qwen3", 4'096, 32, 151'936, 32, -1, read_qwen3},
+    {"qwen3_vl_text", 4'096, 32, 151'936, 32, -1, read_qwen3, QkvLayout::by_kind, "qwen3"},
     {"stablelm", 2'560, 32, 50'304, 32, 0, read_stablelm},
     {"starcoder2", 3'072, 30, 49'152, 24, 50'256, read_starcoder2},
 };
 
+constexpr MultimodalModel kMultimodal[] = {
+    {"gemma3", "gemma3_text"},
+    {"llava", "llama", true},
+    {"llava_next", "llama", true},
+    {"mistral3", "mistral", true},
+    {"qwen2_5_vl", "qwen2_5_vl_text", false, true},
+    {"qwen2_vl", "qwen2_vl_text", false, true},
+    {"qwen3_vl", "qwen3_vl_text"},
+};
+
 }  // namespace
+
+std::span<const MultimodalModel> multimodal_models() { return kMultimodal; }
 
 std::span<const HuggingFaceFamily> hugging_face_families() { return kFamilies; }
 

@@ -25,12 +25,25 @@ struct HuggingFaceFamily {
   void (*read)(const ConfigFields& fields, HuggingFaceConfig& config);
   /// Of every model of the family that is published as Transformers has it, and of every adapter.
   QkvLayout qkv_layout = QkvLayout::by_kind;
+  /// That of Azimuth's tables; empty: `model_type`.
+  std::string_view architecture = {};
 };
 
-/// Sorted by `model_type`. `gemma3` is not among them: its text part is a `gemma3_text`.
+/// A `model_type` that sees or hears too, and whose text part is one of the families.
+struct MultimodalModel {
+  std::string_view model_type;
+  std::string_view text;  ///< the `model_type` of its text part, where the file does not say
+  bool any_text = false;  ///< the text part may be of any family
+  bool flat = false;      ///< older files hold the text part's fields beside the others
+};
+
+/// Sorted by `model_type`; those that are multimodal are not among them.
 std::span<const HuggingFaceFamily> hugging_face_families();
 
 /// Nothing for a model type that is not known.
 std::optional<QkvLayout> published_qkv_layout(std::string_view model_type);
+
+/// Sorted by `model_type`.
+std::span<const MultimodalModel> multimodal_models();
 
 }  // namespace azimuth

@@ -41,6 +41,13 @@ FALCON = dict(TOKENS, hidden_size=24, num_hidden_layers=3, num_attention_heads=4
               layer_norm_epsilon=EPSILON, max_position_embeddings=16)
 GEMMA3_TEXT = dict(GEMMA, layer_types=["sliding_attention", "full_attention", "sliding_attention"])
 
+# Towers that no text passes.
+VISION = dict(hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2, image_size=4,
+              patch_size=4)
+QWEN_VISION = dict(depth=1, hidden_size=8, num_heads=2, intermediate_size=12, out_hidden_size=24,
+                   patch_size=2, temporal_patch_size=1)
+MROPE = dict(rope_type="default", rope_theta=1e4, mrope_section=[1, 1, 1])
+
 # Name of the folder: model_type and configuration.
 CASES = {
     "llama": ("llama", dict(RMS, num_hidden_layers=4, head_dim=8)),
@@ -52,8 +59,15 @@ CASES = {
     "gemma3_text": ("gemma3_text", GEMMA3_TEXT),
     "gemma3": ("gemma3", dict(
         text_config=GEMMA3_TEXT, mm_tokens_per_image=1, boi_token_index=33, eoi_token_index=34, image_token_index=35,
-        vision_config=dict(hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2,
-                           image_size=4, patch_size=4))),
+        vision_config=VISION)),
+    "llava": ("llava", dict(text_config=dict(RMS, model_type="llama", num_hidden_layers=2),
+                            vision_config=dict(VISION, model_type="clip_vision_model"))),
+    "mistral3": ("mistral3", dict(text_config=dict(RMS, model_type="mistral", num_hidden_layers=2, head_dim=8),
+                                  vision_config=dict(VISION, model_type="pixtral", head_dim=4))),
+    "qwen2_5_vl": ("qwen2_5_vl", dict(text_config=dict(RMS, num_hidden_layers=2, rope_parameters=MROPE),
+                                      vision_config=QWEN_VISION)),
+    "qwen3_vl": ("qwen3_vl", dict(text_config=dict(RMS, num_hidden_layers=2, head_dim=6, rope_parameters=MROPE),
+                                  vision_config=dict(QWEN_VISION, num_position_embeddings=4, deepstack_visual_indexes=[0]))),
     "phi": ("phi", dict(ROTARY, qk_layernorm=True)),
     "phi3": ("phi3", dict(RMS, original_max_position_embeddings=16)),
     "gpt2": ("gpt2", dict(TOKENS, n_embd=24, n_inner=40, n_layer=4, n_head=4, n_positions=16,
@@ -265,7 +279,7 @@ def probe_tokens(config):
             if key.endswith("_token_id") and value is not None:
                 special += value if isinstance(value, list) else [value]
     spread = [7, 16, 23, 30, VOCABULARY - 1]
-    return list(dict.fromkeys(sorted(special) + spread))
+    return list(dict.fromkeys(sorted(i for i in special if i < VOCABULARY) + spread))
 
 
 def rounded(states):
@@ -277,7 +291,7 @@ def write_case(name):
     # Not Python's hash: that differs from run to run.
     generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     planted = name in PLANTED_FFN or name in PLANTED_ATTENTION
-    auto = AutoModelForImageTextToText if model_type == "gemma3" else AutoModelForCausalLM
+    auto = AutoModelForImageTextToText if "vision_config" in settings else AutoModelForCausalLM
     config = AutoConfig.for_model(model_type, **settings)
     model = auto.from_config(config, **EAGER).double().eval()
     randomise(model, generator, planted)

@@ -19,7 +19,12 @@ inline std::string sorted_list(std::vector<std::string> names) {
 /// The known architectures as a config.json calls them, and as messages list them.
 inline std::string known_to_hugging_face() {
   std::vector<std::string> names = Architecture::known();
-  names.emplace_back("gemma3");  // its text part is a gemma3_text
+  // What sees too, and the text parts that are a family under another name.
+  for (const char* name : {"gemma3", "llava", "llava_next", "mistral3", "qwen2_5_vl",
+                           "qwen2_5_vl_text", "qwen2_vl", "qwen2_vl_text", "qwen3_vl",
+                           "qwen3_vl_text"}) {
+    names.emplace_back(name);
+  }
   return sorted_list(std::move(names));
 }
 

@@ -99,6 +99,12 @@ const BadConfig kBadConfigs[] = {
      "key text_config: is not an object"},
     {"TextConfigOfAnotherModel", R"({"model_type":"gemma3","text_config":{"model_type":"llama"}})",
      "key text_config.model_type: is not 'gemma3_text'"},
+    {"TextConfigMissing", R"({"model_type":"llava"})", "key text_config: is missing"},
+    {"TextConfigOfAnUnknownModel", R"({"model_type":"llava","text_config":{"model_type":"mamba"}})",
+     "key text_config.model_type: 'mamba' is not known; known are bloom"},
+    {"TextConfigThatIsQuantised",
+     R"({"model_type":"llava","text_config":{"quantization_config":{"quant_method":"awq"}}})",
+     "key text_config.quantization_config: weights quantised by 'awq' cannot be read"},
     {"TextConfigWithABadField", R"({"model_type":"gemma3","text_config":{"hidden_size":0}})",
      "key text_config.hidden_size: is 0"},
 

@@ -260,11 +260,64 @@ const ConfigCase kConfigs[] = {
      262'208},
 };
 
+const ConfigCase kTextParts[] = {
+    {"LlavaIsItsText",
+     R"({"model_type":"llava","image_token_index":32000,
+         "text_config":{"model_type":"mistral","vocab_size":32064,"rms_norm_eps":1e-5},
+         "vision_config":{"hidden_size":1024}})",
+     {.name = "mistral",
+      .heads = 32,
+      .kv_heads = 8,
+      .norm_epsilon = 1e-5,
+      .special_token_ids = {1}},
+     4'096,
+     32,
+     32'064},
+    {"LlavaIsLlamaWhereItDoesNotSay",
+     R"({"model_type":"llava","text_config":{}})",
+     {.name = "llama", .heads = 32, .kv_heads = 32, .norm_epsilon = 1e-6, .special_token_ids = {1}},
+     4'096,
+     32,
+     32'000},
+    {"Qwen2VlIsItsText",
+     R"({"model_type":"qwen2_vl","text_config":{"model_type":"qwen2_vl_text"}})",
+     {.name = "qwen2",
+      .heads = 64,
+      .kv_heads = 8,
+      .norm_epsilon = 1e-5,
+      .special_token_ids = {151'643}},
+     8'192,
+     80,
+     152'064},
+    {"Qwen25VlMayBeFlat",
+     R"({"model_type":"qwen2_5_vl","hidden_size":2048,"num_hidden_layers":36,"bos_token_id":3,
+         "num_attention_heads":16,"num_key_value_heads":2,"rms_norm_eps":1e-6,"vocab_size":151936,
+         "vision_config":{"hidden_size":1280}})",
+     {.name = "qwen2", .heads = 16, .kv_heads = 2, .norm_epsilon = 1e-6, .special_token_ids = {3}},
+     2'048,
+     36,
+     151'936},
+    {"Qwen3VlIsItsText",
+     R"({"model_type":"qwen3_vl","text_config":{"hidden_size":2560}})",
+     {.name = "qwen3",
+      .heads = 32,
+      .kv_heads = 32,
+      .head_size = 128,
+      .norm_epsilon = 1e-6,
+      .special_token_ids = {}},
+     2'560,
+     32,
+     151'936},
+};
+
 class Config : public ::testing::TestWithParam<ConfigCase> {};
 
 TEST_P(Config, GivesTheArchitecture) { check(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(HuggingFace, Config, ::testing::ValuesIn(kConfigs),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(TextParts, Config, ::testing::ValuesIn(kTextParts),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(HuggingFaceConfig, EveryKnownArchitectureIsRead) {
