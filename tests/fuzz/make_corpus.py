@@ -10,6 +10,7 @@ config_fuzzer needs none from here: its seeds are the config.json of every model
 """
 import io
 import json
+import math
 import os
 import pathlib
 import pickle
@@ -30,7 +31,7 @@ AZIMUTH = pathlib.Path(sys.argv[1])
 LARGEST = 24 << 10
 random = numpy.random.default_rng(20250207)
 
-FOLDERS = ["falcon_40b", "gemma2", "gpt2", "llama_biases", "mpt", "olmo2"]
+FOLDERS = ["falcon_40b", "fused_experts", "gemma2", "gpt2", "llama_biases", "mpt", "olmo2"]
 GGUFS = ["bloom", "falcon_40b", "gemma2", "gpt2", "llama_fused", "mixtral"]
 ARRAYS_BEFORE = 8  # of the tokenizer: so many elements stay
 
@@ -77,12 +78,15 @@ def write_safetensors():
     put("safetensors", "types", safetensors.numpy.save(
         {numpy.dtype(kind).name: numpy.ones((2, 3), kind) for kind in types}, {"format": "pt"}))
     put("safetensors", "float64", safetensors.numpy.save({"a": numpy.ones(3)}))
+    put("safetensors", "empty", safetensors.numpy.save({**model, "lm_head.weight": numpy.ones(0, numpy.float32)}))
     put("safetensors", "none", safetensors.numpy.save({}))
 
 
-def write_folders():
+def write_configs_and_folders():
+    # The models' own configurations are seeds too: tests/fuzz/CMakeLists.txt names them.
+    put("config", "python", json.dumps({"model_type": "llama", "a": [math.nan, math.inf, -math.inf]}).encode())
     for name in FOLDERS:
-        folder = DATA / "architectures" / name
+        folder = DATA / name if name == "fused_experts" else DATA / "architectures" / name
         config = json.loads((folder / "config.json").read_text())
         config |= {key: 1 for key in ("num_hidden_layers", "n_layer", "n_layers") if key in config}
         tensors = halved(tensors_of(folder))
@@ -206,7 +210,7 @@ def main():
     for file in (HERE / "corpus").glob("*/seed_*"):
         file.unlink()
     write_safetensors()
-    write_folders()
+    write_configs_and_folders()
     write_adapters()
     write_ggufs()
     write_pytorch()
