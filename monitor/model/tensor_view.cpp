@@ -10,14 +10,14 @@ namespace azimuth {
 
 namespace {
 
-struct Facts {
+struct TypeFacts {
   std::string_view name;
   std::int64_t block_length;
   std::int64_t block_bytes;
 };
 
 // In the order of StoredType.
-constexpr std::array<Facts, static_cast<std::size_t>(StoredType::iq4_nl) + 1> kFacts = {{
+constexpr std::array<TypeFacts, static_cast<std::size_t>(StoredType::iq4_nl) + 1> kTypeFacts = {{
     {"f32", 1, 4},
     {"f16", 1, 2},
     {"bf16", 1, 2},
@@ -34,7 +34,7 @@ constexpr std::array<Facts, static_cast<std::size_t>(StoredType::iq4_nl) + 1> kF
     {"iq4_nl", 32, 18},
 }};
 
-const Facts& facts_of(StoredType type) { return kFacts.at(static_cast<std::size_t>(type)); }
+const TypeFacts& facts_of(StoredType type) { return kTypeFacts.at(static_cast<std::size_t>(type)); }
 
 }  // namespace
 

@@ -45,14 +45,14 @@ TestResult result_of(std::string_view test, std::span<const TestResult> results)
 /// names × names, flat, row by row, the diagonal included, symmetric but for `stages`. NaN: cannot
 /// be compared, since a model has no direction or the hidden sizes differ; then no test was made.
 struct Comparison {
-  std::vector<std::string> names;
+  std::vector<std::string> names = {};
   /// Between the same stage of both, 0 to 90: of the pairs of a primary direction here and a stage
   /// there that lie within 30° the nearest, whichever of the two it is primary in; without such a
   /// pair the two primary directions, or provisional ones (docs/method.md, 7).
-  std::vector<double> degrees;
+  std::vector<double> degrees = {};
   /// What the method cannot resolve of either, the larger of the two. NaN where one is not known,
   /// or the two were probed with different tokens: how much that turns a direction, no floor says.
-  std::vector<double> noise_floor_degrees;
+  std::vector<double> noise_floor_degrees = {};
   std::vector<bool> same_probe = {};           ///< both were probed with the same tokens
   std::vector<std::vector<TestResult>> tests;  ///< of the directions that `degrees` is between
   /// Of (row, column), which stage of the row's model that is: an index into its stages. -1: its

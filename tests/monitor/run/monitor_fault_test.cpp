@@ -1,5 +1,6 @@
 // Faults never reach training: each is put in through an interface.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>

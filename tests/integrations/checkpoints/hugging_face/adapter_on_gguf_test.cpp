@@ -24,14 +24,14 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-const std::filesystem::path kData = AZIMUTH_TEST_DATA;
+const std::filesystem::path kTestData = AZIMUTH_TEST_DATA;
 
 ModelWeights converted(const std::string& name) {
-  return load_gguf(kData / "gguf" / (name + ".gguf"));
+  return load_gguf(kTestData / "gguf" / (name + ".gguf"));
 }
 
 ModelWeights published(const std::string& name) {
-  return load_hugging_face(kData / "architectures" / name);
+  return load_hugging_face(kTestData / "architectures" / name);
 }
 
 bool can_be_adapted(Role role) {
@@ -64,7 +64,7 @@ void write_adapter(const TemporaryFolder& folder, const std::string& model, std:
     adapter.tensors.push_back(
         {.name = name, .shape = json({rows, columns}).dump(), .data = f32_data(numbers)});
   };
-  for (const auto& entry : std::filesystem::directory_iterator(kData / "architectures" / model)) {
+  for (const auto& entry : std::filesystem::directory_iterator(kTestData / "architectures" / model)) {
     if (entry.path().extension() != ".safetensors") continue;
     for (const NamedTensor& t : SafetensorsFile::open(entry.path()).tensors().tensors) {
       const auto place = role_of(architecture, t.name);
@@ -139,7 +139,7 @@ TEST(AdapterOnFusedGguf, IsRefusedWhereTheFileFusesWhatTheAdapterHasApart) {
 class PeftOnGguf : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(PeftOnGguf, NormsAreThoseOfPeft) {
-  const std::filesystem::path adapter = kData / "adapters" / GetParam();
+  const std::filesystem::path adapter = kTestData / "adapters" / GetParam();
   const json expected = json::parse(std::ifstream(adapter / "hidden_states.json"));
   Workers workers;
   const std::vector<std::int64_t> ids = expected.at("token_ids");
@@ -159,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(Fused, PeftOnGguf, ::testing::Values("bloom", "falcon_4
 
 // One source of what a family's layout is, for its models and for its adapters.
 TEST(LayoutOfAFamily, IsThatOfItsModels) {
-  for (const auto& folder : std::filesystem::directory_iterator(kData / "architectures")) {
+  for (const auto& folder : std::filesystem::directory_iterator(kTestData / "architectures")) {
     if (!folder.is_directory()) continue;
     const Architecture a = load_hugging_face(folder.path()).architecture();
     const bool by_kv_head = a.name == "bloom" || a.name == "falcon" || a.name == "gpt_neox";

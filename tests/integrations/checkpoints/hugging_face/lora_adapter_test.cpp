@@ -180,6 +180,8 @@ TEST_F(LoraAdapter, RefusesTensorsThatAreNotOfTheModel) {
   EXPECT_THAT(complaint(), HasSubstr("does not fit"));
   put_tensors({{a(out), {2, 31}}, {b(out), {24, 2}}});
   EXPECT_THAT(complaint(), HasSubstr("does not fit"));
+  put_tensors({{a(out), {0, 32}}, {b(out), {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("lora_A.weight: has a dimension of 0"));
   put_tensors({{a(out), {2, 4, 8}}, {b(out), {24, 2}}});
   EXPECT_THAT(complaint(), HasSubstr("is not a matrix"));
   put_tensors({{"base_model.model.lm_head.weight", {2, 2}}});
