@@ -21,6 +21,10 @@
 namespace azimuth {
 namespace {
 
+bool has_a_row_a_token(Role role) {
+  return role == Role::token_embedding || role == Role::head_weight;
+}
+
 std::string heading(const BoundTensor& bound, const std::vector<std::int64_t>& shape) {
   return std::string(name_of(bound.role)) + " " + std::to_string(bound.block) + " " +
          (bound.member > 0 ? std::to_string(bound.member) + " " : "") + shape_text(shape) + " ";
@@ -32,6 +36,8 @@ void add_update(Sha256& sum, const BoundUpdate& bound) {
   for (const Eigen::MatrixXf* factor : {&update.b, &update.a}) {
     sum.add(factor->data(), static_cast<std::size_t>(factor->size()) * sizeof(float));
   }
+  const Eigen::VectorXf& lengths = update.magnitude;
+  sum.add(lengths.data(), static_cast<std::size_t>(lengths.size()) * sizeof(float));
 }
 
 // A line about the tensors outside the blocks that play no role; empty without any. One within a
@@ -112,11 +118,13 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
     };
     const auto changed = place ? std::ranges::find_if(bound_, same) : bound_.end();
     if (changed == bound_.end()) fail("the model has no such weight");
-    if (facts_of(place->role).kind != RoleFacts::Kind::matrix) {
-      fail("only the matrices of blocks can be updated, not " + std::string(name_of(place->role)));
+    const bool of_a_block = facts_of(place->role).kind == RoleFacts::Kind::matrix;
+    if (!of_a_block && !has_a_row_a_token(place->role)) {
+      fail("only the matrices of blocks, the embedding and the head can be updated, not " +
+           std::string(name_of(place->role)));
     }
     std::vector<std::int64_t> shape = {update.b.rows(), update.a.cols()};
-    if (transposed_) std::ranges::reverse(shape);
+    if (transposed_ && of_a_block) std::ranges::reverse(shape);
     const std::vector<std::int64_t>& expected = tensors_->tensors[changed->tensor].view.shape;
     if (shape != expected || update.b.cols() != update.a.rows()) {
       fail("a product of " + shape_text(std::array{update.b.rows(), update.b.cols()}) + " and " +
@@ -124,10 +132,18 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
            shape_text(expected));
     }
     if (std::ranges::any_of(updated.updates_, same, &BoundUpdate::place)) fail("appears twice");
+    if (update.magnitude.size() > 0 && update.magnitude.size() != update.b.rows()) {
+      fail("a magnitude of " + std::to_string(update.magnitude.size()) + " numbers does not fit " +
+           std::to_string(update.b.rows()) + " rows");
+    }
+    if (update.magnitude.size() > 0 && place->role == Role::token_embedding) {
+      fail("rows of the embedding cannot be scaled");
+    }
     if (place->role == Role::query_key_value_weight) {
       if (!update.qkv_layout) fail("the layout of its queries, keys and values is not known");
-      update.b =
-          update.b(qkv_rows(architecture_, head_size_, *update.qkv_layout), Eigen::all).eval();
+      const auto rows = qkv_rows(architecture_, head_size_, *update.qkv_layout);
+      update.b = update.b(rows, Eigen::all).eval();
+      if (update.magnitude.size() > 0) update.magnitude = update.magnitude(rows).eval();
       update.qkv_layout = architecture_.qkv_layout;
     }
     updated.updates_.push_back({*place, std::make_shared<const LowRankUpdate>(std::move(update))});
@@ -137,6 +153,45 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
   });
   updated.build({});
   return updated;
+}
+
+ModelWeights ModelWeights::with_tensors(NamedTensors replacements) const {
+  if (replacements.tensors.empty()) return *this;
+  ModelWeights replaced = *this;
+  NamedTensors all = *tensors_;
+  std::vector<std::size_t> done;
+  for (NamedTensor& tensor : replacements.tensors) {
+    const auto place = role_of(architecture_, tensor.name);
+    const auto same = [&](const BoundTensor& b) {
+      return b.role == place->role && b.block == place->block && b.member == place->member;
+    };
+    const auto bound = place ? std::ranges::find_if(bound_, same) : bound_.end();
+    if (bound == bound_.end()) reject(tensor, "the model has none in its place");
+    if (!has_a_row_a_token(place->role)) {
+      reject(tensor, "only the embedding and the head can be replaced");
+    }
+    if (std::ranges::count(done, bound->tensor) > 0) reject(tensor, "appears twice");
+    done.push_back(bound->tensor);
+    const std::vector<std::int64_t>& shape = tensor.view.shape;
+    if (shape.size() != 2 || shape[0] < 1 || shape[1] != hidden_size_) {
+      reject(tensor, "shape " + shape_text(shape) + " does not fit hidden size " +
+                         std::to_string(hidden_size_));
+    }
+    all.parameter_count += tensor.view.size() - all.tensors[bound->tensor].view.size();
+    all.tensors[bound->tensor] = std::move(tensor);
+  }
+  using Storages = std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>;
+  all.storage = std::make_shared<const Storages>(tensors_->storage, replacements.storage);
+  replaced.tensors_ = std::make_shared<const NamedTensors>(std::move(all));
+  replaced.build(nudge_);
+  std::erase_if(replaced.architecture_.special_token_ids,
+                [&](std::int64_t id) { return id >= replaced.vocab_size_; });
+  return replaced;
+}
+
+bool ModelWeights::has(Role role, std::int64_t block) const {
+  return std::ranges::any_of(
+      bound_, [&](const BoundTensor& b) { return b.role == role && b.block == block; });
 }
 
 void ModelWeights::build(Nudge nudge) {
@@ -282,12 +337,14 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
   const TensorsByRole tensors(*tensors_, bound_, updates_, nudge_);
   const NamedTensor& table = tensors.at(Role::token_embedding, 0);
   const Nudge nudge = nudge_for(nudge_, tensors.index(Role::token_embedding, 0));
-  const TensorView& rows =
-      table.placement() == Placement::host_rows ? table.view : in_host_memory(table);
+  const bool in_part = table.placement() == Placement::host_rows;
+  const TensorView& rows = in_part ? table.view : in_host_memory(table);
+  const LowRankUpdate* update = tensors.update(Role::token_embedding, 0);
   Eigen::MatrixXf states(hidden_size_, static_cast<std::int64_t>(token_ids.size()));
   for (std::int64_t i = 0; i < states.cols(); ++i) {
     const std::int64_t row = embedding_row(table, token_ids[static_cast<std::size_t>(i)]);
     unpack(rows, row, 1, states.col(i).data(), nudge);
+    if (update != nullptr) states.col(i) += update->a.transpose() * update->b.row(id).transpose();
   }
   states *= static_cast<float>(architecture_.embedding_multiplier);
   if (architecture_.learned_positions) {

@@ -5,6 +5,7 @@
 #include "azimuth/device_tensor.h"
 #include "azimuth/host_map.h"
 #include "model/low_rank_map.h"
+#include "model/row_scaled_map.h"
 
 namespace azimuth {
 namespace {
@@ -49,6 +50,12 @@ TensorsByRole::TensorsByRole(const NamedTensors& tensors, std::span<const BoundT
   }
 }
 
+const LowRankUpdate* TensorsByRole::update(Role role, std::int64_t block,
+                                           std::int64_t member) const {
+  const auto found = updates_.find({role, block, member});
+  return found == updates_.end() ? nullptr : found->second;
+}
+
 Eigen::VectorXf TensorsByRole::vector(Role role, std::int64_t block, std::int64_t size) const {
   const NamedTensor& tensor = at(role, block);
   expect_shape(tensor, {size});
@@ -78,13 +85,14 @@ std::shared_ptr<const LinearMap> TensorsByRole::map(Role role, std::int64_t bloc
                                         : std::vector{shape.outputs, shape.inputs});
   auto stored =
       stored_map(tensor, nudge_for(nudge_, index(role, block, member)), shape, first, count);
-  const auto found = updates_.find({role, block, member});
-  if (found == updates_.end()) return stored;
+  const LowRankUpdate* change = update(role, block, member);
+  if (change == nullptr) return stored;
   // A nudge moves the base's weights alone: the update is small beside them, and so is its
   // rounding.
-  const LowRankUpdate& update = *found->second;
-  return std::make_shared<LowRankMap>(std::move(stored), update.a,
-                                      update.b.middleRows(first, count));
+  auto sum = std::make_shared<LowRankMap>(std::move(stored), change->a,
+                                          change->b.middleRows(first, count));
+  if (change->magnitude.size() == 0) return sum;
+  return std::make_shared<RowScaledMap>(std::move(sum), change->magnitude.segment(first, count));
 }
 
 std::shared_ptr<const LinearMap> TensorsByRole::stored_map(const NamedTensor& tensor, Nudge nudge,

@@ -40,6 +40,9 @@ class TensorsByRole {
     return tensors_.tensors[index(role, block, member)];
   }
 
+  /// What updates a tensor; null: nothing.
+  const LowRankUpdate* update(Role role, std::int64_t block, std::int64_t member = 0) const;
+
   Eigen::VectorXf vector(Role role, std::int64_t block, std::int64_t size) const;
   Eigen::VectorXf vector_or_empty(Role role, std::int64_t block, std::int64_t size) const;
   Norm norm(Role weight, Role bias, std::int64_t block, std::int64_t size, double offset) const;

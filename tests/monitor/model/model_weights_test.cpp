@@ -97,7 +97,7 @@ TEST(ModelWeights, NamesMissingRolesAndWhatWasFound) {
   EXPECT_THAT(why([&] {
                 ModelWeights::from_tensors(
                     TinyLlama::architecture(),
-                    renamed(model.named_tensors(), {{"layers.3.mlp.down_proj", "layers.3.odd"}}));
+                    renamed(model.named_tensors(), {{"layers.3.mlp.down_proj", "odd"}}));
               }),
               AllOf(HasSubstr("down_weight of block 4"), HasSubstr("model.embed_tokens.weight")));
   EXPECT_THAT(why([&] {

@@ -72,8 +72,9 @@ class ModelWeights {
 
   /// The same model with an adapter on top, which is not merged into the weights. The rows of an
   /// update of a fused matrix are taken from the update's layout to that of the stored weights.
-  /// Throws std::invalid_argument naming the update: the model has no such weight or it is not a
-  /// matrix of a block, the shape does not fit, its layout is not known, the same weight twice.
+  /// Throws std::invalid_argument naming the update: the model has no such weight or it is neither a
+  /// matrix of a block nor the embedding or the head, the shape does not fit, its layout is not
+  /// known, the same weight twice. The head counts in the digest alone, as queries and keys do.
   ModelWeights with_updates(std::vector<LowRankUpdate> updates) const;
 
   /// What was found beside the model and is not used, a line each: tensors, settings, options. For
@@ -84,6 +85,14 @@ class ModelWeights {
   /// The shape of the tensor that plays a role in block `block` (0: outside the blocks), as it is
   /// stored; empty where there is none.
   std::vector<std::int64_t> stored_shape(Role role, std::int64_t block) const;
+
+  /// The same model with other tensors in the place of some, which all formats lay out alike: the
+  /// embedding and the head, with tokens added or left out too. Throws std::invalid_argument naming
+  /// the tensor: the model has none for it or it is another, the shape does not fit, twice the same.
+  ModelWeights with_tensors(NamedTensors replacements) const;
+
+  /// Whether there is a tensor of this role, in a block (from 1) or outside them (0).
+  bool has(Role role, std::int64_t block = 0) const;
 
   const Architecture& architecture() const { return architecture_; }
   std::int64_t hidden_size() const { return hidden_size_; }
