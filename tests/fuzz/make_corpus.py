@@ -98,14 +98,14 @@ def write_configs_and_folders():
 
 
 def write_adapters():
-    for name in ("bloom", "llama"):
+    for name in ("bloom", "gemma2_embedding", "llama", "llama_dora", "llama_tokens"):
         folder = DATA / "adapters" / name
         tensors = tensors_of(folder)
-        chosen = {k: v.astype(numpy.float16) for k, v in tensors.items() if block_of(k) == 1}
+        chosen = {k: v.astype(numpy.float16) for k, v in tensors.items() if block_of(k) in (None, 1)}
         put("adapter", name, (folder / "adapter_config.json").read_bytes() + b"\0" + safetensors.numpy.save(chosen))
         few = {k: v for k, v in tensors.items() if block_of(k) == 0 and "v_proj" in k}
         config = {"peft_type": "LORA", "r": 3, "lora_alpha": 3, "use_rslora": True, "target_modules": ["v_proj"]}
-        if few:
+        if few and name == "llama":
             put("adapter", name + "_one", json.dumps(config).encode() + b"\0" + safetensors.numpy.save(few))
 
 

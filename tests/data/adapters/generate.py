@@ -30,6 +30,7 @@ spec.loader.exec_module(architectures)
 # Name of the folder: the base and the adapter. Separate matrices with ranks and scales of their own; a fused matrix that
 # is stored transposed; a fused one that keeps values head by head. Two whose fused matrix GGUF lays out otherwise, with
 # as many KV heads as heads and with fewer, in the blocks that ../gguf has.
+ADDED_TOKENS = {"llama_tokens": 3}
 CASES = {
     "llama": ("llama", dict(r=3, lora_alpha=7, target_modules="all-linear", rank_pattern={"down_proj": 2},
                             alpha_pattern={"layers.1.self_attn.v_proj": 11})),
@@ -38,7 +39,17 @@ CASES = {
     "gpt_neox": ("gpt_neox_parallel", dict(r=2, lora_alpha=4,
                                            target_modules=["query_key_value", "dense", "dense_4h_to_h"])),
     "bloom": ("bloom", dict(r=2, lora_alpha=4, target_modules=["query_key_value"], layers_to_transform=[0, 1])),
-    "falcon_40b": ("falcon_40b", dict(r=2, lora_alpha=4, target_modules=["query_key_value"], layers_to_transform=[0, 1])),
+    "falcon_40b": ("falcon_40b", dict(r=2, lora_alpha=4, use_dora=True, target_modules=["query_key_value"],
+                                      layers_to_transform=[0, 1])),
+    # DoRA, of separate matrices and of a transposed fused one; patterns that are regular expressions.
+    "llama_dora": ("llama", dict(r=2, lora_alpha=4, use_dora=True, target_modules=["v_proj", "o_proj", "up_proj", "down_proj"],
+                                 alpha_pattern={r"^model\.layers\.[12]\.mlp\.(up|down)_proj": 9, r"\w+\.o_.*": 5})),
+    "gpt2_dora": ("gpt2", dict(r=1, lora_alpha=2, use_dora=True, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True)),
+    # Of embeddings, where they are multiplied too; saved whole, with tokens added, and with a head that is not read.
+    "gemma2_embedding": ("gemma2", dict(r=2, lora_alpha=4, target_modules=["embed_tokens", "v_proj"])),
+    "llama_tokens": ("llama", dict(r=2, lora_alpha=4, target_modules=["v_proj"], modules_to_save=["embed_tokens", "lm_head"])),
+    # An empty list of parameters, as PEFT writes it for every mixture of experts.
+    "mixtral": ("mixtral", dict(r=2, lora_alpha=4, target_modules=["v_proj", "o_proj"])),
 }
 
 
@@ -46,13 +57,22 @@ def write_case(name):
     base, settings = CASES[name]
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
-    load = lambda: AutoModelForCausalLM.from_pretrained(ARCHITECTURES / base, dtype=torch.float64,
-                                                        **architectures.EAGER).eval()
+    added = ADDED_TOKENS.get(name, 0)
+
+    def load():
+        model = AutoModelForCausalLM.from_pretrained(ARCHITECTURES / base, dtype=torch.float64, **architectures.EAGER).eval()
+        if added:
+            model.resize_token_embeddings(model.config.vocab_size + added, mean_resizing=False)
+        return model
+
     generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     tuned = get_peft_model(load(), LoraConfig(task_type="CAUSAL_LM", **settings))
     for key, parameter in tuned.named_parameters():
         if "lora_" in key:
-            parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
+            noise = 0.3 * torch.randn(parameter.shape, generator=generator)
+            parameter.data = parameter * (1 + noise) if "magnitude" in key else noise
+        elif "modules_to_save" in key:
+            parameter.data += 0.3 * torch.randn(parameter.shape, generator=generator)
     tuned.float().save_pretrained(folder)
     if name == "llama":  # as PEFT saved it before safetensors were its default
         torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
@@ -61,6 +81,8 @@ def write_case(name):
     config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": base}, indent=1) + "\n")
 
     token_ids = json.loads((ARCHITECTURES / base / "hidden_states.json").read_text())["token_ids"]
+    vocabulary = load().config.vocab_size
+    token_ids += range(vocabulary - added, vocabulary)
     model = PeftModel.from_pretrained(load(), folder).double().eval().base_model.model
     result = {"base": base, "token_ids": token_ids}
     for prefix, zero in (("", False), ("zero_attention_", True)):

@@ -14,6 +14,7 @@
 
 #include "azimuth/analysis.h"
 #include "azimuth/hugging_face_folder.h"
+#include "azimuth/safetensors_file.h"
 #include "integrations/checkpoints/safetensors/safetensors_writer.h"
 #include "support/temporary_folder.h"
 
@@ -81,7 +82,9 @@ TEST_P(EveryAdapter, MapsAreTheMergedMatrices) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Peft, EveryAdapter,
-                         ::testing::Values("bloom", "falcon_40b", "gpt2", "gpt_neox", "llama"),
+                         ::testing::Values("bloom", "falcon_40b", "gemma2_embedding", "gpt2",
+                                           "gpt2_dora", "gpt_neox", "llama", "llama_dora",
+                                           "llama_tokens", "mixtral"),
                          [](const auto& info) { return info.param; });
 
 /// A copy of the adapter of `llama` that can be damaged.
@@ -129,14 +132,15 @@ class LoraAdapter : public ::testing::Test {
 TEST_F(LoraAdapter, RefusesByNameWhatWouldChangeTheResult) {
   const std::vector<std::pair<std::string, json>> settings = {
       {"peft_type", "IA3"},
-      {"use_dora", true},
       {"lora_bias", true},
       {"bias", "all"},
-      {"modules_to_save", {"lm_head"}},
+      {"modules_to_save", "lm_head"},
+      {"trainable_token_indices", {1, 2}},
       {"layer_replication", {{0, 2}}},
       {"target_parameters", {"mlp.experts.gate_up_proj"}},
       {"init_lora_weights", "pissa_niter_4"},
-      {"alpha_pattern", {{"layers\\..*\\.v_proj", 3}}},
+      {"alpha_pattern", {{"(?=layers).*", 3}}},
+      {"alpha_pattern", {{std::string(1001, 'a'), 3}}},
       {"lora_alpha", -1},
       {"lora_alpha", "much"},
       {"an_option_of_next_year", 1},
@@ -185,12 +189,102 @@ TEST_F(LoraAdapter, RefusesTensorsThatAreNotOfTheModel) {
   put_tensors({{a(out), {2, 4, 8}}, {b(out), {24, 2}}});
   EXPECT_THAT(complaint(), HasSubstr("is not a matrix"));
   put_tensors({{"base_model.model.lm_head.weight", {2, 2}}});
-  EXPECT_THAT(complaint(), HasSubstr("tensor base_model.model.lm_head.weight: is neither lora_A"));
+  EXPECT_THAT(complaint(), HasSubstr("lm_head.weight: shape {2, 2} does not fit"));
   const std::string far = "layers.9.self_attn.o_proj";
   put_tensors({{a(far), {2, 32}}, {b(far), {24, 2}}});
   EXPECT_THAT(complaint(), HasSubstr("the model has no such weight"));
   put_tensors({{a("embed_tokens"), {2, 24}}, {b("embed_tokens"), {37, 2}}});
-  EXPECT_THAT(complaint(), HasSubstr("only the matrices of blocks"));
+  EXPECT_THAT(complaint(), HasSubstr("is an embedding, and has lora_A or lora_B of a matrix"));
+  put_tensors({{a("layers.0.mlp"), {2, 24}}, {b("layers.0.mlp"), {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("the model has no such weight"));
+  put_tensors({{"base_model.model.model.norm.weight", {24}}});
+  EXPECT_THAT(complaint(), HasSubstr("module model.norm: was saved whole"));
+  put_tensors({{"base_model.model.model.embed_tokens.weight", {37, 23}}});
+  EXPECT_THAT(complaint(), HasSubstr("shape {37, 23} does not fit hidden size 24"));
+  put_tensors({{"base_model.model.model.embed_tokens.lora_embedding_A", {2, 36}},
+               {"base_model.model.model.embed_tokens.lora_embedding_B", {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("does not fit a weight of {37, 24}"));
+  put_tensors({{a(out), {2, 32}}, {b(out), {24, 2}}, {b(out + ".x"), {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("lora_A is missing"));
+  put_tensors({{a(out), {2, 32}}, {a(out).insert(a(out).size() - 7, ".default"), {2, 32}}});
+  EXPECT_THAT(complaint(), HasSubstr("is the same as"));
+}
+
+TEST_F(LoraAdapter, RefusesMagnitudesThatDoNotFit) {
+  const std::string out = "base_model.model.model.layers.0.self_attn.o_proj.";
+  const auto put = [&](std::size_t length) {
+    put_tensors({{out + "lora_A.weight", {2, 32}},
+                 {out + "lora_B.weight", {24, 2}},
+                 {out + "lora_magnitude_vector", {length}}});
+  };
+  put(24);
+  EXPECT_THAT(complaint(), HasSubstr("has a lora_magnitude_vector, and use_dora is not set"));
+  set("use_dora", true);
+  EXPECT_EQ(complaint(), "");
+  put(23);
+  EXPECT_THAT(complaint(), HasSubstr("a magnitude of 23 numbers does not fit 24 rows"));
+  put_tensors({{out + "lora_A.weight", {2, 32}}, {out + "lora_B.weight", {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("lora_magnitude_vector is missing"));
+  const std::string embedding = "base_model.model.model.embed_tokens.lora_embedding_";
+  put_tensors({{embedding + "A", {2, 37}}, {embedding + "B", {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("is an embedding with use_dora"));
+}
+
+TEST_F(LoraAdapter, RefusesAnEmbeddingThatIsSaidToBeThere) {
+  set("modules_to_save", {"classifier", "embed_tokens"});
+  EXPECT_THAT(complaint(), HasSubstr("module embed_tokens: is said to be saved whole"));
+  set("modules_to_save", {"lm_head"});
+  set("ensure_weight_tying", true);
+  EXPECT_EQ(complaint(), "");
+  put_tensors({{"base_model.model.lm_head.weight", {37, 24}}});
+  EXPECT_THAT(complaint(), HasSubstr("key ensure_weight_tying"));
+}
+
+// Heads, scores, towers for pictures: the norms are those without them.
+TEST_F(LoraAdapter, LeavesOutWhatPlaysNoPart) {
+  const ModelWeights base = base_of("llama");
+  const std::string v_proj = "vision_tower.vision_model.encoder.layers.0.self_attn.v_proj.";
+  put_tensors({{"base_model.model.lm_head.weight", {37, 24}},
+               {"base_model.model.score.weight", {2, 24}},
+               {"base_model.model.model." + v_proj + "lora_A.weight", {2, 9}},
+               {"base_model.model.model." + v_proj + "lora_B.weight", {9, 2}},
+               {"base_model.model.model.multi_modal_projector.weight", {3, 3}}});
+  const ModelWeights tuned = with_lora_adapter(base, folder_.path());
+  const std::vector<std::int64_t> ids = {1, 2, 7};
+  Workers workers;
+  EXPECT_EQ(single_token_pass<float>(tuned, ids, workers).initial,
+            single_token_pass<float>(base, ids, workers).initial);
+}
+
+TEST_F(LoraAdapter, ReadsNamesWithTheNameOfTheAdapter) {
+  const NamedTensors tensors =
+      SafetensorsFile::open(folder_.path() / "adapter_model.safetensors").tensors();
+  const std::string digest = with_lora_adapter(base_of("llama"), folder_.path()).digest();
+  SafetensorsWriter file;
+  for (const NamedTensor& t : tensors.tensors) {
+    std::string name = t.name;
+    name.insert(name.rfind(".weight"), ".default");
+    const auto* bytes = reinterpret_cast<const char*>(t.view.data);
+    file.tensors.push_back({.name = name,
+                            .shape = json(t.view.shape).dump(),
+                            .data = {bytes, static_cast<std::size_t>(t.view.bytes())}});
+  }
+  folder_.write("adapter_model.safetensors", file.bytes());
+  EXPECT_EQ(with_lora_adapter(base_of("llama"), folder_.path()).digest(), digest);
+}
+
+TEST_F(LoraAdapter, TakesEmptyListsForNothing) {
+  for (const char* key : {"target_parameters", "modules_to_save", "trainable_token_indices"}) {
+    set(key, json::array());
+    EXPECT_EQ(complaint(), "") << key;
+  }
+}
+
+TEST(LoraAdapterOfTokens, AddsThemToTheVocabulary) {
+  const ModelWeights base = base_of("llama");
+  const ModelWeights tuned = with_lora_adapter(base, kData / "adapters" / "llama_tokens");
+  EXPECT_EQ(tuned.vocab_size(), base.vocab_size() + 3);
+  EXPECT_EQ(tuned.sizes().parameter_count, base.sizes().parameter_count + 2 * 3 * 24);
 }
 
 // As PEFT saved it before safetensors were its default.

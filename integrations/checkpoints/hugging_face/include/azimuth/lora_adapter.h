@@ -10,13 +10,18 @@ namespace azimuth {
 /// A base with a LoRA adapter on top, not merged: what Hugging Face PEFT saves as a folder with
 /// `adapter_config.json` and `adapter_model.safetensors` (or `.bin`). `base` may come from any
 /// reader: parameters are matched by what they are for, not by name alone, and rows of fused matrices
-/// are taken to where that reader's format has them. Ranks and scales that differ by module, and
-/// rank-stabilised scaling, are applied.
+/// are taken to where that reader's format has them. Ranks and scales that differ by module (by
+/// patterns too), rank-stabilised scaling and DoRA are applied; so is an adapter of the embedding,
+/// and an embedding that was saved whole, with tokens added too, takes the base's place.
+///
+/// Heads play no part in the pass: one that the base stores counts in the digest, any other and
+/// what scores a text in its place is left out, as are towers and projectors for pictures and sound.
 ///
 /// Throws FileError for everything that is wrong with the folder, and for what would change the
-/// result and is not supported, by name: DoRA, adapters of embeddings or of biases, modules that
-/// were saved whole, initialisations that change the base, patterns that are regular expressions.
-/// Files are taken to be hostile.
+/// result and is not supported, by name: other modules that were saved whole (norms, routers),
+/// `target_parameters` (the experts of a mixture in one tensor), single tokens
+/// (`trainable_token_indices`), biases, DoRA of an embedding, initialisations that change the base,
+/// patterns with lookarounds or references. Files are taken to be hostile.
 ///
 ///     const ModelWeights tuned = with_lora_adapter(load_hugging_face("base"), "adapter");
 ModelWeights with_lora_adapter(const ModelWeights& base, const std::filesystem::path& folder);
