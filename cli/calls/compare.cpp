@@ -28,10 +28,23 @@ namespace {
 
 struct CompareOptions {
   std::vector<std::string> checkpoints;
+  std::vector<std::filesystem::path> adapters;  ///< of each checkpoint; empty: none
   OpenModelOptions reading;
   std::string format;
   std::filesystem::path plot;
 };
+
+// What each model is called: with an adapter, after both.
+std::vector<std::string> names_of(const CompareOptions& options,
+                                  std::string (*name_of)(const std::string& path)) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < options.checkpoints.size(); ++i) {
+    const std::string adapter = options.adapters[i].string();
+    names.push_back(name_of(options.checkpoints[i]) +
+                    (adapter.empty() ? "" : " + " + name_of(adapter)));
+  }
+  return names;
+}
 
 /// What all models are probed with: another probe turns a direction, and more than the noise floor
 /// says. Depends on which checkpoints there are, not on their order.
@@ -103,8 +116,10 @@ std::string why_no_direction(const Signature& signature) {
 
 Measured measure_all(const CompareOptions& options) {
   std::vector<Checkpoint> checkpoints;  // all, before the first is measured
-  for (const std::string& name : options.checkpoints) {
-    checkpoints.push_back(open_checkpoint(name, options.reading));
+  for (std::size_t i = 0; i < options.checkpoints.size(); ++i) {
+    OpenModelOptions reading = options.reading;
+    reading.adapter = options.adapters[i];
+    checkpoints.push_back(open_checkpoint(options.checkpoints[i], reading));
   }
   const CommonProbe probe(checkpoints);
   Measured measured = {.signatures = {}, .probe = probe.words(), .faults = {}};
@@ -251,13 +266,16 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
 }
 
 void run_compare(const CompareOptions& options) {
-  check_output(options.plot, options.checkpoints);
+  std::vector<std::string> inputs = options.checkpoints;
+  for (const std::filesystem::path& adapter : options.adapters) inputs.push_back(adapter.string());
+  check_output(options.plot, inputs);
   const Measured measured = measure_all(options);
   Workers workers(all_cores());
-  const Comparison comparison = compare(options.checkpoints, measured.signatures, workers);
+  const auto whole = [](const std::string& path) { return path; };
+  const Comparison comparison = compare(names_of(options, whole), measured.signatures, workers);
   if (!options.plot.empty()) {
     Comparison named = comparison;
-    for (std::string& name : named.names) name = short_name(name);
+    named.names = names_of(options, short_name);
     replace_file(options.plot, draw_comparison(named));
   }
   if (options.format == "json") {
@@ -267,21 +285,51 @@ void run_compare(const CompareOptions& options) {
   }
 }
 
+// An adapter belongs to the checkpoint before it.
+std::vector<std::filesystem::path> adapters_by_checkpoint(
+    const CLI::App& call, const CLI::Option* checkpoint, const CLI::Option* adapter,
+    const std::vector<std::filesystem::path>& given, std::size_t checkpoints) {
+  std::vector<std::filesystem::path> adapters;
+  std::size_t next = 0;
+  for (const CLI::Option* option : call.parse_order()) {
+    if (option == checkpoint) adapters.emplace_back();
+    if (option != adapter) continue;
+    if (adapters.empty()) throw CLI::ValidationError("--adapter", "stands behind its CKPT");
+    if (!adapters.back().empty()) {
+      throw CLI::ValidationError("--adapter", "is there twice for one CKPT");
+    }
+    adapters.back() = given.at(next++);
+  }
+  adapters.resize(checkpoints);  // CLI11 makes several of "[a,b]"
+  return adapters;
+}
+
 }  // namespace
 
 void add_compare(CLI::App& app) {
   const auto options = std::make_shared<CompareOptions>();
   CLI::App* call = app.add_subcommand(
       "compare", "Angles between the directions of models, with noise floors and p-values.");
-  call->add_option("CKPT", options->checkpoints, std::string("Two or more: ") + kCheckpointHelp)
-      ->required()
-      ->expected(2, -1);
+  const CLI::Option* checkpoint =
+      call->add_option("CKPT", options->checkpoints, std::string("Two or more: ") + kCheckpointHelp)
+          ->required()
+          ->expected(2, -1);
+  const auto given = std::make_shared<std::vector<std::filesystem::path>>();
+  const CLI::Option* adapter =
+      call->add_option("--adapter", *given,
+                       "LoRA adapter (PEFT folder) to apply to the CKPT before it")
+          ->allow_extra_args(false);
   add_config_option(*call, options->reading);
   add_format_option(*call, options->format, "one Comparison of azimuth.v1");
   call->add_option("--plot", options->plot, "Heat map to write, an SVG file");
   call->footer(
-      "Example:\n  azimuth compare ./base ./release other.azsig run.azimuth@200 --plot angles.svg");
-  call->callback([options] { run_compare(*options); });
+      "Example:\n  azimuth compare ./base ./release other.azsig run.azimuth@200 --plot angles.svg\n"
+      "  azimuth compare ./base ./base --adapter ./tuned");
+  call->callback([=] {
+    options->adapters =
+        adapters_by_checkpoint(*call, checkpoint, adapter, *given, options->checkpoints.size());
+    run_compare(*options);
+  });
 }
 
 }  // namespace azimuth::cli

@@ -342,8 +342,8 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
   const LowRankUpdate* update = tensors.update(Role::token_embedding, 0);
   Eigen::MatrixXf states(hidden_size_, static_cast<std::int64_t>(token_ids.size()));
   for (std::int64_t i = 0; i < states.cols(); ++i) {
-    const std::int64_t row = embedding_row(table, token_ids[static_cast<std::size_t>(i)]);
-    unpack(rows, row, 1, states.col(i).data(), nudge);
+    const std::int64_t id = token_ids[static_cast<std::size_t>(i)];
+    unpack(rows, embedding_row(table, id), 1, states.col(i).data(), nudge);
     if (update != nullptr) states.col(i) += update->a.transpose() * update->b.row(id).transpose();
   }
   states *= static_cast<float>(architecture_.embedding_multiplier);

@@ -60,11 +60,11 @@ void expect_blocks_and_stages(const json& value) {
 
 TEST(JsonContract, ObservationHasEveryField) {
   const json value = json::parse(to_json(sample_observation()));
-  EXPECT_THAT(
-      names(value),
-      UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time", "loss",
-                           "model", "probe", "blocks", "stages", "primary_stage", "direction",
-                           "provisional", "angles", "state", "state_since_step", "events", "cost"));
+  EXPECT_THAT(names(value),
+              UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time",
+                                   "loss", "model", "probe", "blocks", "stages", "primary_stage",
+                                   "direction", "provisional", "angles", "state",
+                                   "state_since_step", "events", "cost", "warnings"));
   expect_blocks_and_stages(value);
   EXPECT_THAT(names(value.at("angles").at(0)),
               UnorderedElementsAre("reference", "degrees", "noise_floor_degrees", "step"));
@@ -77,9 +77,10 @@ TEST(JsonContract, ObservationHasEveryField) {
 
 TEST(JsonContract, SignatureHasEveryField) {
   const json value = json::parse(to_json(sample_signature()));
-  EXPECT_THAT(names(value), UnorderedElementsAre("schema_version", "model", "probe", "stages",
-                                                 "blocks", "primary_stage", "direction",
-                                                 "noise_floor_degrees", "created", "digest"));
+  EXPECT_THAT(
+      names(value),
+      UnorderedElementsAre("schema_version", "model", "probe", "stages", "blocks", "primary_stage",
+                           "direction", "noise_floor_degrees", "created", "digest", "warnings"));
   expect_blocks_and_stages(value);
 }
 

@@ -23,8 +23,8 @@
 //   rows of the embedding    of tokens      padded          gemma3             is refused if the
 //                                                                              numbers differ
 //
-// V where it is alone, O and the matrices of the FFN, Phi-3's gate and up in one too, stand alike in
-// all families.
+// V where it is alone, O and the matrices of the FFN, Phi-3's gate and up in one too, stand alike
+// in all families.
 namespace azimuth {
 namespace {
 

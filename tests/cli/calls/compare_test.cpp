@@ -192,6 +192,31 @@ TEST_F(Compare, MeasuresAModelWithTheTokensOfASignature) {
   }
 }
 
+TEST_F(Compare, PutsAnAdapterOnTheCheckpointBeforeIt) {
+  const std::string adapter = AZIMUTH_TEST_DATA "/adapters/llama";
+  const Ended ended = run_program({"compare", model("llama"), "--adapter", adapter, model("llama"),
+                                   model("llama"), "--adapter", adapter, "--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json c = json::parse(ended.out);
+  const std::string adapted = model("llama") + " + " + adapter;
+  EXPECT_EQ(c.at("names"), json({adapted, model("llama"), adapted}));
+  EXPECT_GT(c.at("degrees").at(1).get<double>(), 1);
+  EXPECT_LT(c.at("degrees").at(2).get<double>(), 1e-4);
+}
+
+TEST_F(Compare, RefusesAnAdapterWithoutACheckpointOfItsOwn) {
+  const std::string adapter = AZIMUTH_TEST_DATA "/adapters/llama";
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& why) {
+    const Ended ended = run_program(arguments);
+    EXPECT_EQ(ended.code, 2);
+    EXPECT_THAT(ended.err, HasSubstr("--adapter: " + why));
+  };
+  refused({"compare", "--adapter", adapter, model("llama"), model("llama")},
+          "stands behind its CKPT");
+  refused({"compare", model("llama"), "--adapter", adapter, "--adapter", adapter, model("llama")},
+          "is there twice for one CKPT");
+}
+
 TEST_F(Compare, SaysWhereTheProbesDiffer) {
   ASSERT_EQ(write_signature_of(model("llama"), "few.azsig", {"--tokens", "1,2,3"}).code, 0);
   ASSERT_EQ(write_signature_of(model("llama"), "one.azsig").code, 0);

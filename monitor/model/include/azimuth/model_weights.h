@@ -64,16 +64,16 @@ class ModelWeights {
   /// Binds `tensors` to their roles and checks every shape. Nothing is copied but vectors: maps
   /// unpack from `tensors` as they are used, which `tensors.storage` keeps alive. Throws
   /// std::invalid_argument naming the tensor and the reason: a role that no tensor plays, a shape
-  /// that does not fit, a tensor within a block that plays no role and is not known to play none, one
-  /// of `tensors.unreadable` that plays a role. An empty one may stand for what the pass does not
-  /// read.
+  /// that does not fit, a tensor within a block that plays no role and is not known to play none,
+  /// one of `tensors.unreadable` that plays a role. An empty one may stand for what the pass does
+  /// not read.
   static ModelWeights from_tensors(Architecture architecture, NamedTensors tensors,
                                    const RoleNames& extra = {});
 
   /// The same model with an adapter on top, which is not merged into the weights. The rows of an
   /// update of a fused matrix are taken from the update's layout to that of the stored weights.
-  /// Throws std::invalid_argument naming the update: the model has no such weight or it is neither a
-  /// matrix of a block nor the embedding or the head, the shape does not fit, its layout is not
+  /// Throws std::invalid_argument naming the update: the model has no such weight or it is neither
+  /// a matrix of a block nor the embedding or the head, the shape does not fit, its layout is not
   /// known, the same weight twice. The head counts in the digest alone, as queries and keys do.
   ModelWeights with_updates(std::vector<LowRankUpdate> updates) const;
 
@@ -88,7 +88,8 @@ class ModelWeights {
 
   /// The same model with other tensors in the place of some, which all formats lay out alike: the
   /// embedding and the head, with tokens added or left out too. Throws std::invalid_argument naming
-  /// the tensor: the model has none for it or it is another, the shape does not fit, twice the same.
+  /// the tensor: the model has none for it or it is another, the shape does not fit, twice the
+  /// same.
   ModelWeights with_tensors(NamedTensors replacements) const;
 
   /// Whether there is a tensor of this role, in a block (from 1) or outside them (0).

@@ -64,7 +64,8 @@ void write_adapter(const TemporaryFolder& folder, const std::string& model, std:
     adapter.tensors.push_back(
         {.name = name, .shape = json({rows, columns}).dump(), .data = f32_data(numbers)});
   };
-  for (const auto& entry : std::filesystem::directory_iterator(kTestData / "architectures" / model)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(kTestData / "architectures" / model)) {
     if (entry.path().extension() != ".safetensors") continue;
     for (const NamedTensor& t : SafetensorsFile::open(entry.path()).tensors().tensors) {
       const auto place = role_of(architecture, t.name);

@@ -9,13 +9,14 @@ namespace azimuth {
 
 /// A base with a LoRA adapter on top, not merged: what Hugging Face PEFT saves as a folder with
 /// `adapter_config.json` and `adapter_model.safetensors` (or `.bin`). `base` may come from any
-/// reader: parameters are matched by what they are for, not by name alone, and rows of fused matrices
-/// are taken to where that reader's format has them. Ranks and scales that differ by module (by
-/// patterns too), rank-stabilised scaling and DoRA are applied; so is an adapter of the embedding,
-/// and an embedding that was saved whole, with tokens added too, takes the base's place.
+/// reader: parameters are matched by what they are for, not by name alone, and rows of fused
+/// matrices are taken to where that reader's format has them. Ranks and scales that differ by
+/// module (by patterns too), rank-stabilised scaling and DoRA are applied; so is an adapter of the
+/// embedding, and an embedding that was saved whole, with tokens added too, takes the base's place.
 ///
 /// Heads play no part in the pass: one that the base stores counts in the digest, any other and
-/// what scores a text in its place is left out, as are towers and projectors for pictures and sound.
+/// what scores a text in its place is left out, as are towers and projectors for pictures and
+/// sound.
 ///
 /// Throws FileError for everything that is wrong with the folder, and for what would change the
 /// result and is not supported, by name: other modules that were saved whole (norms, routers),
