@@ -76,6 +76,141 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
   std::vector<std::unordered_set<std::string>> keys_;  // of all that is open; an array has none
 };
 
+constexpr std::size_t kMaxPythonValues = 1'000'000;
+constexpr std::size_t kMaxKeptValues = 100'000;
+constexpr std::size_t kMaxMembers = 10'000;
+
+using OrderedJson = nlohmann::ordered_json;
+
+OrderedJson stand_in(std::string_view what) { return OrderedJson::array({std::string(what)}); }
+
+// Builds the values that are kept, of a text that has been checked.
+class Outline final : public nlohmann::json_sax<OrderedJson> {
+ public:
+  Outline(const std::filesystem::path& file, std::string_view what) : file_(file), what_(what) {}
+
+  OrderedJson take() { return std::move(root_); }
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(number_integer_t value) override { return add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return add(value); }
+  bool string(string_t& value) override { return add(std::move(value)); }
+  bool binary(binary_t&) override { return false; }
+
+  bool start_object(std::size_t) override { return enter(OrderedJson::object()); }
+  bool end_object() override { return leave(); }
+  bool start_array(std::size_t) override { return enter(OrderedJson::array()); }
+  bool end_array() override { return leave(); }
+
+  bool key(string_t& key) override {
+    if (skipped_ == 0) open_.back().key = std::move(key);
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  struct Open {
+    OrderedJson value;
+    std::string key;  // of the member that is read
+    std::size_t kept_before;
+    bool dropped = false;
+  };
+
+  // What lies in a container of too many members is not looked at.
+  bool add(OrderedJson value) {
+    if (skipped_ > 0 || (!open_.empty() && open_.back().dropped)) return true;
+    if (++kept_ > kMaxKeptValues) {
+      throw FileError(file_, what_,
+                      "holds more than the " + std::to_string(kMaxKeptValues) +
+                          " values that are read, long lists apart");
+    }
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return true;
+    }
+    Open& open = open_.back();
+    if (open.value.size() == kMaxMembers) {
+      open.value = stand_in("more than " + std::to_string(kMaxMembers) + " members");
+      open.dropped = true;
+      kept_ = open.kept_before + 2;
+    } else if (open.value.is_array()) {
+      open.value.push_back(std::move(value));
+    } else {
+      // Keys differ: looking for one like it would take time in proportion to the members.
+      open.value.get_ref<OrderedJson::object_t&>().push_back(
+          {std::move(open.key), std::move(value)});
+    }
+    return true;
+  }
+
+  bool enter(OrderedJson empty) {
+    if (skipped_ > 0 || (!open_.empty() && open_.back().dropped)) {
+      ++skipped_;
+    } else {
+      open_.push_back({std::move(empty), {}, kept_});
+    }
+    return true;
+  }
+
+  bool leave() {
+    if (skipped_ > 0) {
+      --skipped_;
+      return true;
+    }
+    OrderedJson value = std::move(open_.back().value);
+    open_.pop_back();
+    return add(std::move(value));
+  }
+
+  const std::filesystem::path& file_;
+  std::string_view what_;
+  OrderedJson root_;
+  std::vector<Open> open_;
+  std::size_t skipped_ = 0;  // containers that are open inside one that was dropped
+  std::size_t kept_ = 0;
+};
+
+// Puts stand-ins where Python's names of numbers stand outside strings.
+std::string without_names_of_numbers(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  std::size_t copied = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (in_string && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      for (const std::string_view name : {"NaN", "Infinity", "-Infinity"}) {
+        if (!text.substr(i).starts_with(name)) continue;
+        out += text.substr(copied, i - copied);
+        out += "[\"" + std::string(name) + "\"]";
+        copied = i + name.size();
+        i = copied - 1;
+        break;
+      }
+    }
+  }
+  return out += text.substr(copied);
+}
+
+std::string_view text_of(const MappedFile& mapping, const std::filesystem::path& file,
+                         std::size_t max_bytes) {
+  const auto bytes = mapping.bytes();
+  if (bytes.size() > max_bytes) {
+    throw FileError(file, kWholeFile,
+                    "has " + std::to_string(bytes.size()) + " bytes; at most " +
+                        std::to_string(max_bytes) + " are read");
+  }
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 }  // namespace
 
 template <class Json>
@@ -90,14 +225,23 @@ template <class Json>
 Json parse_json_file(const std::filesystem::path& file, std::size_t max_bytes,
                      std::size_t max_values) {
   const MappedFile mapping(file);
-  const auto bytes = mapping.bytes();
-  if (bytes.size() > max_bytes) {
-    throw FileError(file, kWholeFile,
-                    "has " + std::to_string(bytes.size()) + " bytes; at most " +
-                        std::to_string(max_bytes) + " are read");
-  }
-  return parse_json<Json>(file, kWholeFile,
-                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, max_values);
+  return parse_json<Json>(file, kWholeFile, text_of(mapping, file, max_bytes), max_values);
+}
+
+nlohmann::ordered_json parse_python_json(const std::filesystem::path& file, std::string_view what,
+                                         std::string_view text) {
+  const std::string plain = without_names_of_numbers(text);
+  Checker checker(file, what, kMaxPythonValues);
+  nlohmann::json::sax_parse(plain.begin(), plain.end(), &checker);
+  Outline outline(file, what);
+  OrderedJson::sax_parse(plain.begin(), plain.end(), &outline);
+  return outline.take();
+}
+
+nlohmann::ordered_json parse_python_json_file(const std::filesystem::path& file,
+                                              std::size_t max_bytes) {
+  const MappedFile mapping(file);
+  return parse_python_json(file, kWholeFile, text_of(mapping, file, max_bytes));
 }
 
 template nlohmann::json parse_json(const std::filesystem::path&, std::string_view, std::string_view,

@@ -13,7 +13,6 @@ namespace azimuth {
 namespace {
 
 constexpr std::size_t kMaxBytes = 16 << 20;
-constexpr std::size_t kMaxValues = 10'000;
 constexpr std::size_t kMaxSpecialTokens = 1'000;
 constexpr std::int64_t kMaxBlocks = 100'000;
 constexpr std::int64_t kMaxHiddenSize = 1 << 24;
@@ -174,13 +173,13 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
 }  // namespace
 
 HuggingFaceConfig HuggingFaceConfig::open(const std::filesystem::path& file) {
-  const ConfigFields::Json json = parse_json_file<ConfigFields::Json>(file, kMaxBytes, kMaxValues);
+  const ConfigFields::Json json = parse_python_json_file(file, kMaxBytes);
   return with_file_errors(file, "model", [&] { return read(file, json); });
 }
 
 HuggingFaceConfig HuggingFaceConfig::parse(std::string_view text,
                                            const std::filesystem::path& name) {
-  const ConfigFields::Json json = parse_json<ConfigFields::Json>(name, "JSON", text, kMaxValues);
+  const ConfigFields::Json json = parse_python_json(name, "JSON", text);
   return with_file_errors(name, "model", [&] { return read(name, json); });
 }
 

@@ -31,6 +31,14 @@ std::string numbers_to(int count) {
   return list + "]";
 }
 
+std::string object_of(int count) {
+  std::string object = R"({"0":"LABEL_0")";
+  for (int i = 1; i < count; ++i) {
+    object += ",\"" + std::to_string(i) + "\":\"LABEL_" + std::to_string(i) + "\"";
+  }
+  return object + "}";
+}
+
 const BadConfig kBadConfigs[] = {
     {"Empty", "", "JSON: parse error"},
     {"NoJson", "model_type = llama", "JSON: parse error"},
@@ -39,8 +47,35 @@ const BadConfig kBadConfigs[] = {
     {"TooDeep", R"({"model_type":"llama","a":)" + std::string(10'000, '['),
      "JSON: is nested more than 32 deep"},
     {"NothingButArrays", std::string(100'000, '['), "JSON: is nested more than 32 deep"},
-    {"TooManyValues", R"({"model_type":"llama","a":)" + many("0", 10'000) + "}",
-     "JSON: holds more than the 10000 values"},
+    {"TooManyValues", R"({"model_type":"llama","a":)" + many("0", 1'000'000) + "}",
+     "JSON: holds more than the 1000000 values"},
+    {"TooManyValuesThatAreKept",
+     R"({"model_type":"llama","a":)" + many(many("0", 10'000), 11) + "}",
+     "JSON: holds more than the 100000 values that are read, long lists apart"},
+    {"NumberThatIsNone", R"({"model_type":"llama","rms_norm_eps":NaN})",
+     "key rms_norm_eps: is not a number"},
+    {"NumberThatIsInfinite", R"({"model_type":"llama","rms_norm_eps":-Infinity})",
+     "key rms_norm_eps: is not a number"},
+    {"CountThatIsInfinite", R"({"model_type":"llama","hidden_size":Infinity})",
+     "key hidden_size: is not an integer"},
+    {"TokenIdThatIsNone", R"({"model_type":"llama","eos_token_id":NaN})",
+     "key eos_token_id: is not an integer"},
+    {"TextThatIsNone", R"({"model_type":"llama","hidden_act":NaN})",
+     "key hidden_act: is not a string"},
+    {"KeyThatIsNone", R"({"model_type":"llama",NaN:1})", "JSON: parse error"},
+    {"NameThatGoesOn", R"({"model_type":"llama","a":NaNa})", "JSON: parse error"},
+    {"NameInLowerCase", R"({"model_type":"llama","a":nan})", "JSON: parse error"},
+    {"NamesInAStringThatIsNotClosed", R"({"model_type":"llama","a":"\)", "JSON: parse error"},
+    {"TooManyTokenIdsToBeKept",
+     R"({"model_type":"llama","eos_token_id":)" + numbers_to(10'001) + "}",
+     "key eos_token_id: is not an integer"},
+    {"TextConfigOfTooManyMembers",
+     R"({"model_type":"gemma3","text_config":)" + object_of(10'001) + "}",
+     "key text_config: is not an object"},
+    {"QuantisedWithALongList",
+     R"({"model_type":"llama","quantization_config":{"quant_method":"mine","ignore":)" +
+         many("\"a\"", 12'000) + "}}",
+     "key quantization_config: weights quantised by 'mine' cannot be read"},
     {"KeyTwice", R"({"model_type":"llama","model_type":"opt"})",
      "JSON: \"model_type\" appears twice"},
     {"NumberTooLarge", R"({"model_type":"llama","hidden_size":1e999})", "JSON: number overflow"},
@@ -152,7 +187,22 @@ TEST_P(BadConfigFile, IsOneClearErrorInLittleMemory) {
   largest_allocation = 0;
   EXPECT_THAT([&] { HuggingFaceConfig::parse(GetParam().json, "model/config.json"); },
               ThrowsMessage<FileError>(StartsWith("model/config.json: " + GetParam().words)));
-  EXPECT_LT(largest_allocation, 1u << 20);
+  EXPECT_LT(largest_allocation, (1u << 20) + 2 * GetParam().json.size());
+}
+
+// In time that grows with their number, not with its square: the test would not end.
+TEST(HuggingFaceConfigFile, LongListsAreLeftOut) {
+  for (const int count : {6'000, 10'000, 10'001, 50'000, 400'000}) {
+    const std::string labels = object_of(count);
+    const std::string json = R"({"model_type":"llama","id2label":)" + labels +
+                             R"(,"hidden_size":64,"a":[[)" + labels +
+                             R"(],{"b":1}],"eos_token_id":7})";
+    largest_allocation = 0;
+    const HuggingFaceConfig config = HuggingFaceConfig::parse(json);
+    EXPECT_EQ(config.hidden_size, 64);
+    EXPECT_EQ(config.architecture.special_token_ids.back(), 7);
+    EXPECT_LT(largest_allocation, (1u << 20) + 2 * json.size());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(HuggingFace, BadConfigFile, ::testing::ValuesIn(kBadConfigs),

@@ -354,6 +354,16 @@ TEST(HuggingFaceConfig, SpecialTokensAreBosThenTheOrderOfTheFileEachOnce) {
   EXPECT_THAT(config.architecture.special_token_ids, ElementsAre(4, 9, 5, 3, 0));
 }
 
+// What Python's json writes.
+TEST(HuggingFaceConfig, NumbersThatAreNoneMayStandWhereNoneIsRead) {
+  const HuggingFaceConfig config = HuggingFaceConfig::parse(
+      R"({"model_type":"llama","a":NaN,"time_step_limit":[0.0,Infinity],"b":{"c":-Infinity},
+          "d":"NaN \" Infinity","NaN":"\\","hidden_size":64})");
+  EXPECT_EQ(config.hidden_size, 64);
+  EXPECT_THAT([&] { HuggingFaceConfig::parse(R"({"model_type":"NaN"})"); },
+              ThrowsMessage<FileError>(HasSubstr("key model_type: 'NaN' is not known")));
+}
+
 TEST(HuggingFaceConfig, OpensAFile) {
   const TemporaryFolder folder;
   const auto file = folder.write("config.json", R"({"model_type":"opt","hidden_size":32})");
