@@ -92,6 +92,22 @@ TEST_P(UnusedTensors, OfABlockAreRefusedByName) {
   EXPECT_GT(tried, 10);
 }
 
+TEST_P(UnusedTensors, OfTypesThatAreNotReadAreRefusedByNameToo) {
+  const auto block = std::ranges::find_if(tensors_.tensors, [&](const NamedTensor& tensor) {
+    const auto place = role_of(architecture_, tensor.name);
+    return place && place->block == 1;
+  });
+  ASSERT_NE(block, tensors_.tensors.end());
+  NamedTensors scales = tensors_;
+  scales.unreadable.push_back({unknown_beside(block->name), "its type is F8_E8M0", false});
+  expect_refused(scales, scales.unreadable.back().name);
+
+  NamedTensors history = tensors_;
+  const std::string module = block->name.substr(0, block->name.rfind('.'));
+  history.unreadable.push_back({module + "._extra_state", "its type is U8", false});
+  EXPECT_NO_THROW(ModelWeights::from_tensors(architecture_, history));
+}
+
 TEST_P(UnusedTensors, BesideTheEmbeddingAreRefusedByName) {
   for (const NamedTensor& tensor : tensors_.tensors) {
     const auto place = role_of(architecture_, tensor.name);
