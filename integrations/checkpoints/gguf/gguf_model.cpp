@@ -27,6 +27,19 @@ std::vector<std::int64_t> special_token_ids(const GgufFile& file, std::int64_t v
   return ids;
 }
 
+// Special ids that no token has, unless they say so.
+void note_ids_outside(const GgufFile& file, ModelWeights& weights) {
+  constexpr std::int64_t kNone = 0xffff'ffff;  // -1, as an unsigned number
+  for (const std::string_view key : file.keys()) {
+    if (!key.starts_with(kTokenizer) || !key.ends_with("_token_id")) continue;
+    const std::int64_t id = file.integer(key);
+    if (id < weights.vocab_size() || id == kNone) continue;
+    weights.add_warning(std::string(key) + " " + std::to_string(id) +
+                        " lies outside the vocabulary of " + std::to_string(weights.vocab_size()) +
+                        " and is not used");
+  }
+}
+
 const GgufFamily& family_of(const GgufFile& file) {
   const std::string_view name = file.string("general.architecture");
   const auto families = gguf_families();
@@ -92,6 +105,7 @@ ModelWeights load_gguf(const std::filesystem::path& file) {
     if (!writes_four_times(family.name)) {
       check_size(fields, "feed_forward_length", weights.ffn_size());
     }
+    note_ids_outside(gguf, weights);
     return weights;
   });
 }

@@ -110,6 +110,21 @@ NamedTensors read_tensors(const std::filesystem::path& folder) {
   throw FileError(folder, "weights", "the folder has none of " + names_of_weights());
 }
 
+// Of what is there in several forms, the first was read.
+void note_second_checkpoints(const std::filesystem::path& folder, ModelWeights& weights) {
+  std::string read;
+  for (const Layout& layout : {kSafetensors, kPyTorch}) {
+    for (const char* name : {layout.file, layout.index}) {
+      if (!is_there(folder / name)) continue;
+      if (read.empty()) {
+        read = name;
+      } else {
+        weights.add_warning(std::string(name) + " is not used, since " + read + " is there");
+      }
+    }
+  }
+}
+
 }  // namespace
 
 ModelWeights load_hugging_face(const std::filesystem::path& folder,
@@ -119,7 +134,10 @@ ModelWeights load_hugging_face(const std::filesystem::path& folder,
     throw FileError(folder, kConfig,
                     "is missing: a Hugging Face folder holds it, and one of " + names_of_weights());
   }
-  return load_configured_model(folder, config, [&] { return read_tensors(folder); });
+  ModelWeights weights =
+      load_configured_model(folder, config, [&] { return read_tensors(folder); });
+  note_second_checkpoints(folder, weights);
+  return weights;
 }
 
 }  // namespace azimuth

@@ -63,6 +63,18 @@ TEST(GgufModel, LlamaIsReadFromItsMetadata) {
   EXPECT_THAT(architecture.special_token_ids, ElementsAre(4, 5, 3, 0));
 }
 
+TEST(GgufModel, IdsOutsideTheVocabularyAreSaid) {
+  GgufWriter writer = small_llama();
+  const TemporaryFile whole(writer.bytes());
+  EXPECT_THAT(load_gguf(whole.path()).warnings(), ElementsAre()) << "~0 says that there is none";
+  set(writer, "tokenizer.ggml.bos_token_id", u32(100));
+  const TemporaryFile file(writer.bytes());
+  EXPECT_THAT(
+      load_gguf(file.path()).warnings(),
+      ElementsAre("tokenizer.ggml.bos_token_id 100 lies outside the vocabulary of 16 and is "
+                  "not used"));
+}
+
 TEST(GgufModel, LlamaHasAsManyKvHeadsAsHeadsWhereNothingIsSaid) {
   GgufWriter writer = small_llama();
   std::erase_if(writer.keys, [](const auto& key) { return key.first.ends_with("head_count_kv"); });

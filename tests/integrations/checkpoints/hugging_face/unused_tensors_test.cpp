@@ -277,5 +277,13 @@ TEST(SpecialTokens, OutsideTheVocabularyAreSaid) {
               ElementsAre(HasSubstr("bos_token_id 100000 lies outside the vocabulary")));
 }
 
+TEST(SecondCheckpoints, AreSaid) {
+  const ChangedConfig folder("llama", json::object());
+  EXPECT_THAT(load_hugging_face(folder.path()).warnings(), IsEmpty());
+  std::ofstream(folder.path() / "pytorch_model.bin") << "another";
+  EXPECT_THAT(load_hugging_face(folder.path()).warnings(),
+              ElementsAre("pytorch_model.bin is not used, since model.safetensors is there"));
+}
+
 }  // namespace
 }  // namespace azimuth::testing
