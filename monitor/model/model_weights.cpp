@@ -62,7 +62,7 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
   for (UnreadableTensor& tensor : tensors.unreadable) {
     tensor.name.erase(0, std::min(hiding, tensor.name.size()));
     const auto place = role_of(weights.architecture_, tensor.name, extra);
-    if (!place) refuse_within(weights.architecture_, tensor.name);
+    if (!place && !tensor.counts) refuse_within(weights.architecture_, tensor.name);
     if (!place || (tensor.empty && !is_read_by_pass(place->role))) continue;
     throw std::invalid_argument("tensor " + tensor.name + ": " + tensor.why);
   }

@@ -18,10 +18,11 @@ constexpr PyTorchNumbers kFloat4E2m1fnX2 = {"float4_e2m1fn_x2", 1, {}};
 constexpr PyTorchNumbers kComplex32 = {"complex32", 4, {}};
 constexpr PyTorchNumbers kComplex64 = {"complex64", 8, {}};
 constexpr PyTorchNumbers kComplex128 = {"complex128", 16, {}};
+constexpr PyTorchNumbers kTruthValue = {"integer of 1 byte", 1, {}, true};
 constexpr PyTorchNumbers kOneByte = {"integer of 1 byte", 1, {}};
 constexpr PyTorchNumbers kTwoBytes = {"integer of 2 bytes", 2, {}};
 constexpr PyTorchNumbers kFourBytes = {"integer of 4 bytes", 4, {}};
-constexpr PyTorchNumbers kEightBytes = {"integer of 8 bytes", 8, {}};
+constexpr PyTorchNumbers kEightBytes = {"integer of 8 bytes", 8, {}, true};
 
 using enum PickleRole;
 
@@ -37,7 +38,7 @@ constexpr PickleGlobal kGlobals[] = {
     {"collections.Counter", opaque},
     {"collections.OrderedDict", dict},
     {"torch.BFloat16Storage", storage_class, &kBfloat16},
-    {"torch.BoolStorage", storage_class, &kOneByte},
+    {"torch.BoolStorage", storage_class, &kTruthValue},
     {"torch.ByteStorage", storage_class, &kOneByte},
     {"torch.CharStorage", storage_class, &kOneByte},
     {"torch.ComplexDoubleStorage", storage_class, &kComplex128},
@@ -57,7 +58,7 @@ constexpr PickleGlobal kGlobals[] = {
     {"torch._utils._rebuild_tensor_v2", rebuild_tensor},
     {"torch._utils._rebuild_tensor_v3", rebuild_tensor},
     {"torch.bfloat16", number_type, &kBfloat16},
-    {"torch.bool", number_type, &kOneByte},
+    {"torch.bool", number_type, &kTruthValue},
     {"torch.complex128", number_type, &kComplex128},
     {"torch.complex32", number_type, &kComplex32},
     {"torch.complex64", number_type, &kComplex64},

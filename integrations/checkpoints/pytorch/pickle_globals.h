@@ -13,6 +13,7 @@ struct PyTorchNumbers {
   std::string_view name;
   std::int64_t bytes;
   std::optional<StoredType> stored;
+  bool counts = false;  ///< masks, ids, counts: no weights are stored as such
 };
 
 /// What calling a global would give, and is put in its place: nothing is ever called.

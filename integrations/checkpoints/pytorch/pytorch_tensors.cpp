@@ -68,7 +68,7 @@ void PyTorchTensors::add(std::string name, const PickleValue& value, const Stora
                            empty ? "has a dimension of 0"
                                  : "its type is " + std::string(numbers.name) +
                                        "; float32, float16 and bfloat16 can be read",
-                           empty});
+                           empty, numbers.counts});
     return;
   }
   Layout layout = {*numbers.stored, static_cast<std::size_t>(numbers.bytes),

@@ -55,6 +55,7 @@ struct Entry {
   std::vector<std::int64_t> shape;
   StoredType stored = StoredType::f32;
   std::string unreadable;  // why, or empty
+  bool counts = false;
   bool empty = false;
   std::int64_t begin = 0;
   std::int64_t end = 0;
@@ -82,6 +83,7 @@ class EntryReader {
     if (known && type->stored) {
       entry.stored = *type->stored;
     } else {
+      entry.counts = dtype == "BOOL" || dtype == "I64" || dtype == "U64";
       entry.unreadable = "its type is " + (dtype.empty() ? "''" : dtype.substr(0, 120)) +
                          "; F32, F16 and BF16 can be read";
     }
@@ -222,7 +224,8 @@ struct SafetensorsFile::Contents {
     for (Entry& entry : read_header(path, bytes.subspan(kLengthBytes, length), data.size())) {
       names.insert(entry.name);
       if (!entry.unreadable.empty()) {
-        unreadable.push_back({std::move(entry.name), std::move(entry.unreadable), entry.empty});
+        unreadable.push_back(
+            {std::move(entry.name), std::move(entry.unreadable), entry.empty, entry.counts});
         continue;
       }
       TensorView view = {entry.stored, std::move(entry.shape), data.data() + entry.begin};

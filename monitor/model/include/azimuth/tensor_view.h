@@ -109,6 +109,8 @@ struct UnreadableTensor {
   std::string name;
   std::string why;     ///< "its type is F64; F32, F16 and BF16 can be read"
   bool empty = false;  ///< there are no numbers
+  /// Truth values or 64-bit integers: masks, ids, counts. No weights are stored as such.
+  bool counts = false;
 };
 
 /// All tensors that a source gives, with what keeps their memory alive.

@@ -106,6 +106,10 @@ TEST_P(UnusedTensors, OfTypesThatAreNotReadAreRefusedByNameToo) {
   const std::string module = block->name.substr(0, block->name.rfind('.'));
   history.unreadable.push_back({module + "._extra_state", "its type is U8", false});
   EXPECT_NO_THROW(ModelWeights::from_tensors(architecture_, history));
+
+  NamedTensors mask = tensors_;
+  mask.unreadable.push_back({unknown_beside(block->name), "its type is BOOL", false, true});
+  EXPECT_NO_THROW(ModelWeights::from_tensors(architecture_, mask));
 }
 
 TEST_P(UnusedTensors, BesideTheEmbeddingAreRefusedByName) {
