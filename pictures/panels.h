@@ -17,6 +17,7 @@ inline constexpr std::string_view green = "#009e73";
 inline constexpr std::string_view yellow = "#f0e442";
 inline constexpr std::string_view orange = "#e69f00";
 inline constexpr std::string_view vermilion = "#d55e00";
+inline constexpr std::string_view purple = "#cc79a7";
 inline constexpr std::string_view grey = "#bbbbbb";
 inline constexpr std::string_view dark = "#444444";
 }  // namespace colour

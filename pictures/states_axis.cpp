@@ -22,6 +22,8 @@ std::string_view colour_of(State state) {
       return colour::orange;
     case State::changed:
       return colour::vermilion;
+    case State::nonfinite:
+      return colour::purple;
     case State::absent:
     case State::unspecified:
       break;

@@ -46,6 +46,8 @@ State state_from_proto(v1::State state) {
       return State::drifting;
     case v1::STATE_CHANGED:
       return State::changed;
+    case v1::STATE_NONFINITE:
+      return State::nonfinite;
     default:
       throw std::invalid_argument("unknown state " + std::to_string(static_cast<int>(state)));
   }
@@ -195,6 +197,7 @@ Observation from_proto(const v1::Observation& in) {
   out.step = in.step();
   out.time = get_time(in.time());
   out.loss = in.loss();
+  out.loss_is_nan = in.loss_is_nan();
   convert(in.model(), out.model);
   convert(in.probe(), out.probe);
   convert(in.blocks(), out.blocks);
@@ -207,6 +210,10 @@ Observation from_proto(const v1::Observation& in) {
   out.state_since_step = in.state_since_step();
   convert(in.events(), out.events);
   out.warnings.assign(in.warnings().begin(), in.warnings().end());
+  if (!in.nonfinite().name().empty()) {
+    const auto& tensor = in.nonfinite();
+    out.nonfinite = NonfiniteTensor{tensor.name(), tensor.block(), tensor.update()};
+  }
   convert(in.cost(), out.cost);
   return out;
 }
@@ -235,6 +242,11 @@ TrackerState from_proto(const v1::TrackerState& in) {
   if (in.has_anchor()) convert(in.anchor(), out.anchor.emplace());
   convert(in.high_norm_tokens(), out.high_norm_tokens);
   out.noise_floor_degrees = in.noise_floor_degrees();
+  if (in.has_nonfinite_since_step()) out.nonfinite_since_step = in.nonfinite_since_step();
+  out.fingerprint = in.fingerprint();
+  out.fingerprint_since_step = in.fingerprint_since_step();
+  out.fingerprint_snapshots = in.fingerprint_snapshots();
+  if (in.has_last_step()) out.last_step = in.last_step();
   return out;
 }
 

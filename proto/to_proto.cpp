@@ -64,6 +64,8 @@ v1::State state_to_proto(State state) {
       return v1::STATE_DRIFTING;
     case State::changed:
       return v1::STATE_CHANGED;
+    case State::nonfinite:
+      return v1::STATE_NONFINITE;
   }
   throw std::invalid_argument("unknown state");
 }
@@ -180,6 +182,12 @@ void convert(const StageObservation& in, v1::Stage& out) {
   set_numbers(in.direction, *out.mutable_direction());
 }
 
+void convert(const NonfiniteTensor& in, v1::NonfiniteTensor& out) {
+  out.set_name(in.name);
+  out.set_block(static_cast<std::int32_t>(in.block));
+  out.set_update(in.update);
+}
+
 void convert(const Cost& in, v1::Cost& out) {
   out.set_training_thread_seconds(in.training_thread_seconds);
   out.set_analysis_cpu_seconds(in.analysis_cpu_seconds);
@@ -206,6 +214,7 @@ v1::Observation to_proto(const Observation& in) {
   out.set_step(in.step);
   set_time(in.time, *out.mutable_time());
   out.set_loss(in.loss);
+  out.set_loss_is_nan(in.loss_is_nan);
   convert(in.model, *out.mutable_model());
   convert(in.probe, *out.mutable_probe());
   convert(in.blocks, *out.mutable_blocks());
@@ -218,6 +227,7 @@ v1::Observation to_proto(const Observation& in) {
   out.set_state_since_step(in.state_since_step);
   convert(in.events, *out.mutable_events());
   out.mutable_warnings()->Assign(in.warnings.begin(), in.warnings.end());
+  convert(in.nonfinite.value_or(NonfiniteTensor()), *out.mutable_nonfinite());
   convert(in.cost, *out.mutable_cost());
   return out;
 }
@@ -262,6 +272,11 @@ v1::TrackerState to_proto(const TrackerState& in) {
   if (in.anchor) convert(*in.anchor, *out.mutable_anchor());
   convert(in.high_norm_tokens, *out.mutable_high_norm_tokens());
   out.set_noise_floor_degrees(in.noise_floor_degrees);
+  if (in.nonfinite_since_step) out.set_nonfinite_since_step(*in.nonfinite_since_step);
+  out.set_fingerprint(in.fingerprint);
+  out.set_fingerprint_since_step(in.fingerprint_since_step);
+  out.set_fingerprint_snapshots(in.fingerprint_snapshots);
+  if (in.last_step) out.set_last_step(*in.last_step);
   return out;
 }
 

@@ -113,6 +113,7 @@ Tone tone_of(State state) {
     case State::drifting:
       return Tone::notice;
     case State::changed:
+    case State::nonfinite:
       return Tone::bad;
     default:
       return Tone::plain;

@@ -62,7 +62,7 @@ Examination measure(const ModelWeights& weights, const MeasureOptions& options,
 std::optional<Fault> fault_of(const Examination& examined) {
   if (examined.finite) return std::nullopt;
   const std::string where = from_block(examined.observation);
-  const auto& found = examined.nonfinite;
+  const auto& found = examined.observation.nonfinite;
   if (!found) {
     return Fault{"hidden states", "overflow float32" + where + ", though every weight is finite"};
   }

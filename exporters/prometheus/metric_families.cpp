@@ -19,7 +19,10 @@ void MetricFamilies::begin_counter(std::string name, std::string help) {
 }
 
 void MetricFamilies::add(double value, Labels labels) {
-  if (std::isnan(value)) return;
+  if (!std::isnan(value)) add_whatever(value, labels);
+}
+
+void MetricFamilies::add_whatever(double value, Labels labels) {
   const auto type = families_.back().type;
   auto& metric = add_metric(labels);
   (type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;

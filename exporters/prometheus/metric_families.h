@@ -26,6 +26,7 @@ class MetricFamilies {
 
   /// Adds a sample, with the label `run` beside `labels`. NaN is not added.
   void add(double value, Labels labels = {});
+  void add_whatever(double value, Labels labels = {});  ///< NaN too
   void add(const Histogram& histogram, Labels labels = {});
 
   /// A family with one sample.

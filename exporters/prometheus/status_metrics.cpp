@@ -41,8 +41,8 @@ void add_exporters(MetricFamilies& families, const MonitorStatus& status) {
 void add_status_metrics(MetricFamilies& families, const MonitorStatus& status) {
   families.gauge("azimuth_training_step", "The last optimizer step that training reported.",
                  static_cast<double>(status.training_step));
-  families.gauge("azimuth_training_loss", "The last loss that training reported.",
-                 status.training_loss);
+  families.begin_gauge("azimuth_training_loss", "The last loss that training reported.");
+  if (status.training_loss) families.add_whatever(*status.training_loss);
   families.gauge("azimuth_nonfinite_weights",
                  "1 if the newest snapshot had weights that are not finite.",
                  status.nonfinite_weights ? 1 : 0);
@@ -59,6 +59,10 @@ void add_status_metrics(MetricFamilies& families, const MonitorStatus& status) {
   families.begin_counter("azimuth_events_total",
                          "Events of the high-norm direction and of the run.");
   add_counts(families, status.events, event_kind::all, "kind");
+
+  families.counter("azimuth_callback_failures_total",
+                   "Exceptions that the training program's callbacks for events have thrown.",
+                   static_cast<double>(status.callback_failures));
 
   families.begin(prometheus::MetricType::Histogram, "azimuth_snapshot_duration_seconds",
                  "Wall time that a snapshot held the training thread, and that its analysis took.");

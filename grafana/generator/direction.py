@@ -13,7 +13,8 @@ NORM_RATIO = p.steps((EMERGING_RATIO, p.PURPLE), (HIGH_NORM_RATIO, p.SKY), start
 AGE = p.steps((LEAST_SNAPSHOT_AGE, p.ORANGE))
 EVENT_COLOURS = p.coloured(
     state_changed=p.ORANGE, primary_stage_changed=p.YELLOW, restabilised=p.SKY, direction_lost=p.VERMILION,
-    nonfinite_weights=p.PURPLE, run_resumed=p.BLUE, run_ended=p.GREEN)
+    nonfinite_weights=p.PURPLE, finite_weights=p.GREY, unchanged_weights=p.BROWN, nonfinite_loss=p.VIOLET,
+    run_resumed=p.BLUE, run_ended=p.GREEN)
 EXPORTER_COLOURS = p.coloured(prometheus=p.ORANGE, grpc=p.SKY, store=p.VERMILION, console=p.GREY)
 PHASE_COLOURS = p.coloured(training_thread=p.VERMILION, analysis=p.SKY)
 OUTCOME_COLOURS = p.coloured(analysed=p.SKY, skipped=p.ORANGE, failed=p.VERMILION)
@@ -21,7 +22,7 @@ OUTCOME_COLOURS = p.coloured(analysed=p.SKY, skipped=p.ORANGE, failed=p.VERMILIO
 BLOCK_COLOURS = [
     p.override_matching(f"/{digit}$/", color=p.fixed(colour))
     for digit, colour in enumerate((p.BLUE, p.ORANGE, p.SKY, p.VERMILION, p.GREEN, p.YELLOW, p.PURPLE, p.GREY,
-                                    "#8F6B3E", "#6F4FBF"))
+                                    p.BROWN, p.VIOLET))
 ]
 
 
@@ -93,10 +94,12 @@ def healthy():
 def happened():
     return "What happened?", [
         p.timeline("State over time", "The state at every moment. Absent and emerging are a young model; settling, "
-                   "then stable, is the usual way; drifting or changed after stable asks for the events below.",
+                   "then stable, is the usual way; drifting or changed after stable asks for the events below. Nonfinite: "
+                   "hidden states are NaN or infinite, stop the run.",
                    [p.target(value("azimuth:direction_state:code"), "state")], mappings=STATES, thresholds=STATE_STEPS),
         p.lines("Events", "What the run reported, counted where it happened: changes of state, a new primary stage, "
-                "a lost direction, weights that are not finite, a run that went on after a crash, its end. They are "
+                "a lost direction, weights or a loss that are not finite, weights that do not change, a run that "
+                "went on after a crash, its end. They are "
                 "drawn as annotations into all panels too.",
                 [p.target(f"sum by (kind) ({growth(of_run('azimuth_events_total'), '$__rate_interval')})", "{{kind}}")],
                 unit="short", bars=True, minimum=0, decimals=0, height=7, overrides=EVENT_COLOURS),

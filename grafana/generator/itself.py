@@ -33,6 +33,10 @@ def losses():
                 [p.target(f'max by (run) (azimuth_export_queue_length{{run=~"$run", exporter="store"}})', "{{run}}")],
                 unit="short", minimum=0, axis_to=STORE_BACKLOG, width=12, color=BY_VALUE, no_value="no run has a store", limits=True,
                 thresholds=p.steps((STORE_BACKLOG, p.VERMILION))),
+        p.lines("Failures of callbacks", "Exceptions that training programs' own callbacks for events have thrown. "
+                "They are caught, and logged once.",
+                [p.target(rate("azimuth_callback_failures_total", "run"), "{{run}}")], unit="ops", minimum=0,
+                width=12, color=BY_VALUE),
         p.lines("Snapshots", "What became of snapshots, a second, over all runs. Many skipped: analysis does not keep "
                 "pace with the interval that was asked for.",
                 [p.target(rate("azimuth_snapshots_total", "outcome"), "{{outcome}}")], unit="ops", minimum=0, width=12,

@@ -21,7 +21,7 @@ WARNING_WORRY, CRITICAL_WORRY = 10, 100
 LEAST_SNAPSHOT_AGE = 600
 FIRST_SNAPSHOT_AGE = 3600
 
-STATES = ("absent", "emerging", "settling", "stable", "drifting", "changed")
+STATES = ("absent", "emerging", "settling", "stable", "drifting", "changed", "nonfinite")
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,9 @@ TorchSource::TorchSource(ParameterSource parameters, Architecture architecture, 
       if (tensor.dim() != 2)
         reject("shape " + shape_text(tensor.sizes()) + " is not that of a matrix");
       vocab_size_ = tensor.size(0);
+      hidden_size_ = tensor.size(1);
     }
+    block_count_ = std::max(block_count_, bound.block);
     expected_.push_back({name, bound.role, tensor.sizes().vec(), *type});
   }
   parameter_count_ = count_parameters(now);

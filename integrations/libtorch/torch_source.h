@@ -24,6 +24,8 @@ class TorchSource final : public SnapshotSource {
 
   const Architecture& architecture() const override { return architecture_; }
   std::int64_t vocab_size() const override { return vocab_size_; }
+  std::int64_t hidden_size() const override { return hidden_size_; }
+  std::int64_t block_count() const override { return block_count_; }
   ModelWeights capture(std::span<const std::int64_t> token_ids, bool everything) override;
   std::int64_t extra_bytes() const override;
 
@@ -53,6 +55,8 @@ class TorchSource final : public SnapshotSource {
   RoleNames extra_;
   std::vector<Expected> expected_;
   std::int64_t vocab_size_ = 0;
+  std::int64_t hidden_size_ = 0;
+  std::int64_t block_count_ = 0;
   std::int64_t parameter_count_ = 0;
   std::shared_ptr<std::byte> buffer_;
   std::size_t buffer_bytes_ = 0;

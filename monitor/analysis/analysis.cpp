@@ -14,8 +14,7 @@ std::vector<double> to_vector(const Eigen::VectorXd& v) { return {v.begin(), v.e
 
 // Norms, reference norms and ratios by block.
 template <class Scalar>
-std::vector<BlockObservation> measure_norms(const HiddenStates<Scalar>& states,
-                                            const std::vector<double>& activation_norms) {
+std::vector<BlockObservation> measure_norms(const HiddenStates<Scalar>& states) {
   std::vector<BlockObservation> blocks(states.initial.size());
   for (std::size_t l = 0; l < blocks.size(); ++l) {
     BlockObservation& block = blocks[l];
@@ -23,12 +22,27 @@ std::vector<BlockObservation> measure_norms(const HiddenStates<Scalar>& states,
     const Eigen::VectorXd norms =
         states.initial[l].template cast<double>().colwise().norm().transpose();
     block.norms = to_vector(norms);
-    block.reference_norm = activation_norms.empty()
-                               ? median(to_vector(states.zero_attention_norms[l]))
-                               : activation_norms[l];
+    block.reference_norm = median(to_vector(states.zero_attention_norms[l]));
     block.ratio_max = norms.maxCoeff() / block.reference_norm;
   }
   return blocks;
+}
+
+// Says ratios against real activations. What is high-norm has been decided: that weights alone say,
+// whatever somebody has tapped.
+void refer_to_activations(const std::vector<double>& norms, Observation& o) {
+  for (std::size_t l = 0; l < o.blocks.size(); ++l) {
+    BlockObservation& block = o.blocks[l];
+    block.ratio_max *= block.reference_norm / norms[l];
+    block.reference_norm = norms[l];
+  }
+  for (StageObservation& stage : o.stages) {
+    stage.peak_ratio = 0;
+    for (auto l = stage.first_block; l <= stage.last_block; ++l) {
+      stage.peak_ratio =
+          std::max(stage.peak_ratio, o.blocks[static_cast<std::size_t>(l)].ratio_max);
+    }
+  }
 }
 
 // Stages of what a pass gave, or a provisional direction: everything but what names the model.
@@ -36,7 +50,7 @@ template <class Scalar>
 Observation interpret(const HiddenStates<Scalar>& states, const AnalysisOptions& options,
                       TokenSets* high_norm_sets) {
   Observation o;
-  o.blocks = measure_norms(states, options.activation_norms);
+  o.blocks = measure_norms(states);
   if (high_norm_sets != nullptr) high_norm_sets->clear();
   if (!states.finite()) return o;
 
@@ -95,6 +109,8 @@ Observation analyse(const ModelWeights& weights, const AnalysisOptions& options,
   if (trail == nullptr) trail = &own;
   trail->states = single_token_pass<float>(weights, options.token_ids, workers, progress);
   Observation o = interpret(trail->states, options, &trail->high_norm_tokens);
+  trail->peak_ratio = peak_ratio(o);
+  if (!options.activation_norms.empty()) refer_to_activations(options.activation_norms, o);
   o.model = weights.sizes();
   o.model.weights_fingerprint = weights.fingerprint(workers);
   o.warnings = weights.warnings();

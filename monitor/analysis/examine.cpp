@@ -34,7 +34,7 @@ Examination examine(const ModelWeights& weights, const ExamineOptions& options, 
   observation.step = options.step;
   examined.finite = trail.states.finite();
   if (!examined.finite) {
-    examined.nonfinite = weights.first_nonfinite(analysis.token_ids, workers);
+    observation.nonfinite = weights.first_nonfinite(analysis.token_ids, workers);
   }
   examined.pass_cpu_seconds = cpu_seconds() - cpu_before;
   if (options.spectral) {
@@ -52,6 +52,7 @@ Examination examine(const ModelWeights& weights, const ExamineOptions& options, 
     examined.noise_floor_degrees =
         noise_floor_degrees(weights, observation, analysis, workers, progress);
   }
+  examined.peak_ratio = trail.peak_ratio;
   examined.high_norm_tokens = std::move(trail.high_norm_tokens);
   if (options.digest) observation.model.weights_digest = weights.digest(workers);
   observation.time = clock.unix_seconds();

@@ -21,6 +21,8 @@ std::string_view name_of(State state) {
       return "drifting";
     case State::changed:
       return "changed";
+    case State::nonfinite:
+      return "nonfinite";
   }
   return "unspecified";
 }

@@ -1,5 +1,7 @@
 #include "run/activation_norms.h"
 
+#include <utility>
+
 #include "azimuth/median.h"
 
 namespace azimuth {
@@ -17,9 +19,14 @@ std::vector<double> ActivationNorms::take(std::size_t blocks) {
   for (const auto& [block, norm] : medians_) {
     if (block == static_cast<std::int32_t>(norms.size())) norms.push_back(norm);
   }
-  if (norms.size() != blocks + 1) return {};
-  medians_.clear();
-  return norms;
+  if (norms.size() == blocks + 1) {
+    medians_.clear();
+    whole_ = std::move(norms);
+    age_ = 0;
+  } else if (!whole_.empty() && ++age_ > kTapAge) {
+    whole_.clear();
+  }
+  return whole_;
 }
 
 }  // namespace azimuth

@@ -1,6 +1,5 @@
 #include "run/analyst.h"
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -8,6 +7,18 @@
 #include "azimuth/guarded.h"
 
 namespace azimuth {
+namespace {
+
+void note_loss(const StepInfo& first, Observation& observation) {
+  const double loss = first.loss.value_or(kNotApplicable);
+  observation.events.push_back({std::string(event_kind::nonfinite_loss), first.step,
+                                std::string("the loss was ") +
+                                    (std::isnan(loss) ? "NaN" : "infinite") + " at step " +
+                                    std::to_string(first.step),
+                                loss});
+}
+
+}  // namespace
 
 Analyst::Analyst(const MonitorOptions& options, Beginning beginning, std::shared_ptr<Budget> budget,
                  std::shared_ptr<StatusBoard> board, std::shared_ptr<const Clock> clock)
@@ -27,24 +38,53 @@ std::shared_ptr<const Record> Analyst::analyse(const Snapshot& snapshot, Workers
   const auto cpu_seconds = [&] { return clock_->thread_cpu_seconds() + workers.cpu_seconds(); };
   const double wall_before = clock_->monotonic_seconds();
   const double cpu_before = cpu_seconds();
-  if (resumed_after_step_) go_on_from_history(snapshot.info.step);
+  const SnapshotFacts& facts = snapshot.facts;
+  if (resumed_after_step_ && facts.info) go_on_from_history(facts.info->step);
 
   const ExamineOptions examining = what_to_examine(snapshot);
-  Examination examined = examine(snapshot.weights, examining, workers, &progress);
-  budget_->account({.first = snapshot.first,
-                    .training_thread_seconds = snapshot.training_thread_seconds,
-                    .pass_cpu_seconds = examined.pass_cpu_seconds,
-                    .spectral_cpu_seconds = examined.spectral_cpu_seconds});
+  Analysed analysed = {.facts = facts,
+                       .examined = examine(snapshot.weights, examining, workers, &progress),
+                       .spectral = examining.spectral};
+  budget_->account({.first = facts.first,
+                    .training_thread_seconds = facts.training_thread_seconds,
+                    .pass_cpu_seconds = analysed.examined.pass_cpu_seconds,
+                    .spectral_cpu_seconds = analysed.examined.spectral_cpu_seconds});
+  analysed.cpu_seconds = cpu_seconds() - cpu_before;
+  analysed.wall_seconds = clock_->monotonic_seconds() - wall_before;
+  if (facts.info) return record_of(std::move(analysed));
+  at_attach_ = std::move(analysed);
+  return begins_at_ ? begin(*begins_at_) : nullptr;
+}
 
+std::shared_ptr<const Record> Analyst::begin(std::int64_t step) {
+  begins_at_ = step;
+  if (!at_attach_) return nullptr;
+  Analysed analysed = *std::exchange(at_attach_, std::nullopt);
+  analysed.facts.info = StepInfo{.step = step};
+  Observation& o = analysed.examined.observation;
+  o.step = step;
+  for (BlockObservation& block : o.blocks) {
+    if (!std::isnan(block.singular.sigma[0])) block.singular.step = step;
+  }
+  return record_of(std::move(analysed));
+}
+
+std::shared_ptr<const Record> Analyst::record_of(Analysed analysed) {
+  const SnapshotFacts& facts = analysed.facts;
+  Examination& examined = analysed.examined;
   auto record = std::make_shared<Record>();
   record->observation = std::move(examined.observation);
   Observation& o = record->observation;
   o.run = options_.run;
   o.attempt = beginning_.attempt;
   o.sequence = sequence_ + 1;
-  o.time = snapshot.time;
-  o.loss = snapshot.info.loss;
-  if (examining.spectral) {
+  o.time = facts.time;
+  if (facts.info->loss) {
+    o.loss = *facts.info->loss;
+    o.loss_is_nan = std::isnan(o.loss);
+  }
+  o.warnings.insert(o.warnings.end(), beginning_.warnings.begin(), beginning_.warnings.end());
+  if (analysed.spectral) {
     spectral_blocks_ = o.blocks;
   } else if (examined.finite) {
     repeat_spectral(spectral_blocks_, o);
@@ -52,18 +92,15 @@ std::shared_ptr<const Record> Analyst::analyse(const Snapshot& snapshot, Workers
   if (!std::isnan(examined.noise_floor_degrees)) {
     tracker_.set_noise_floor(examined.noise_floor_degrees);
   }
-  if (beginning_.first_snapshot_is_base && !tracker_.base()) {
-    tracker_.set_base(
-        std::make_shared<const Signature>(signature_of(o, tracker_.state().noise_floor_degrees)));
-  }
+  if (std::exchange(beginning_.first_snapshot_is_base, false)) take_as_base(o);
   if (resumed_after_step_) note_resumption(o);
-  tracker_.update(o, std::move(examined.high_norm_tokens));
-  if (!examined.finite) note_fault(examined.nonfinite, o);
-  if (snapshot.end_of_run) {
+  tracker_.update(o, std::move(examined.high_norm_tokens), examined.peak_ratio);
+  if (facts.nonfinite_loss) note_loss(*facts.nonfinite_loss, o);
+  if (facts.end_of_run) {
     o.events.push_back(
         {std::string(event_kind::run_ended), o.step, "the run has ended", kNotApplicable});
   }
-  account(snapshot, cpu_seconds() - cpu_before, clock_->monotonic_seconds() - wall_before, o);
+  account(analysed, o);
   ++sequence_;
   resumed_after_step_.reset();
   record->tracker = tracker_.state();
@@ -73,9 +110,10 @@ std::shared_ptr<const Record> Analyst::analyse(const Snapshot& snapshot, Workers
 
 ExamineOptions Analyst::what_to_examine(const Snapshot& snapshot) {
   const TrackerState& past = tracker_.state();
-  ExamineOptions examining = {.step = snapshot.info.step,
-                              .spectral = budget_->spectral_due(snapshot.first),
-                              .digest = snapshot.first || snapshot.end_of_run};
+  const SnapshotFacts& facts = snapshot.facts;
+  ExamineOptions examining = {.step = facts.info ? facts.info->step : 0,
+                              .spectral = budget_->spectral_due(facts.first),
+                              .digest = facts.first || facts.end_of_run};
   examining.analysis = {
       .token_ids = beginning_.token_ids,
       .thresholds = options_.thresholds,
@@ -100,6 +138,16 @@ void Analyst::go_on_from_history(std::int64_t step) {
   guarded([&] { options_.log(LogLevel::warning, "the tracker begins anew: " + *failure); });
 }
 
+void Analyst::take_as_base(Observation& first) {
+  if (!first.direction.empty()) {
+    tracker_.set_base(std::make_shared<const Signature>(
+        signature_of(first, tracker_.state().noise_floor_degrees)));
+    return;
+  }
+  first.warnings.emplace_back("the first snapshot has no high-norm direction, and is no base");
+  guarded([&] { options_.log(LogLevel::warning, first.warnings.back()); });
+}
+
 void Analyst::note_resumption(Observation& observation) const {
   const std::int64_t last = *resumed_after_step_;
   observation.events.push_back({std::string(event_kind::run_resumed), observation.step,
@@ -108,32 +156,23 @@ void Analyst::note_resumption(Observation& observation) const {
                                 static_cast<double>(last)});
 }
 
-void Analyst::note_fault(const std::optional<NonfiniteTensor>& fault, Observation& observation) {
-  for (Event& event : observation.events) {
-    if (event.kind != event_kind::nonfinite_weights) continue;
-    event.message = fault ? fault->name + " is NaN or infinite: hidden states cannot be computed"
-                          : "hidden states overflow, though every weight is finite";
-  }
-}
-
-void Analyst::account(const Snapshot& snapshot, double cpu, double wall, Observation& observation) {
-  if (!snapshot.first) budget_->spend({.analysis_cpu_seconds = cpu});
+void Analyst::account(const Analysed& analysed, Observation& observation) {
+  const SnapshotFacts& facts = analysed.facts;
+  if (!facts.first) budget_->spend({.analysis_cpu_seconds = analysed.cpu_seconds});
   board_->change([&](MonitorStatus& status) {
-    status.analysis.add(wall);
+    status.analysis.add(analysed.wall_seconds);
     for (const Event& event : observation.events) ++status.events[event.kind];
-    status.nonfinite_weights = std::ranges::any_of(observation.events, [](const Event& event) {
-      return event.kind == event_kind::nonfinite_weights;
-    });
+    status.nonfinite_weights = observation.state == State::nonfinite;
   });
   Cost& cost = observation.cost;
-  cost.training_thread_seconds = snapshot.training_thread_seconds;
-  cost.analysis_cpu_seconds = cpu;
-  cost.analysis_wall_seconds = wall;
+  cost.training_thread_seconds = facts.training_thread_seconds;
+  cost.analysis_cpu_seconds = analysed.cpu_seconds;
+  cost.analysis_wall_seconds = analysed.wall_seconds;
   cost.overhead_ratio = budget_->overhead_ratio(clock_->monotonic_seconds());
   const std::int64_t states = (observation.model.block_count + 1) * observation.model.hidden_size *
                               static_cast<std::int64_t>(beginning_.token_ids.size());
   cost.peak_extra_bytes =
-      snapshot.extra_bytes +
+      facts.extra_bytes +
       states * static_cast<std::int64_t>(sizeof(float) + sizeof(double));  // of the pass
 }
 

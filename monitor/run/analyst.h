@@ -22,16 +22,30 @@ class Analyst {
   Analyst(const MonitorOptions& options, Beginning beginning, std::shared_ptr<Budget> budget,
           std::shared_ptr<StatusBoard> board, std::shared_ptr<const Clock> clock);
 
-  /// Throws what an examination throws; the snapshot then leaves nothing for the next.
+  /// Null for a snapshot whose step is not known yet: `begin` makes its record. Throws what an
+  /// examination throws; the snapshot then leaves nothing for the next.
   std::shared_ptr<const Record> analyse(const Snapshot& snapshot, Workers& workers,
                                         Progress& progress);
 
+  /// The weights at attach are those of `step`. Their record, if they have been analysed; else
+  /// `analyse` makes it.
+  std::shared_ptr<const Record> begin(std::int64_t step);
+
  private:
+  struct Analysed {
+    SnapshotFacts facts;
+    Examination examined;
+    bool spectral = false;
+    double cpu_seconds = 0;
+    double wall_seconds = 0;
+  };
+
   ExamineOptions what_to_examine(const Snapshot& snapshot);
+  std::shared_ptr<const Record> record_of(Analysed analysed);
   void go_on_from_history(std::int64_t step);
+  void take_as_base(Observation& first);
   void note_resumption(Observation& observation) const;
-  static void note_fault(const std::optional<NonfiniteTensor>& fault, Observation& observation);
-  void account(const Snapshot& snapshot, double cpu, double wall, Observation& observation);
+  void account(const Analysed& analysed, Observation& observation);
 
   const MonitorOptions& options_;
   Beginning beginning_;
@@ -44,6 +58,8 @@ class Analyst {
   std::optional<std::int64_t> resumed_after_step_;  ///< until the first record since
   SpectralStart spectral_start_;
   std::vector<BlockObservation> spectral_blocks_;  ///< the last that were computed
+  std::optional<std::int64_t> begins_at_;
+  std::optional<Analysed> at_attach_;              ///< until its step is known
 };
 
 }  // namespace azimuth

@@ -25,10 +25,15 @@ Budget::Budget(SnapshotInterval interval, double max_overhead, double cores)
   }
 }
 
-void Budget::start(std::int64_t step, double now) {
+void Budget::start(double now) {
   Lock lock(mutex_);
   started_ = true;
   started_at_ = now;
+  periods_ = 0;
+}
+
+void Budget::begin(std::int64_t step) {
+  Lock lock(mutex_);
   periods_ = interval_.kind == SnapshotInterval::Kind::steps
                  ? step / static_cast<std::int64_t>(interval_.value)
                  : 0;

@@ -32,8 +32,10 @@ class Budget {
   /// training comes first, however long an analysis takes.
   Priority priority() const { return automatic() ? Priority::idle : Priority::low; }
 
-  /// Training begins, or goes on, after step `step`, at `now` (monotonic seconds).
-  void start(std::int64_t step, double now);
+  /// Training begins, or goes on, at `now` (monotonic seconds).
+  void start(double now);
+  /// It does so after step `step`: intervals are counted from there.
+  void begin(std::int64_t step);
 
   /// Whether a snapshot is due after `step`. `room`: somebody could take it. Where nobody can, an
   /// automatic interval waits; a fixed one has passed all the same.

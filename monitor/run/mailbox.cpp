@@ -16,30 +16,42 @@ bool Mailbox::is_read() const {
 
 bool Mailbox::busy() const {
   Lock lock(mutex_);
-  return holds_work();
+  return is_busy();
 }
 
 void Mailbox::put(Snapshot snapshot) {
   {
     Lock lock(mutex_);
-    waiting_.emplace(std::move(snapshot));
+    waiting_.snapshot.emplace(std::move(snapshot));
   }
   arrived_.notify_one();
 }
 
-std::optional<Snapshot> Mailbox::take() {
+void Mailbox::begin(std::int64_t step) {
+  {
+    Lock lock(mutex_);
+    if (std::exchange(has_begun_, true)) return;
+    waiting_.begin = step;
+  }
+  arrived_.notify_one();
+}
+
+std::optional<Mailbox::Post> Mailbox::take() {
   Lock lock(mutex_);
-  arrived_.wait(mutex_, [this]() AZIMUTH_REQUIRES(mutex_) { return closed_ || waiting_; });
+  arrived_.wait(mutex_, [this]() AZIMUTH_REQUIRES(mutex_) {
+    return closed_ || waiting_.begin || waiting_.snapshot;
+  });
   if (closed_) return std::nullopt;
-  analysing_ = true;
-  return std::exchange(waiting_, std::nullopt);
+  at_work_ = true;
+  analysing_ = waiting_.snapshot.has_value();
+  return std::exchange(waiting_, {});
 }
 
 void Mailbox::done(const std::function<void()>& last) {
   {
     Lock lock(mutex_);
     last();
-    analysing_ = false;
+    at_work_ = analysing_ = false;
   }
   changed_.notify_all();
 }
@@ -48,7 +60,7 @@ void Mailbox::leave() {
   {
     Lock lock(mutex_);
     is_read_ = false;
-    waiting_.reset();
+    waiting_ = {};
   }
   changed_.notify_all();
 }
@@ -68,8 +80,8 @@ bool Mailbox::closed() const {
 
 bool Mailbox::wait_idle(TimePoint deadline) {
   Lock lock(mutex_);
-  return changed_.wait_until(
-      mutex_, deadline, [this]() AZIMUTH_REQUIRES(mutex_) { return !is_read_ || !holds_work(); });
+  return changed_.wait_until(mutex_, deadline,
+                             [this]() AZIMUTH_REQUIRES(mutex_) { return !is_read_ || is_idle(); });
 }
 
 bool Mailbox::wait_left(TimePoint deadline) {

@@ -83,6 +83,10 @@ void Monitor::add_reference(std::string name, Signature reference) {
   state_->add_reference(std::move(name), std::move(reference));
 }
 
+void Monitor::on_event(EventCallback callback) { state_->on_event(std::move(callback)); }
+
+void Monitor::begin_at(std::int64_t step) { state_->begin_at(step); }
+
 Attachment Monitor::attach_source(std::unique_ptr<SnapshotSource> source) {
   if (!watches()) return {};
   state_->attach(std::move(source));

@@ -62,9 +62,9 @@ MonitorState::MonitorState(MonitorOptions options)
       board_(std::make_shared<StatusBoard>(options_.run, budget_, clock_)) {}
 
 void MonitorState::require_not_attached(const char* what) const {
-  if (mailbox_.is_read()) {
-    throw std::invalid_argument(std::string(what) + " must come before attach");
-  }
+  if (!attached_once_) return;
+  throw std::invalid_argument(std::string(what) + " must come before attach: the monitor is " +
+                              (attached_ ? "already attached" : "detached, or has finished"));
 }
 
 void MonitorState::add(std::shared_ptr<Exporter> exporter) {
@@ -90,24 +90,48 @@ void MonitorState::add_reference(std::string name, Signature reference) {
   if (name.empty() || name == "previous" || name == "base") {
     throw std::invalid_argument("a reference cannot be named '" + name + "'");
   }
+  for (const auto& [taken, signature] : beginning_.references) {
+    if (taken == name) throw std::invalid_argument("there is a reference '" + name + "' already");
+  }
   beginning_.references.emplace_back(std::move(name),
                                      std::make_shared<const Signature>(std::move(reference)));
+}
+
+void MonitorState::on_event(EventCallback callback) {
+  require_not_attached("on_event");
+  if (!callback) throw std::invalid_argument("no callback given");
+  event_calls_.add(std::move(callback));
+}
+
+void MonitorState::begin_at(std::int64_t step) {
+  if (step < 0) throw std::invalid_argument("attach: the step to begin at must not be negative");
+  begins_at_ = step;
 }
 
 // ---- the caller's thread: attach, detach, the end
 
 void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
   if (!watches_) return;
-  require_not_attached("attach");
+  if (attached_once_) {
+    throw std::invalid_argument(attached_ ? "attach: the monitor is already attached"
+                                          : "attach: the monitor is detached, or has finished");
+  }
   source_ = std::move(source);
   const std::optional<RunHistory::LastKnown> known = ask_history();
   if (known) {
     beginning_.go_on_from(*known, options_.queue_capacity);
     first_step_pending_ = true;
+    has_begun_ = true;
     last_step_.step = known->step;
   }
+  hidden_size_ = source_->hidden_size();
+  block_count_ = source_->block_count();
+  beginning_.check_signatures(hidden_size_);
   beginning_.choose_probe(known ? &*known : nullptr, options_, source_->architecture(),
                           source_->vocab_size());
+  for (const std::string& warning : beginning_.warnings) {
+    guarded([&] { options_.log(LogLevel::warning, warning); });
+  }
   analyst_.emplace(options_, beginning_, budget_, board_, clock_);
   beginning_.history.reset();  // the last to hold the store closes it: not a thread that trains
   // Before any thread is started: what cannot be captured throws, and leaves nothing behind.
@@ -116,9 +140,17 @@ void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
     exporter->start([board = board_] { return board->read(); });
   }
   mailbox_.open();
-  attached_ = true;
-  budget_->start(0, clock_->monotonic_seconds());
+  attached_ = attached_once_ = true;
+  budget_->start(clock_->monotonic_seconds());
+  if (!known && begins_at_) begin(*begins_at_);
   std::thread([self = shared_from_this()] { self->run_analysis(); }).detach();
+}
+
+void MonitorState::begin(std::int64_t step) {
+  if (!attached_once_ || std::exchange(has_begun_, true)) return;
+  last_step_.step = step;
+  budget_->begin(step);
+  mailbox_.begin(step);
 }
 
 std::optional<RunHistory::LastKnown> MonitorState::ask_history() {
@@ -144,6 +176,7 @@ void MonitorState::detach() noexcept {
 
 bool MonitorState::finish(TimePoint deadline) {
   if (!mailbox_.is_read()) return true;
+  begin(0);
   bool in_time = mailbox_.wait_idle(deadline);
   for (const auto& exporter : exporters_) {
     if (exporter->lossless()) {
@@ -159,6 +192,7 @@ bool MonitorState::finish(TimePoint deadline) {
   // Where there is a last record, the end of the run follows it from the analysis thread.
   if (!last_taken) end_run(deadline);
   in_time = wait(ExporterWorker::Until::settled, deadline) && in_time;
+  call_back();
   detach();
   return in_time;
 }
@@ -169,6 +203,7 @@ void MonitorState::end_run(TimePoint deadline) {
 }
 
 bool MonitorState::wait(ExporterWorker::Until until, TimePoint deadline) {
+  begin(0);
   bool in_time = mailbox_.wait_idle(deadline);
   for (const auto& exporter : exporters_) in_time = exporter->wait(until, deadline) && in_time;
   return in_time;
@@ -186,6 +221,8 @@ void MonitorState::shut_down(TimePoint deadline) {
 
 void MonitorState::step(StepInfo info) noexcept {
   if (!attached_) return;
+  call_back();
+  if (!attached_) return;  // a callback has detached
   double now = 0;
   const auto failure = guarded([&] {
     now = clock_->monotonic_seconds();
@@ -194,7 +231,12 @@ void MonitorState::step(StepInfo info) noexcept {
       status.training_loss = info.loss;
     });
     const bool first = std::exchange(first_step_pending_, false);
-    if (first) budget_->start(info.step, now);
+    if (first) {
+      budget_->start(now);
+      budget_->begin(info.step);
+    }
+    begin(info.step - 1);
+    note_loss(info);
     const bool due = first || budget_->due(info.step, now, !busy());
     last_step_ = info;
     if (due) take_snapshot(info, first, {});
@@ -208,12 +250,37 @@ void MonitorState::step(StepInfo info) noexcept {
   });
 }
 
+void MonitorState::note_loss(const StepInfo& info) {
+  const bool nonfinite = info.loss && !std::isfinite(*info.loss);
+  if (nonfinite && !loss_is_nonfinite_) nonfinite_loss_ = info;
+  loss_is_nonfinite_ = nonfinite;
+}
+
+// Not part of what watching costs: it is the training program's own code.
+void MonitorState::call_back() {
+  guarded([&] {
+    event_calls_.call([&](const std::string& what) {
+      bool first = false;
+      board_->change([&](MonitorStatus& status) { first = ++status.callback_failures == 1; });
+      if (first) options_.log(LogLevel::error, "a callback for events has thrown: " + what);
+    });
+  });
+}
+
 void MonitorState::tap(std::int32_t block,
                        const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept {
   if (!attached_) return;
   guarded([&] {
     const double before = clock_->monotonic_seconds();
-    activation_norms_.tap(block, hidden_states);
+    if (block >= 0 && block <= block_count_ && hidden_states.rows() == hidden_size_) {
+      activation_norms_.tap(block, hidden_states);
+    } else if (!std::exchange(bad_tap_logged_, true)) {
+      options_.log(LogLevel::warning,
+                   "tapped states after block " + std::to_string(block) + " of width " +
+                       std::to_string(hidden_states.rows()) + " are left out: the model has " +
+                       std::to_string(block_count_) + " blocks and hidden size " +
+                       std::to_string(hidden_size_));
+    }
     budget_->spend({.training_thread_seconds = clock_->monotonic_seconds() - before});
   });
 }
@@ -223,7 +290,8 @@ bool MonitorState::busy() const {
          std::ranges::any_of(exporters_, [](const auto& e) { return e->lossless() && e->full(); });
 }
 
-bool MonitorState::take_snapshot(StepInfo info, bool first, std::optional<TimePoint> end_of_run) {
+bool MonitorState::take_snapshot(std::optional<StepInfo> info, bool first,
+                                 std::optional<TimePoint> end_of_run) {
   if (busy()) {
     board_->change([](MonitorStatus& status) { ++status.snapshots["skipped"]; });
     return false;
@@ -241,8 +309,15 @@ bool MonitorState::take_snapshot(StepInfo info, bool first, std::optional<TimePo
     status.last_snapshot_time = time;
     status.training_thread.add(seconds);
   });
-  mailbox_.put({std::move(weights), info, time, seconds, std::move(norms), source_->extra_bytes(),
-                first, end_of_run});
+  mailbox_.put({.facts = {.info = info,
+                          .time = time,
+                          .training_thread_seconds = seconds,
+                          .extra_bytes = source_->extra_bytes(),
+                          .first = first,
+                          .nonfinite_loss = std::exchange(nonfinite_loss_, std::nullopt),
+                          .end_of_run = end_of_run},
+                .weights = std::move(weights),
+                .activation_norms = std::move(norms)});
   return true;
 }
 
@@ -251,9 +326,14 @@ bool MonitorState::take_snapshot(StepInfo info, bool first, std::optional<TimePo
 void MonitorState::run_analysis() {
   lower_thread_priority(budget_->priority());
   Workers workers(options_.analysis_threads, budget_->priority());
-  while (auto snapshot = mailbox_.take()) {
-    const auto end_of_run = snapshot->end_of_run;
-    const auto failure = analyse(*std::exchange(snapshot, std::nullopt), workers);
+  while (auto post = mailbox_.take()) {
+    if (post->begin) guarded([&] { publish(analyst_->begin(*post->begin)); });
+    if (!post->snapshot) {
+      mailbox_.done([] {});
+      continue;
+    }
+    const auto end_of_run = post->snapshot->facts.end_of_run;
+    const auto failure = analyse(*std::exchange(post->snapshot, std::nullopt), workers);
     if (end_of_run) end_run(*end_of_run);
     if (failure && !mailbox_.closed()) count_failed_snapshot(*failure);
     mailbox_.done([&] {
@@ -271,11 +351,16 @@ std::optional<std::string> MonitorState::analyse(Snapshot snapshot, Workers& wor
   const double cpu_before = cpu_seconds();
   const auto failure = guarded([&] {
     UntilClosed progress(mailbox_);
-    const std::shared_ptr<const Record> record = analyst_->analyse(snapshot, workers, progress);
-    for (const auto& exporter : exporters_) exporter->push(record);
+    publish(analyst_->analyse(snapshot, workers, progress));
   });
   if (failure) budget_->spend({.analysis_cpu_seconds = cpu_seconds() - cpu_before});
   return failure;
+}
+
+void MonitorState::publish(std::shared_ptr<const Record> record) {
+  if (!record) return;
+  for (const auto& exporter : exporters_) exporter->push(record);
+  event_calls_.put(std::move(record));
 }
 
 void MonitorState::count_failed_snapshot(const std::string& what) {

@@ -12,6 +12,7 @@
 #include "run/analyst.h"
 #include "run/beginning.h"
 #include "run/budget.h"
+#include "run/event_calls.h"
 #include "run/exporter_worker.h"
 #include "run/mailbox.h"
 #include "run/status_board.h"
@@ -36,6 +37,9 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   void use_first_snapshot_as_base();
   void add_reference(std::string name, Signature reference);
 
+  void on_event(EventCallback callback);
+  void begin_at(std::int64_t step);
+
   void attach(std::unique_ptr<SnapshotSource> source);
   void step(StepInfo info) noexcept;
   void tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept;
@@ -53,11 +57,15 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   void require_not_attached(const char* what) const;
   std::optional<RunHistory::LastKnown> ask_history();
   bool busy() const;
-  bool take_snapshot(StepInfo info, bool first, std::optional<TimePoint> end_of_run);
+  bool take_snapshot(std::optional<StepInfo> info, bool first, std::optional<TimePoint> end_of_run);
+  void begin(std::int64_t step);
+  void note_loss(const StepInfo& info);
+  void call_back();
   void end_run(TimePoint deadline);
 
   void run_analysis();
   std::optional<std::string> analyse(Snapshot snapshot, Workers& workers);
+  void publish(std::shared_ptr<const Record> record);
   void count_failed_snapshot(const std::string& what);
 
   const MonitorOptions options_;
@@ -66,6 +74,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   const std::shared_ptr<Budget> budget_;
   const std::shared_ptr<StatusBoard> board_;
   Mailbox mailbox_;
+  EventCalls event_calls_;
   std::atomic<bool> attached_ = false;
 
   // Set before the analysis thread starts, constant afterwards.
@@ -75,8 +84,16 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   // The training thread's.
   std::unique_ptr<SnapshotSource> source_;
   ActivationNorms activation_norms_;
+  bool bad_tap_logged_ = false;
+  std::int64_t hidden_size_ = 0;
+  std::int64_t block_count_ = 0;
+  std::optional<StepInfo> nonfinite_loss_;  // the first one since the last snapshot
+  bool loss_is_nonfinite_ = false;
+  bool attached_once_ = false;
   StepInfo last_step_;
   bool first_step_pending_ = false;  // a run that goes on: its first step tells where it is
+  std::optional<std::int64_t> begins_at_;
+  bool has_begun_ = false;  // the step of the weights at attach is known
 
   std::optional<Analyst> analyst_;  // the analysis thread's
 };

@@ -10,17 +10,24 @@
 
 namespace azimuth {
 
-/// What the training thread hands to the analysis.
-struct Snapshot {
-  ModelWeights weights;
-  StepInfo info;
-  double time = 0;                       ///< seconds since 1970-01-01 UTC
-  double training_thread_seconds = 0;    ///< that the copy took
-  std::vector<double> activation_norms;  ///< by block from 0; empty: nothing was tapped
-  std::int64_t extra_bytes = 0;          ///< that copies hold beside the model
-  bool first = false;                    ///< at attach: outside the budget
+/// What is known of a snapshot beside its weights.
+struct SnapshotFacts {
+  /// Nothing of the one at attach, until the first step of training tells its step.
+  std::optional<StepInfo> info;
+  double time = 0;                         ///< seconds since 1970-01-01 UTC
+  double training_thread_seconds = 0;      ///< that the copy took
+  std::int64_t extra_bytes = 0;            ///< that copies hold beside the model
+  bool first = false;                      ///< at attach: outside the budget
+  std::optional<StepInfo> nonfinite_loss;  ///< the first one since the last snapshot
   /// Of the last snapshot, which `finish` takes: until when exporters may wait for consumers.
   std::optional<std::chrono::steady_clock::time_point> end_of_run;
+};
+
+/// What the training thread hands to the analysis.
+struct Snapshot {
+  SnapshotFacts facts;
+  ModelWeights weights;
+  std::vector<double> activation_norms;  ///< by block from 0; empty: nothing was tapped
 };
 
 }  // namespace azimuth

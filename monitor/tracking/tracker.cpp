@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "azimuth/angle.h"
 #include "azimuth/same_stage.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t kDefaultWindow = 5;  // snapshots
 constexpr std::size_t kLeastWindow = 3;
+constexpr std::int64_t kUnchangedSnapshots = 3;
 constexpr double kDriftTurn = 1.5;  // × stable_angle: the turn at which STABLE is left
 
 std::string degrees_text(double degrees) { return std::to_string(degrees).substr(0, 6) + "°"; }
@@ -52,24 +54,71 @@ bool Tracker::needs_noise_floor(const Observation& observation) const {
 }
 
 void Tracker::update(Observation& observation,
-                     std::vector<std::vector<std::int32_t>> high_norm_tokens) {
+                     std::vector<std::vector<std::int32_t>> high_norm_tokens, double ratio) {
   if (!std::ranges::all_of(observation.blocks, has_finite_norms)) {
-    observation.events.push_back({std::string(event_kind::nonfinite_weights), observation.step,
-                                  "weights are NaN or infinite: hidden states cannot be computed",
-                                  kNotApplicable});
-    observation.state = state_.state;
-    observation.state_since_step = state_.state_since_step;
+    note_nonfinite(observation);
     return;
+  }
+  if (const auto since = std::exchange(state_.nonfinite_since_step, std::nullopt)) {
+    observation.events.push_back(
+        {std::string(event_kind::finite_weights), observation.step,
+         "hidden states are finite again; they were not since step " + std::to_string(*since),
+         static_cast<double>(*since)});
   }
   PastDirections now = directions_of(observation);
   now.noise_floor_degrees = state_.noise_floor_degrees;
-  measure_angles(observation, now);
-  note_primary_change(observation, now);
-  state_.high_norm_tokens = std::move(high_norm_tokens);
-  advance(observation, now);
+  const auto& window = state_.window;
+  const bool again = std::exchange(state_.last_step, observation.step) == observation.step;
+  const bool is_last = again && !window.empty() && window.back().step == observation.step;
+  const std::size_t before = window.size() - (is_last ? 1 : 0);
+  measure_angles(observation, now, before > 0 ? &window[before - 1] : nullptr);
+  if (!again) {
+    note_unchanged(observation);
+    note_primary_change(observation, now);
+    state_.high_norm_tokens = std::move(high_norm_tokens);
+    advance(observation, now, std::isnan(ratio) ? peak_ratio(observation) : ratio);
+  }
+  observation.state = state_.state;
+  observation.state_since_step = state_.state_since_step;
 }
 
-void Tracker::measure_angles(Observation& observation, const PastDirections& now) const {
+// The state itself stays as it is, for when there are numbers again.
+void Tracker::note_nonfinite(Observation& observation) {
+  if (!state_.nonfinite_since_step) {
+    state_.nonfinite_since_step = observation.step;
+    const auto& found = observation.nonfinite;
+    std::string message = "hidden states overflow, though every weight is finite";
+    if (found) {
+      message = (found->update ? "the update of " : "") + found->name +
+                (found->block > 0 ? " (block " + std::to_string(found->block) + ")" : "") +
+                " is NaN or infinite: hidden states cannot be computed";
+    }
+    observation.events.push_back({std::string(event_kind::nonfinite_weights), observation.step,
+                                  std::move(message), kNotApplicable});
+  }
+  observation.state = State::nonfinite;
+  observation.state_since_step = *state_.nonfinite_since_step;
+}
+
+void Tracker::note_unchanged(Observation& observation) {
+  const std::string& fingerprint = observation.model.weights_fingerprint;
+  if (fingerprint.empty()) return;
+  if (fingerprint != state_.fingerprint) {
+    state_.fingerprint = fingerprint;
+    state_.fingerprint_since_step = observation.step;
+    state_.fingerprint_snapshots = 0;
+  }
+  if (++state_.fingerprint_snapshots != kUnchangedSnapshots) return;
+  observation.events.push_back(
+      {std::string(event_kind::unchanged_weights), observation.step,
+       "no weight of a block has changed since step " +
+           std::to_string(state_.fingerprint_since_step) +
+           ": is this the module that is trained, at a learning rate above 0?",
+       static_cast<double>(state_.fingerprint_since_step)});
+}
+
+void Tracker::measure_angles(Observation& observation, const PastDirections& now,
+                             const PastDirections* previous) const {
   if (now.direction.empty()) return;
   const auto add = [&](const std::string& name, const PastDirections& then, std::int64_t step) {
     const double angle = same_stage_angle(now, then);
@@ -77,8 +126,8 @@ void Tracker::measure_angles(Observation& observation, const PastDirections& now
     observation.angles.push_back(
         {name, angle, std::fmax(now.noise_floor_degrees, then.noise_floor_degrees), step});
   };
-  if (!state_.window.empty() && state_.window.back().step != kBeforeFirstStep) {
-    add("previous", state_.window.back(), state_.window.back().step);
+  if (previous != nullptr && previous->step != kBeforeFirstStep) {
+    add("previous", *previous, previous->step);
   }
   if (base_) add("base", directions_of(*base_), 0);
   for (const auto& [name, signature] : references_) add(name, directions_of(*signature), 0);
@@ -125,10 +174,10 @@ bool Tracker::window_is_full() const {
           window.front().step <= window.back().step - thresholds_.window_steps);
 }
 
-Tracker::Measured Tracker::measure(const Observation& observation,
-                                   const PastDirections& now) const {
+Tracker::Measured Tracker::measure(const Observation& observation, const PastDirections& now,
+                                   double peak_ratio) const {
   Measured m;
-  m.ratio = peak_ratio(observation);
+  m.ratio = peak_ratio;
   m.high_norm = observation.primary_stage >= 0;
   m.full_window = window_is_full();
   for (const PastDirections& then : state_.window) {
@@ -176,13 +225,15 @@ State Tracker::next(State state, const Measured& m) const {
       if (base_ && m.to_anchor < kHysteresis * t.changed_angle) return State::drifting;
       if (!base_ && rests) return State::stable;
       return State::changed;
+    case State::nonfinite:
+      break;  // of an observation alone
   }
   return state;
 }
 
-void Tracker::advance(Observation& observation, const PastDirections& now) {
+void Tracker::advance(Observation& observation, const PastDirections& now, double peak_ratio) {
   remember(now);
-  Measured measured = measure(observation, now);
+  Measured measured = measure(observation, now, peak_ratio);
   const State before = state_.state;
   const std::int64_t step = observation.step;
 
@@ -216,8 +267,6 @@ void Tracker::advance(Observation& observation, const PastDirections& now) {
          std::string(name_of(before)) + " → " + std::string(name_of(state_.state)),
          kNotApplicable});
   }
-  observation.state = state_.state;
-  observation.state_since_step = state_.state_since_step;
 }
 
 }  // namespace azimuth

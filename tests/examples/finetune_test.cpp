@@ -54,7 +54,7 @@ std::vector<double> losses_of_ten_steps() {
                             {.steps = 10, .tokens_per_step = 16, .learning_rate = 1e-2});
   std::vector<double> losses;
   trainer.on_step_end([&](const StepInfo& info) {
-    losses.push_back(info.loss);
+    losses.push_back(info.loss.value());
     EXPECT_EQ(info.step, static_cast<std::int64_t>(losses.size()));
   });
   trainer.run();

@@ -60,11 +60,12 @@ void expect_blocks_and_stages(const json& value) {
 
 TEST(JsonContract, ObservationHasEveryField) {
   const json value = json::parse(to_json(sample_observation()));
-  EXPECT_THAT(names(value),
-              UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time",
-                                   "loss", "model", "probe", "blocks", "stages", "primary_stage",
-                                   "direction", "provisional", "angles", "state",
-                                   "state_since_step", "events", "cost", "warnings"));
+  EXPECT_THAT(names(value), UnorderedElementsAre(
+                                "schema_version", "run", "attempt", "sequence", "step", "time",
+                                "loss", "model", "probe", "blocks", "stages", "primary_stage",
+                                "direction", "provisional", "angles", "state", "state_since_step",
+                                "events", "cost", "warnings", "nonfinite", "loss_is_nan"));
+  EXPECT_THAT(names(value.at("nonfinite")), UnorderedElementsAre("name", "block", "update"));
   expect_blocks_and_stages(value);
   EXPECT_THAT(names(value.at("angles").at(0)),
               UnorderedElementsAre("reference", "degrees", "noise_floor_degrees", "step"));

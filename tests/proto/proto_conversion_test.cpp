@@ -171,6 +171,11 @@ TEST(ProtoConversion, TrackerStateSurvivesTheWire) {
   TrackerState sent;
   sent.state = State::drifting;
   sent.state_since_step = 70;
+  sent.last_step = 75;
+  sent.nonfinite_since_step = 0;
+  sent.fingerprint = "f";
+  sent.fingerprint_since_step = 65;
+  sent.fingerprint_snapshots = 2;
   sent.window = {{60, 0.5, {0.6f, 0.8f}, {{0.6f, 0.8f}, {1, 0}}}, {70, 0.25, {}, {}}};
   sent.anchor = PastDirections{40, 0.125, {0, 1}, {{0, 1}}};
   sent.high_norm_tokens = {{}, {0, 2}, {1}};
@@ -178,6 +183,11 @@ TEST(ProtoConversion, TrackerStateSurvivesTheWire) {
 
   EXPECT_EQ(received.state, State::drifting);
   EXPECT_EQ(received.state_since_step, 70);
+  EXPECT_EQ(received.last_step, sent.last_step);
+  EXPECT_EQ(received.nonfinite_since_step, sent.nonfinite_since_step);
+  EXPECT_EQ(received.fingerprint, sent.fingerprint);
+  EXPECT_EQ(received.fingerprint_since_step, sent.fingerprint_since_step);
+  EXPECT_EQ(received.fingerprint_snapshots, sent.fingerprint_snapshots);
   ASSERT_EQ(received.window.size(), 2u);
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(received.window[i].step, sent.window[i].step);

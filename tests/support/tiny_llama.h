@@ -139,13 +139,20 @@ struct TinyLlama {
 /// `on_product`, if set before `attach`, by each product of one matrix of block 1.
 class TinySource final : public SnapshotSource {
  public:
-  explicit TinySource(std::shared_ptr<TinyLlama> model) : model_(std::move(model)) {}
+  explicit TinySource(
+      std::shared_ptr<TinyLlama> model,
+      std::vector<std::int64_t> special_token_ids = TinyLlama::architecture().special_token_ids)
+      : model_(std::move(model)) {
+    architecture_.special_token_ids = std::move(special_token_ids);
+  }
 
   std::function<void()> before_capture;
   ProductHook on_product;
 
   const Architecture& architecture() const override { return architecture_; }
   std::int64_t vocab_size() const override { return TinyLlama::vocab; }
+  std::int64_t hidden_size() const override { return TinyLlama::hidden; }
+  std::int64_t block_count() const override { return model_->blocks; }
   ModelWeights capture(std::span<const std::int64_t>, bool) override {
     if (before_capture) before_capture();
     NamedTensors tensors = model_->named_tensors();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -54,14 +55,18 @@ struct Watched {
   explicit Watched(MonitorOptions options = every_step()) : monitor(std::move(options)) {
     monitor.add(exporter);
   }
-  void attach() {
-    auto source_pointer = std::make_unique<TinySource>(model);
-    source = source_pointer.get();
-    source->on_product = on_product;
-    attachment = monitor.attach_source(std::move(source_pointer));
+  void attach() { attachment = monitor.attach(*this); }
+  void attach(AtStep begin) { attachment = monitor.attach(begin, *this); }
+
+  // How the monitor attaches to this.
+  friend Attachment attach_to(Monitor& monitor, Watched& watched) {
+    auto source = std::make_unique<TinySource>(watched.model, watched.special_token_ids);
+    watched.source = source.get();
+    source->on_product = watched.on_product;
+    return monitor.attach_source(std::move(source));
   }
   // Steps one at a time, each analysed before the next: no snapshot is skipped.
-  void step(std::int64_t step, double loss = kNotApplicable) {
+  void step(std::int64_t step, std::optional<double> loss = {}) {
     ASSERT_TRUE(monitor.drain(30s));
     attachment.step({.step = step, .loss = loss});
     ASSERT_TRUE(monitor.drain(30s));
@@ -87,7 +92,8 @@ struct Watched {
   std::shared_ptr<TinyLlama> model = std::make_shared<TinyLlama>();
   std::shared_ptr<RecordingExporter> exporter = std::make_shared<RecordingExporter>();
   Monitor monitor;
-  ProductHook on_product;  // set before `attach`
+  ProductHook on_product;  // set before `attach`, as what comes next
+  std::vector<std::int64_t> special_token_ids = TinyLlama::architecture().special_token_ids;
   TinySource* source = nullptr;
   Attachment attachment;
 };

@@ -84,6 +84,7 @@ TEST(PrometheusExporter, ServesTheStatus) {
   status.training_step = 70;
   status.training_loss = 2.5;
   status.nonfinite_weights = true;
+  status.callback_failures = 9;
   status.run_ended = true;
   status.last_snapshot_time = 1'700'000'000.25;
   status.snapshot_interval_seconds = 12.5;
@@ -108,6 +109,7 @@ TEST(PrometheusExporter, ServesTheStatus) {
           one("training_step", "", "70"),
           one("training_loss", "", "2.5"),
           one("nonfinite_weights", "", "1"),
+          one("callback_failures_total", "", "9"),
           one("run_ended", "", "1"),
           one("last_snapshot_timestamp_seconds", "", "1700000000.25"),
           one("snapshot_interval_seconds", "", "12.5"),
@@ -162,6 +164,15 @@ TEST(PrometheusExporter, HasEveryCounterFromTheStartAndNoObservation) {
         "direction_state", "direction_norm_ratio", "block_norm"}) {
     EXPECT_THAT(series, Not(Contains(Family("azimuth_" + std::string(absent)))));
   }
+}
+
+TEST(PrometheusExporter, ShowsALossThatIsNaN) {
+  ScrapedExporter exporter;
+  auto status = new_status();
+  status.training_loss = std::nan("");
+  exporter.set_status(status);
+  EXPECT_THAT(exporter.series(),
+              Contains(Pair("azimuth_training_loss{run=\"sample-run\"}", "Nan")));
 }
 
 TEST(PrometheusExporter, ShowsTheProcessAndTheBuild) {

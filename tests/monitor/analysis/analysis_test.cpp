@@ -185,10 +185,17 @@ TEST(Analysis, TakesActivationNormsAsReference) {
   Workers workers;
   AnalysisOptions options = probe_of();
   options.activation_norms.assign(static_cast<std::size_t>(model.blocks) + 1, 1000.0);
-  const Observation o = analyse(model.weights(), options, workers);
+  AnalysisTrail trail;
+  const Observation o = analyse(model.weights(), options, workers, &trail);
   EXPECT_EQ(o.probe.reference, ReferenceNorm::activations);
   EXPECT_EQ(o.blocks[2].reference_norm, 1000.0);
-  EXPECT_TRUE(o.stages.empty());
+  EXPECT_DOUBLE_EQ(o.blocks[2].ratio_max, *std::ranges::max_element(o.blocks[2].norms) / 1000.0);
+  // What is high-norm is what the weights alone say.
+  const Observation weights_alone = analyse(model.weights(), probe_of(), workers);
+  ASSERT_EQ(o.stages.size(), weights_alone.stages.size());
+  EXPECT_EQ(o.direction, weights_alone.direction);
+  EXPECT_EQ(trail.peak_ratio, peak_ratio(weights_alone));
+  EXPECT_LT(o.stages[0].peak_ratio, weights_alone.stages[0].peak_ratio);
 }
 
 TEST(Analysis, StopsWhenCancelled) {

@@ -93,7 +93,7 @@ TEST(MonitorFault, IsNotDelayedByAnExporterThatHangs) {
     options.shutdown_timeout = 20ms;
     Watched s(options);
     s.monitor.add(hanging);
-    s.attach();
+    s.attach(AtStep{0});
     ASSERT_TRUE(gate->wait_for_somebody());
     s.steps_with_busy_exporters(8);
     EXPECT_EQ(s.monitor.status().exporters[1].dropped, 5u) << "the oldest of its queue";
@@ -132,7 +132,7 @@ TEST(MonitorFault, SkipsSnapshotsWhileALosslessQueueIsFull) {
   store->is_lossless = true;
   store->on_write = [gate](const Record&) { gate->pass(); };
   s.monitor.add(store);
-  s.attach();
+  s.attach(AtStep{0});
   ASSERT_TRUE(gate->wait_for_somebody());
   s.steps_with_busy_exporters(6);
   EXPECT_EQ(s.monitor.status().snapshots.at("skipped"), 4u) << "one is written, two wait";
@@ -190,13 +190,19 @@ TEST(MonitorFault, SaysWhenWeightsAreNotFinite) {
     auto o = s.exporter->observations().back();
     ASSERT_FALSE(o.events.empty());
     EXPECT_EQ(o.events[0].kind, event_kind::nonfinite_weights);
-    EXPECT_THAT(o.events[0].message, ::testing::StartsWith("model.layers.2.mlp.down_proj.weight "));
-    EXPECT_EQ(o.state, State::stable) << "the state is kept";
+    EXPECT_THAT(o.events[0].message,
+                ::testing::StartsWith("model.layers.2.mlp.down_proj.weight (block 3) "));
+    EXPECT_EQ(o.state, State::nonfinite);
+    EXPECT_TRUE(s.monitor.status().nonfinite_weights);
+    s.step(2);
+    EXPECT_TRUE(s.exporter->observations().back().events.empty()) << "said once";
     EXPECT_TRUE(s.monitor.status().nonfinite_weights);
     *s.model = healthy;
-    s.step(2);
+    s.step(3);
     o = s.exporter->observations().back();
-    EXPECT_TRUE(o.events.empty());
+    ASSERT_FALSE(o.events.empty());
+    EXPECT_EQ(o.events[0].kind, event_kind::finite_weights);
+    EXPECT_EQ(o.state, State::stable) << "as before";
     EXPECT_FALSE(s.monitor.status().nonfinite_weights);
     EXPECT_EQ(s.monitor.status().events.at("nonfinite_weights"), 1u);
   }

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cmath>
+#include <functional>
+#include <thread>
 
 #include "azimuth/analysis.h"
 #include "support/watched.h"
@@ -127,13 +129,176 @@ TEST(Monitor, ReplacesTheReferenceByTappedActivations) {
   for (int block = 0; block < s.model->blocks; ++block) s.attachment.tap(block, states);
   s.step(1);
   s.attachment.tap(s.model->blocks, states);
-  s.step(2);
-  s.step(3);
+  for (int step = 2; step <= 13; ++step) s.step(step);
   const auto o = s.exporter->observations();
   EXPECT_EQ(o[1].probe.reference, ReferenceNorm::zero_attention) << "one block was missing";
-  EXPECT_EQ(o[2].probe.reference, ReferenceNorm::activations);
-  EXPECT_NEAR(o[2].blocks[3].reference_norm, 10, 1e-5);
-  EXPECT_EQ(o[3].probe.reference, ReferenceNorm::zero_attention);
+  for (std::size_t i = 2; i <= 12; ++i) {
+    EXPECT_EQ(o[i].probe.reference, ReferenceNorm::activations) << "for ten snapshots more";
+    EXPECT_NEAR(o[i].blocks[3].reference_norm, 10, 1e-5);
+  }
+  EXPECT_EQ(o[13].probe.reference, ReferenceNorm::zero_attention);
+}
+
+TEST(Monitor, KeepsItsStateWhateverReferenceIsTapped) {
+  Watched s;
+  s.monitor.use_first_snapshot_as_base();
+  s.attach();
+  ASSERT_TRUE(s.monitor.drain(30s));
+  // So large that nothing would stand out against it.
+  const Eigen::MatrixXf states = Eigen::MatrixXf::Constant(TinyLlama::hidden, 3, 1e6f);
+  for (int block = 0; block <= s.model->blocks; ++block) s.attachment.tap(block, states);
+  for (int step = 1; step <= 13; ++step) s.step(step);
+  for (const Observation& o : s.exporter->observations()) {
+    EXPECT_EQ(o.state, State::stable) << "at step " << o.step;
+  }
+}
+
+TEST(Monitor, LeavesOutTappedStatesThatDoNotFit) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  s.attach();
+  const Eigen::MatrixXf states = Eigen::MatrixXf::Constant(TinyLlama::hidden, 3, 2.5f);
+  const Eigen::MatrixXf narrow = states.topRows(TinyLlama::hidden - 1);
+  for (int block = 0; block < s.model->blocks; ++block) s.attachment.tap(block, states);
+  s.attachment.tap(s.model->blocks, narrow);
+  s.attachment.tap(s.model->blocks + 1, states);
+  s.attachment.tap(-1, states);
+  s.step(1);
+  EXPECT_EQ(s.exporter->observations().back().probe.reference, ReferenceNorm::zero_attention);
+  EXPECT_EQ(log.count("of width " + std::to_string(TinyLlama::hidden - 1)), 1);
+  EXPECT_EQ(log.count("are left out"), 1) << "logged once";
+}
+
+// ---- the step at which a run begins, and its loss
+
+TEST(Monitor, GivesTheWeightsAtAttachTheStepBeforeTheFirst) {
+  MonitorOptions options = every_step();
+  options.snapshot_interval = SnapshotInterval::every_steps(10);
+  Watched s(options);
+  s.attach();
+  s.attachment.step({.step = 5001});
+  ASSERT_TRUE(s.monitor.drain(30s));
+  s.step(5009);
+  s.step(5010);
+  const auto o = s.exporter->observations();
+  ASSERT_EQ(o.size(), 2u);
+  EXPECT_EQ(o[0].step, 5000);
+  EXPECT_EQ(o[0].state_since_step, 5000);
+  EXPECT_EQ(o[0].blocks[1].singular.step, 5000);
+  EXPECT_EQ(o[1].step, 5010);
+  EXPECT_EQ(o[1].angles[0].step, 5000);
+}
+
+TEST(Monitor, TakesTheStepToBeginAt) {
+  Watched s;
+  s.attach(AtStep{5000});
+  ASSERT_TRUE(s.monitor.drain(30s));
+  s.step(5001);
+  EXPECT_TRUE(s.monitor.finish(30s));
+  std::vector<std::int64_t> steps;
+  for (const auto& o : s.exporter->observations()) steps.push_back(o.step);
+  EXPECT_EQ(steps, (std::vector<std::int64_t>{5000, 5001, 5001}));
+  EXPECT_THROW(Watched().attach(AtStep{-1}), std::invalid_argument);
+}
+
+TEST(Monitor, EndsARunThatHasNotTakenAStep) {
+  Watched s;
+  s.attach();
+  EXPECT_TRUE(s.monitor.finish(30s));
+  const auto o = s.exporter->observations();
+  ASSERT_EQ(o.size(), 2u);
+  EXPECT_EQ(o[0].step, 0);
+  EXPECT_EQ(o[1].step, 0);
+}
+
+TEST(Monitor, DoesNotTakeItsLastSnapshotForATurnAtRest) {
+  Watched s;
+  s.attach();
+  for (int step = 1; step <= 3; ++step) s.step(step);
+  EXPECT_EQ(s.exporter->observations().back().state, State::settling);
+  EXPECT_TRUE(s.monitor.finish(30s));
+  const auto o = s.exporter->observations().back();
+  EXPECT_EQ(o.step, 3);
+  EXPECT_EQ(o.state, State::settling) << "the window is as it was";
+  EXPECT_EQ(o.angles[0].step, 2);
+}
+
+TEST(Monitor, SaysThatALossIsNotFinite) {
+  MonitorOptions options = every_step();
+  options.snapshot_interval = SnapshotInterval::every_steps(2);
+  Watched s(options);
+  s.attach();
+  s.step(1, NAN);
+  EXPECT_TRUE(std::isnan(s.monitor.status().training_loss.value()));
+  s.step(2, NAN);
+  s.step(4, 3.0);
+  s.step(6);
+  s.step(8, INFINITY);
+  const auto o = s.exporter->observations();
+  ASSERT_EQ(o.size(), 5u);
+  const auto& events = o[1].events;
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back().kind, event_kind::nonfinite_loss);
+  EXPECT_EQ(events.back().step, 1);
+  EXPECT_TRUE(o[1].loss_is_nan);
+  EXPECT_FALSE(o[2].loss_is_nan);
+  EXPECT_FALSE(o[3].loss_is_nan) << "none was given";
+  EXPECT_EQ(o[4].events.back().kind, event_kind::nonfinite_loss);
+  EXPECT_EQ(s.monitor.status().events.at("nonfinite_loss"), 2u);
+  EXPECT_FALSE(s.monitor.status().training_loss != INFINITY);
+}
+
+TEST(Monitor, SaysThatWeightsDoNotChange) {
+  Watched s;
+  s.attach();
+  s.step(1);
+  s.step(2);
+  const auto o = s.exporter->observations().back();
+  ASSERT_FALSE(o.events.empty());
+  EXPECT_EQ(o.events.back().kind, event_kind::unchanged_weights);
+}
+
+// ---- callbacks
+
+TEST(Monitor, CallsBackOnTheTrainingThread) {
+  Watched s;
+  std::vector<std::pair<std::string, std::int64_t>> seen;
+  const auto training = std::this_thread::get_id();
+  s.monitor.on_event([&](const Event& event, const Observation& o) {
+    EXPECT_EQ(std::this_thread::get_id(), training);
+    seen.emplace_back(event.kind, o.step);
+  });
+  s.monitor.use_first_snapshot_as_base();
+  s.attach();
+  ASSERT_TRUE(s.monitor.drain(30s));
+  s.model->turn(60);
+  s.step(1);
+  const std::pair<std::string, std::int64_t> stable = {"state_changed", 0};
+  const std::pair<std::string, std::int64_t> changed = {"state_changed", 1};
+  EXPECT_EQ(seen, std::vector{stable});
+  s.step(2);
+  EXPECT_EQ(seen, (std::vector{stable, changed}));
+  EXPECT_TRUE(s.monitor.finish(30s));
+  EXPECT_EQ(seen.back(), (std::pair<std::string, std::int64_t>("run_ended", 2)));
+  EXPECT_THROW(s.monitor.on_event([](const Event&, const Observation&) {}), std::invalid_argument);
+}
+
+TEST(Monitor, SurvivesACallbackThatThrowsOrDetaches) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  s.monitor.on_event([](const Event&, const Observation&) { throw std::runtime_error("no disk"); });
+  s.monitor.on_event([&](const Event&, const Observation& o) {
+    if (o.step == 2) s.attachment.detach();
+  });
+  s.attach();
+  for (int step = 1; step <= 5; ++step) s.step(step);
+  EXPECT_EQ(s.exporter->observations().back().step, 2) << "detached as step 3 began";
+  EXPECT_EQ(s.monitor.status().callback_failures, 2u) << "of settling, and unchanged weights";
+  EXPECT_EQ(log.count("no disk"), 1) << "logged once";
 }
 
 // ---- a base, and its probe
@@ -155,7 +320,75 @@ TEST(Monitor, UsesTheProbeOfItsBase) {
   EXPECT_EQ(s.exporter->observations()[0].state, State::stable);
 }
 
+TEST(Monitor, RejectsSignaturesOfAnotherWidth) {
+  Signature other;
+  other.direction.assign(TinyLlama::hidden + 1, 0.0f);
+  other.direction[0] = 1;
+  const auto message = [&](auto set) {
+    Watched s;
+    set(s.monitor);
+    try {
+      s.attach();
+    } catch (const std::invalid_argument& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const std::string widths = "hidden size " + std::to_string(TinyLlama::hidden + 1) +
+                             ", and the model " + std::to_string(TinyLlama::hidden);
+  EXPECT_NE(message([&](Monitor& m) { m.set_base(other); }).find("the base has " + widths),
+            std::string::npos);
+  EXPECT_NE(
+      message([&](Monitor& m) { m.add_reference("x", other); }).find("reference 'x' has " + widths),
+      std::string::npos);
+}
+
+TEST(Monitor, DoesNotTakeAModelWithoutADirectionForABase) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched given(options);
+  given.monitor.set_base({});
+  given.attach();
+  given.step(1);
+  EXPECT_EQ(log.count("the base has no high-norm direction"), 1);
+  const auto o = given.exporter->records();
+  EXPECT_EQ(o[0].observation.warnings.size(), 1u);
+  EXPECT_EQ(o[0].observation.state, State::settling) << "as without a base";
+  EXPECT_EQ(o[0].base, nullptr);
+
+  options.thresholds.emerging_ratio = 1e8;
+  options.thresholds.high_norm_ratio = 1e9;
+  Watched first(options);
+  first.monitor.use_first_snapshot_as_base();
+  first.attach();
+  first.step(1);
+  EXPECT_EQ(log.count("the first snapshot has no high-norm direction"), 1);
+  EXPECT_EQ(first.exporter->records()[1].base, nullptr);
+}
+
+TEST(Monitor, SaysWhichSpecialIdsAreNotProbed) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  s.special_token_ids = {1, TinyLlama::vocab};
+  s.attach();
+  s.step(1);
+  EXPECT_EQ(log.count("special token id " + std::to_string(TinyLlama::vocab)), 1);
+  EXPECT_EQ(s.exporter->observations()[1].warnings.size(), 1u);
+}
+
 // ---- misuse throws on the caller's thread
+
+std::string refusal(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const std::invalid_argument& e) {
+    return e.what();
+  }
+  return "";
+}
 
 TEST(Monitor, RejectsMisuse) {
   EXPECT_THROW(Monitor({}), std::invalid_argument) << "a run needs a name";
@@ -178,8 +411,15 @@ TEST(Monitor, RejectsMisuse) {
   EXPECT_THROW(s.monitor.add(nullptr), std::invalid_argument);
   EXPECT_THROW(s.monitor.add_reference("base", {}), std::invalid_argument);
   s.attach();
-  EXPECT_THROW(s.attach(), std::invalid_argument) << "twice";
+  EXPECT_THROW(s.monitor.add_reference("a", {}), std::invalid_argument) << "too late";
+  EXPECT_EQ(refusal([&] { s.attach(); }), "attach: the monitor is already attached");
   EXPECT_THROW(s.monitor.add(s.exporter), std::invalid_argument) << "too late";
+  EXPECT_TRUE(s.monitor.finish(30s));
+  EXPECT_EQ(refusal([&] { s.attach(); }), "attach: the monitor is detached, or has finished");
+  Watched twice;
+  twice.monitor.add_reference("a", {});
+  EXPECT_THROW(twice.monitor.add_reference("a", {}), std::invalid_argument);
+  EXPECT_THROW(twice.monitor.on_event(nullptr), std::invalid_argument);
   Watched outside(with([](auto& o) { o.token_ids = {TinyLlama::vocab}; }));
   EXPECT_THROW(outside.attach(), std::invalid_argument);
 }

@@ -261,16 +261,69 @@ TEST(Tracker, NeedsANoiseFloorAtFirstAndWhenThePrimaryIsAnother) {
 
 // ---- faults and restarts
 
-TEST(Tracker, KeepsItsStateWhenWeightsAreNotFinite) {
+TEST(Tracker, SaysOnceThatWeightsAreNotFiniteAndWhenTheyAreAgain) {
   TrackedRun run;
   run.rest(0);
   const TrackerState before = run.tracker.state();
   Observation broken = with_ratio(run.step += 10, NAN);
-  EXPECT_EQ(run.after(broken), State::stable);
-  EXPECT_TRUE(run.happened(event_kind::nonfinite_weights));
+  broken.nonfinite = NonfiniteTensor{.name = "w", .block = 3};
+  EXPECT_EQ(run.after(broken), State::nonfinite);
+  ASSERT_TRUE(run.happened(event_kind::nonfinite_weights));
+  EXPECT_EQ(run.last.events[0].message,
+            "w (block 3) is NaN or infinite: hidden states cannot be computed");
   EXPECT_TRUE(run.last.angles.empty());
   EXPECT_EQ(run.tracker.state().window.size(), before.window.size());
-  EXPECT_EQ(run.after(high(run.step += 10, 0)), State::stable);
+  EXPECT_EQ(run.tracker.state().state, State::stable) << "kept for when there are numbers again";
+
+  TrackedRun restarted;  // as a process that was killed meanwhile
+  restarted.tracker.restore(run.tracker.state());
+  EXPECT_EQ(restarted.after(with_ratio(70, NAN)), State::nonfinite);
+  EXPECT_TRUE(restarted.last.events.empty()) << "said once";
+  EXPECT_EQ(restarted.last.state_since_step, 60);
+  EXPECT_EQ(restarted.after(high(80, 0)), State::stable);
+  ASSERT_TRUE(restarted.happened(event_kind::finite_weights));
+  EXPECT_EQ(restarted.last.events[0].value, 60);
+  EXPECT_EQ(restarted.last.state_since_step, before.state_since_step);
+  EXPECT_EQ(restarted.after(high(90, 0)), State::stable);
+  EXPECT_TRUE(restarted.last.events.empty());
+}
+
+TEST(Tracker, IsNotMovedByAStepThatItHasSeen) {
+  TrackedRun run;
+  for (int i = 1; i <= 4; ++i) run.after(high(10 * i, i < 4 ? 0 : 1));
+  EXPECT_EQ(run.last.state, State::settling);
+  const std::size_t snapshots = run.tracker.state().window.size();
+  EXPECT_EQ(run.after(high(40, 1)), State::settling) << "the fifth snapshot, of no fifth step";
+  EXPECT_EQ(run.tracker.state().window.size(), snapshots);
+  EXPECT_NEAR(run.angle("previous"), 1, 1e-4) << "to the step before";
+  EXPECT_EQ(run.last.angles[0].step, 30);
+  EXPECT_EQ(run.after(high(50, 1)), State::stable);
+}
+
+TEST(Tracker, SaysOnceThatWeightsDoNotChange) {
+  TrackedRun run;
+  const auto snapshot = [&](std::int64_t step, const char* fingerprint) {
+    Observation o = high(step, 0);
+    o.model.weights_fingerprint = fingerprint;
+    run.after(o);
+    return run.happened(event_kind::unchanged_weights);
+  };
+  EXPECT_FALSE(snapshot(0, "a"));
+  EXPECT_FALSE(snapshot(10, "b"));
+  EXPECT_FALSE(snapshot(20, "b"));
+  EXPECT_FALSE(snapshot(20, "b")) << "the last step again, as a run ends";
+  EXPECT_TRUE(snapshot(30, "b"));
+  EXPECT_EQ(run.last.events.back().value, 10);
+  EXPECT_FALSE(snapshot(40, "b"));
+  EXPECT_FALSE(snapshot(50, "c"));
+  EXPECT_FALSE(snapshot(60, ""));
+}
+
+TEST(Tracker, GoesByTheRatioThatItIsGiven) {
+  Tracker tracker({});
+  Observation o = low(0, 1.2);  // against activations, say
+  tracker.update(o, {}, 3.0);
+  EXPECT_EQ(o.state, State::emerging);
 }
 
 TEST(Tracker, GoesOnFromARestoredState) {

@@ -50,7 +50,9 @@ struct AnalysisOptions {
   /// A provisional direction was known in the last snapshot: it is kept down to 0.8 ×
   /// `emerging_ratio`.
   bool was_emerging = false;
-  /// By block from 0: median norms of real activations. Empty: the zero-attention pass is taken.
+  /// By block from 0: median norms of real activations, as the reference that ratios are given
+  /// against. Which tokens are high-norm is decided against the zero-attention pass all the same.
+  /// Empty: that pass is the reference.
   std::vector<double> activation_norms = {};
 };
 
@@ -59,6 +61,8 @@ struct AnalysisTrail {
   HiddenStates<float> states;
   /// By block from 0: indices of the probe's high-norm tokens, for the next snapshot's hysteresis.
   std::vector<std::vector<std::int32_t>> high_norm_tokens;
+  /// Of the observation, against the zero-attention pass whatever its reference: what states go by.
+  double peak_ratio = kNotApplicable;
 };
 
 /// One observation without what needs a history: run, step, angles, state, events and cost stay as

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "azimuth/analysis.h"
@@ -40,10 +39,9 @@ struct Examination {
   double noise_floor_degrees = kNotApplicable;
   /// By block from 0: indices of the probe's high-norm tokens, for the next snapshot's hysteresis.
   std::vector<std::vector<std::int32_t>> high_norm_tokens = {};
-  bool finite = true;  ///< hidden states were
-  /// Where they were not, the first weight at fault; nothing where every weight is finite, and the
-  /// states overflowed.
-  std::optional<NonfiniteTensor> nonfinite = {};
+  /// As in AnalysisTrail: what a tracker goes by.
+  double peak_ratio = kNotApplicable;
+  bool finite = true;  ///< hidden states were; else see Observation::nonfinite
   double pass_cpu_seconds = 0;
   double spectral_cpu_seconds = 0;
 

@@ -3,11 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "azimuth/model_info.h"
+#include "azimuth/nonfinite_tensor.h"
 
 namespace azimuth {
 
@@ -101,10 +103,11 @@ struct AngleObservation {
   std::int64_t step = 0;  ///< at which the reference was taken
 };
 
-enum class State { unspecified, absent, emerging, settling, stable, drifting, changed };
+enum class State { unspecified, absent, emerging, settling, stable, drifting, changed, nonfinite };
 std::string_view name_of(State state);
-inline constexpr std::array kStates = {State::absent, State::emerging, State::settling,
-                                       State::stable, State::drifting, State::changed};
+inline constexpr std::array kStates = {State::absent,   State::emerging, State::settling,
+                                       State::stable,   State::drifting, State::changed,
+                                       State::nonfinite};
 
 /// What can happen to a direction. `kind` of an event is one of these.
 namespace event_kind {
@@ -113,11 +116,14 @@ inline constexpr std::string_view primary_stage_changed = "primary_stage_changed
 inline constexpr std::string_view restabilised = "restabilised";
 inline constexpr std::string_view direction_lost = "direction_lost";
 inline constexpr std::string_view nonfinite_weights = "nonfinite_weights";
+inline constexpr std::string_view finite_weights = "finite_weights";
+inline constexpr std::string_view unchanged_weights = "unchanged_weights";
+inline constexpr std::string_view nonfinite_loss = "nonfinite_loss";
 inline constexpr std::string_view run_resumed = "run_resumed";
 inline constexpr std::string_view run_ended = "run_ended";
-inline constexpr std::array all = {state_changed,  primary_stage_changed, restabilised,
-                                   direction_lost, nonfinite_weights,     run_resumed,
-                                   run_ended};
+inline constexpr std::array all = {
+    state_changed,  primary_stage_changed, restabilised,   direction_lost, nonfinite_weights,
+    finite_weights, unchanged_weights,     nonfinite_loss, run_resumed,    run_ended};
 }  // namespace event_kind
 
 struct Event {
@@ -145,6 +151,7 @@ struct Observation {
   std::int64_t step = 0;
   double time = 0;  ///< seconds since 1970-01-01 UTC
   double loss = kNotApplicable;
+  bool loss_is_nan = false;  ///< `loss` is what training gave; else NaN says that it gave none
   ModelInfo model;
   ProbeInfo probe;
   std::vector<BlockObservation> blocks;
@@ -159,6 +166,9 @@ struct Observation {
   Cost cost;
   /// What of the model's files, settings or options was not used, a line each.
   std::vector<std::string> warnings;
+  /// Where hidden states are not finite, the first weight that is not; nothing where every weight
+  /// is finite, and the states overflow.
+  std::optional<NonfiniteTensor> nonfinite;
 };
 
 /// Null where there is none.

@@ -12,6 +12,7 @@
 #include "azimuth/linear_map.h"
 #include "azimuth/low_rank_update.h"
 #include "azimuth/model_info.h"
+#include "azimuth/nonfinite_tensor.h"
 #include "azimuth/roles.h"
 #include "azimuth/tensor_view.h"
 
@@ -45,13 +46,6 @@ struct BlockWeights {
   std::shared_ptr<const LinearMap> router;  ///< experts × hidden_size; null: no mixture
   std::vector<FfnWeights> ffn;              ///< one, or one an expert
   Norm ffn_output_norm;
-};
-
-/// A tensor that holds a number which is NaN or infinite.
-struct NonfiniteTensor {
-  std::string name;        ///< as its source calls it
-  std::int64_t block = 0;  ///< from 1; 0 for tensors outside the blocks
-  bool update = false;     ///< it is not the weight of that name, but what an adapter adds to it
 };
 
 class TensorsByRole;

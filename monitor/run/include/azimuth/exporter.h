@@ -32,13 +32,14 @@ struct Histogram {
 struct MonitorStatus {
   std::string run = {};
   std::int64_t training_step = 0;
-  double training_loss = kNotApplicable;
-  bool nonfinite_weights = false;
+  std::optional<double> training_loss = {};  ///< NaN where training gave that
+  bool nonfinite_weights = false;  ///< hidden states of the newest snapshot are not finite
   bool run_ended = false;
   double last_snapshot_time = kNotApplicable;           ///< seconds since 1970
   double snapshot_interval_seconds = kNotApplicable;    ///< between the last two snapshots
   std::map<std::string, std::uint64_t> snapshots = {};  ///< by outcome: analysed, skipped, failed
   std::map<std::string, std::uint64_t> events = {};     ///< by kind
+  std::uint64_t callback_failures = 0;                  ///< of Monitor::on_event
   Histogram training_thread = {};  ///< seconds a snapshot held the training thread
   Histogram analysis = {};         ///< wall seconds of an analysis
   double training_thread_seconds = 0;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,8 +59,16 @@ struct MonitorOptions {
 /// What a training loop says after a step of its optimizer.
 struct StepInfo {
   std::int64_t step = 0;
-  double loss = kNotApplicable;  ///< optional; shown and stored
+  std::optional<double> loss = {};  ///< shown and stored; one that is NaN or infinite is an event
 };
+
+/// The optimizer step at which a run's weights are as `attach` sees them.
+struct AtStep {
+  std::int64_t step = 0;
+};
+
+/// Called on the training thread with an event and the observation that it belongs to.
+using EventCallback = std::function<void(const Event&, const Observation&)>;
 
 namespace detail {
 class MonitorState;
@@ -76,8 +85,10 @@ class Attachment {
   /// An optimizer step is done and the weights are at rest until this returns.
   void step(StepInfo info) noexcept;
   /// Hidden states after `block` (0: the embedding output), hidden_size × tokens, of real
-  /// activations. Their median norm replaces the reference norm in the next observation, once all
-  /// blocks have been tapped.
+  /// activations. Once all blocks have been tapped, their median norm is the reference that ratios
+  /// are given against, for ten snapshots or until they have been tapped again; what is high-norm,
+  /// and the state, go by the weights alone all the same. States of another width, or after a block
+  /// that the model does not have, are left out, which is logged once.
   void tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept;
   void detach() noexcept;
 
@@ -104,17 +115,27 @@ class Monitor {
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
-  /// Before `attach`.
+  /// Before `attach`. Throws std::invalid_argument for none, or one that was added before.
   void add(std::shared_ptr<Exporter> exporter);
   /// The model that this run started from: angles to it are measured, it is the anchor of the
-  /// states, and its probe ids are used. Before `attach`.
+  /// states, and its probe ids are used. One without a direction is logged and counts as no base.
+  /// Before `attach`, which throws if the base is of another width than the model.
   void set_base(Signature base);
   void use_first_snapshot_as_base();
-  /// Measures the angle to one more signature, under `name`. Before `attach`.
+  /// Measures the angle to one more signature, under `name`. Before `attach`, which throws if it is
+  /// of another width than the model. Throws for a name that is taken.
   void add_reference(std::string name, Signature reference);
 
+  /// Calls `callback` for each event, so that a program can stop, or keep a checkpoint, when the
+  /// state changes. On the training thread: at the beginning of the first step after the analysis
+  /// that found it; those of the last snapshot during `finish`. It may detach. What it throws is
+  /// caught, logged once and counted. Before `attach`.
+  void on_event(EventCallback callback);
+
   /// Watches `args`: what they may be is said where `attach_to` is declared, for LibTorch in
-  /// azimuth/libtorch.h. Takes the first snapshot, unless the run goes on from its history.
+  /// azimuth/libtorch.h. Takes the first snapshot, unless the run goes on from its history. Its
+  /// observation has the step before the first one that training reports (0 if it reports none),
+  /// and comes out when that is known.
   template <class... Args>
   Attachment attach(Args&&... args) {
     static_assert(
@@ -123,6 +144,15 @@ class Monitor {
         "azimuth/libtorch.h (target azimuth::libtorch) and pass a trainer, a module with "
         "an Architecture, or a callable that gives named tensors with an Architecture");
     return attach_to(*this, std::forward<Args>(args)...);
+  }
+
+  /// The same, of weights that have been trained for `begin.step` steps: that is known at once.
+  ///
+  ///     monitor.attach(azimuth::AtStep{5000}, trainer);
+  template <class... Args>
+  Attachment attach(AtStep begin, Args&&... args) {
+    begin_at(begin.step);
+    return attach(std::forward<Args>(args)...);
   }
 
   /// What `attach_to` calls. Throws std::invalid_argument on misuse.
@@ -141,6 +171,8 @@ class Monitor {
   MonitorStatus status() const;
 
  private:
+  void begin_at(std::int64_t step);
+
   std::shared_ptr<detail::MonitorState> state_;
 };
 

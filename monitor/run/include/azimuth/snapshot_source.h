@@ -14,6 +14,8 @@ class SnapshotSource {
 
   virtual const Architecture& architecture() const = 0;
   virtual std::int64_t vocab_size() const = 0;
+  virtual std::int64_t hidden_size() const = 0;
+  virtual std::int64_t block_count() const = 0;
 
   /// The weights as they are now, copied, so that training may go on at once: all that the pass
   /// reads, of the token embedding only the rows `token_ids`; all tensors whole if `everything`

@@ -34,15 +34,22 @@ class Tracker {
   void set_noise_floor(double degrees) { state_.noise_floor_degrees = degrees; }
 
   /// Completes `observation` with angles, state and events, and remembers what the next one needs.
+  /// One of the step that was seen last gets its angles and moves nothing. `ratio` is the peak
+  /// ratio against the zero-attention reference; NaN: the observation's own.
   void update(Observation& observation,
-              std::vector<std::vector<std::int32_t>> high_norm_tokens = {});
+              std::vector<std::vector<std::int32_t>> high_norm_tokens = {},
+              double ratio = kNotApplicable);
 
  private:
   struct Measured;
-  Measured measure(const Observation& observation, const PastDirections& now) const;
-  void measure_angles(Observation& observation, const PastDirections& now) const;
+  Measured measure(const Observation& observation, const PastDirections& now,
+                   double peak_ratio) const;
+  void note_nonfinite(Observation& observation);
+  void note_unchanged(Observation& observation);
+  void measure_angles(Observation& observation, const PastDirections& now,
+                      const PastDirections* previous) const;
   void note_primary_change(Observation& observation, const PastDirections& now) const;
-  void advance(Observation& observation, const PastDirections& now);
+  void advance(Observation& observation, const PastDirections& now, double peak_ratio);
   State next(State state, const Measured& measured) const;
   void remember(const PastDirections& now);
   bool window_is_full() const;
