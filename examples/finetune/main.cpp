@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -11,6 +13,7 @@
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
 #include "azimuth/prometheus_exporter.h"
+#include "checkpoint_keeper.h"
 #include "keep_memory.h"
 #include "load_decoder.h"
 #include "report.h"
@@ -23,10 +26,16 @@ namespace {
 namespace examples = azimuth::examples;
 using std::chrono::steady_clock;
 
+// Set by a signal: the training stops after the step at hand, and the run ends as it should. A job
+// that is pre-empted is sent SIGTERM some seconds before it is killed.
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a handler may set it");
+
 struct Options {
   std::filesystem::path model;
   std::filesystem::path ids;
   std::filesystem::path out = "demo";
+  std::filesystem::path checkpoints;
   std::string run = "finetune";
   std::int64_t every = 8;
   examples::TrainingOptions training;
@@ -50,6 +59,11 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::PositiveNumber)
       ->take_last()
       ->capture_default_str();
+  app.add_option(
+         "--checkpoints", options.checkpoints,
+         "Folder for the newest checkpoints, one a snapshot; once the direction has changed "
+         "the last from before stays")
+      ->take_last();
   app.add_option("--run", options.run, "Name of the run")->capture_default_str();
   app.footer(
       "Example:\n  azimuth-finetune --model \"$(scripts/fetch_model)\" --ids "
@@ -84,11 +98,29 @@ void finetune(const Options& options) {
   monitor.add(azimuth::GrpcExporter::listen("127.0.0.1:50051"));
   monitor.add(azimuth::HistoryStore::open(store));
   monitor.use_first_snapshot_as_base();
+  examples::CheckpointKeeper checkpoints(options.checkpoints,
+                                         [&](const auto& file) { trainer.save(file); });
+  monitor.on_event([&](const azimuth::Event& event, const azimuth::Observation& observation) {
+    if (options.checkpoints.empty() || event.kind != azimuth::event_kind::state_changed ||
+        observation.state != azimuth::State::changed) {
+      return;
+    }
+    const auto last = checkpoints.direction_changed(observation.step);
+    std::printf("The direction has changed at step %lld. The last checkpoint before: %s\n",
+                static_cast<long long>(observation.step), last.empty() ? "none" : last.c_str());
+  });
   monitor.attach(trainer);
   // The first analysis estimates the noise floor as well. A training that matters would not wait
   // for it; this one does, so that no snapshot is skipped meanwhile and two runs give the same.
   monitor.drain(std::chrono::minutes(1));
+  trainer.on_step_end([&](const azimuth::StepInfo& info) {
+    if (!options.checkpoints.empty() && info.step % options.every == 0) checkpoints.save(info.step);
+    if (stop_requested) trainer.stop();
+  });
+  for (const int signal : {SIGINT, SIGTERM})
+    std::signal(signal, [](int) { stop_requested = true; });
   trainer.run();
+  if (stop_requested) std::printf("Stopped by a signal; the run is ended.\n");
   if (!monitor.finish(std::chrono::seconds(30))) {
     std::printf("Not everything was written within 30 s; what follows may lack the end.\n");
   }

@@ -1,6 +1,7 @@
 #include "trainer.h"
 
 #include <torch/nn/functional/loss.h>
+#include <torch/serialize/output-archive.h>
 
 #include <stdexcept>
 #include <utility>
@@ -25,6 +26,12 @@ void Trainer::set_learning_rate(double rate) {
   for (auto& group : optimizer_.param_groups()) {
     static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
   }
+}
+
+void Trainer::save(const std::filesystem::path& file) const {
+  torch::serialize::OutputArchive archive;
+  model_.decoder->save(archive);
+  archive.save_to(file.string());
 }
 
 void Trainer::run() {

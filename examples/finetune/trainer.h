@@ -3,6 +3,7 @@
 #include <torch/optim/adamw.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -32,6 +33,9 @@ class Trainer {
 
   /// From the next step on.
   void set_learning_rate(double rate);
+
+  /// Writes the weights, as torch::save does. Throws what that throws.
+  void save(const std::filesystem::path& file) const;
 
   void run();
   /// Ends `run` after the step at hand.

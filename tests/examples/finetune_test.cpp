@@ -9,6 +9,7 @@
 
 #include "azimuth/history_store.h"
 #include "azimuth/trainer.h"
+#include "checkpoint_keeper.h"
 #include "report.h"
 #include "run_name.h"
 #include "token_ids.h"
@@ -23,6 +24,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 
 constexpr DecoderConfig kTiny = {
     .hidden = 16, .ffn = 24, .blocks = 2, .heads = 4, .kv_heads = 2, .vocab = 32};
@@ -108,6 +110,28 @@ TEST_F(TokenIds, RefuseFilesThatCannotBeRight) {
   EXPECT_THROW(read_token_ids(write("empty", ""), 1000), std::runtime_error);
   EXPECT_THROW(read_token_ids(write("odd", "abc"), 1 << 16), std::runtime_error);
   EXPECT_THROW(read_token_ids(write("large", std::string("\x02\x01", 2)), 258), std::runtime_error);
+}
+
+using Checkpoints = Files;
+
+TEST_F(Checkpoints, AreTheNewestUntilTheDirectionChanges) {
+  CheckpointKeeper keeper(folder_ / "new", [&](const std::filesystem::path& path) {
+    std::ofstream(path) << "weights";
+  });
+  const auto names = [&] {
+    std::vector<std::string> all;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "new")) {
+      all.push_back(entry.path().filename());
+    }
+    return all;
+  };
+  for (int step = 8; step <= 48; step += 8) keeper.save(step);
+  EXPECT_THAT(names(),
+              UnorderedElementsAre("step-24.pt", "step-32.pt", "step-40.pt", "step-48.pt"));
+  EXPECT_EQ(keeper.direction_changed(40).filename(), "step-32.pt");
+  keeper.save(56);
+  EXPECT_THAT(names(), UnorderedElementsAre("step-24.pt", "step-32.pt"));
+  EXPECT_EQ(keeper.direction_changed(8), "");
 }
 
 class RunNames : public Files {
