@@ -77,17 +77,25 @@ void add_config_option(CLI::App& call, OpenModelOptions& options) {
       "config.json of a single .safetensors or PyTorch file, or in the place of a folder's own");
 }
 
+void add_names_option(CLI::App& call, OpenModelOptions& options) {
+  call.add_option("--names", options.names, kNamesHelp);
+}
+
 Checkpoint open_checkpoint(const std::string& name, const OpenModelOptions& options) {
+  const auto expect_no_weights_wanted = [&] {
+    require_weights_for(name, "--adapter", !options.adapter.empty());
+    require_weights_for(name, "--names", !options.names.empty());
+  };
   std::error_code error;
   const auto status = std::filesystem::status(name, error);
   if (!std::filesystem::exists(status)) {
     if (auto step = parse_step_of_history(name)) {
-      require_weights_for(name, "--adapter", !options.adapter.empty());
+      expect_no_weights_wanted();
       return open_history(*std::move(step));
     }
   }
   if (is_signature_file(name)) {
-    require_weights_for(name, "--adapter", !options.adapter.empty());
+    expect_no_weights_wanted();
     return read_signature(name);
   }
   if (begins_with(name, "SQLite format 3")) {

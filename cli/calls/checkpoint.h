@@ -18,9 +18,14 @@ inline constexpr const char* kCheckpointHelp =
     "Hugging Face folder, GGUF file, .safetensors, .bin, .pt or .ckpt file with --config, "
     "signature file, or history STORE@STEP (STORE@RUN@STEP where it holds several runs)";
 
+/// What --names takes, for help texts.
+inline constexpr const char* kNamesHelp =
+    "JSON file that says which parameter plays which role, where a model has names of its own";
+
 /// The options that go with CKPT.
 void add_config_option(CLI::App& call, OpenModelOptions& options);
 void add_adapter_option(CLI::App& call, OpenModelOptions& options);
+void add_names_option(CLI::App& call, OpenModelOptions& options);
 
 /// What a CKPT holds: a model's weights, mapped and not loaded, or what was made of them earlier.
 using Checkpoint = std::variant<ModelWeights, Signature>;

@@ -29,6 +29,7 @@ namespace {
 struct CompareOptions {
   std::vector<std::string> checkpoints;
   std::vector<std::filesystem::path> adapters;  ///< of each checkpoint; empty: none
+  std::vector<std::filesystem::path> names;     ///< the same, of its parameters
   OpenModelOptions reading;
   std::string format;
   std::filesystem::path plot;
@@ -119,6 +120,7 @@ Measured measure_all(const CompareOptions& options) {
   for (std::size_t i = 0; i < options.checkpoints.size(); ++i) {
     OpenModelOptions reading = options.reading;
     reading.adapter = options.adapters[i];
+    reading.names = options.names[i];
     checkpoints.push_back(open_checkpoint(options.checkpoints[i], reading));
   }
   const CommonProbe probe(checkpoints);
@@ -267,7 +269,9 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
 
 void run_compare(const CompareOptions& options) {
   std::vector<std::string> inputs = options.checkpoints;
-  for (const std::filesystem::path& adapter : options.adapters) inputs.push_back(adapter.string());
+  for (const auto* files : {&options.adapters, &options.names}) {
+    for (const std::filesystem::path& file : *files) inputs.push_back(file.string());
+  }
   check_output(options.plot, inputs);
   const Measured measured = measure_all(options);
   Workers workers(all_cores());
@@ -285,24 +289,38 @@ void run_compare(const CompareOptions& options) {
   }
 }
 
-// An adapter belongs to the checkpoint before it.
-std::vector<std::filesystem::path> adapters_by_checkpoint(
-    const CLI::App& call, const CLI::Option* checkpoint, const CLI::Option* adapter,
-    const std::vector<std::filesystem::path>& given, std::size_t checkpoints) {
-  std::vector<std::filesystem::path> adapters;
-  std::size_t next = 0;
-  for (const CLI::Option* option : call.parse_order()) {
-    if (option == checkpoint) adapters.emplace_back();
-    if (option != adapter) continue;
-    if (adapters.empty()) throw CLI::ValidationError("--adapter", "stands behind its CKPT");
-    if (!adapters.back().empty()) {
-      throw CLI::ValidationError("--adapter", "is there twice for one CKPT");
-    }
-    adapters.back() = given.at(next++);
+/// An option that belongs to the CKPT before it.
+class OptionOfCheckpoint {
+ public:
+  OptionOfCheckpoint(CLI::App& call, const std::string& name, const std::string& help)
+      : call_(call), name_(name) {
+    option_ = call.add_option(name, *given_, help)->allow_extra_args(false);
   }
-  adapters.resize(checkpoints);  // CLI11 makes several of "[a,b]"
-  return adapters;
-}
+
+  /// One a checkpoint, empty where none was given.
+  std::vector<std::filesystem::path> by_checkpoint(const CLI::Option* checkpoint,
+                                                   std::size_t checkpoints) const {
+    std::vector<std::filesystem::path> files;
+    std::size_t next = 0;
+    for (const CLI::Option* option : call_.parse_order()) {
+      if (option == checkpoint) files.emplace_back();
+      if (option != option_) continue;
+      if (files.empty()) throw CLI::ValidationError(name_, "stands behind its CKPT");
+      if (!files.back().empty()) throw CLI::ValidationError(name_, "is there twice for one CKPT");
+      files.back() = given_->at(next++);
+    }
+    files.resize(checkpoints);  // CLI11 makes several of "[a,b]"
+    return files;
+  }
+
+ private:
+  const CLI::App& call_;
+  std::string name_;
+  // Where CLI11 puts what it finds, wherever this object goes.
+  std::shared_ptr<std::vector<std::filesystem::path>> given_ =
+      std::make_shared<std::vector<std::filesystem::path>>();
+  const CLI::Option* option_ = nullptr;
+};
 
 }  // namespace
 
@@ -314,11 +332,10 @@ void add_compare(CLI::App& app) {
       call->add_option("CKPT", options->checkpoints, std::string("Two or more: ") + kCheckpointHelp)
           ->required()
           ->expected(2, -1);
-  const auto given = std::make_shared<std::vector<std::filesystem::path>>();
-  const CLI::Option* adapter =
-      call->add_option("--adapter", *given,
-                       "LoRA adapter (PEFT folder) to apply to the CKPT before it")
-          ->allow_extra_args(false);
+  const OptionOfCheckpoint adapter(*call, "--adapter",
+                                   "LoRA adapter (PEFT folder) to apply to the CKPT before it");
+  const OptionOfCheckpoint names(*call, "--names",
+                                 std::string("Of the CKPT before it: ") + kNamesHelp);
   add_config_option(*call, options->reading);
   add_format_option(*call, options->format, "one Comparison of azimuth.v1");
   call->add_option("--plot", options->plot, "Heat map to write, an SVG file");
@@ -326,8 +343,8 @@ void add_compare(CLI::App& app) {
       "Example:\n  azimuth compare ./base ./release other.azsig run.azimuth@200 --plot angles.svg\n"
       "  azimuth compare ./base ./base --adapter ./tuned");
   call->callback([=] {
-    options->adapters =
-        adapters_by_checkpoint(*call, checkpoint, adapter, *given, options->checkpoints.size());
+    options->adapters = adapter.by_checkpoint(checkpoint, options->checkpoints.size());
+    options->names = names.by_checkpoint(checkpoint, options->checkpoints.size());
     run_compare(*options);
   });
 }

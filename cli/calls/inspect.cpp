@@ -62,7 +62,8 @@ Inspection inspect(InspectOptions& options) {
 }
 
 void run_inspect(InspectOptions& options) {
-  check_output(options.plot, {options.checkpoint, options.reading.adapter.string()});
+  check_output(options.plot, {options.checkpoint, options.reading.adapter.string(),
+                              options.reading.names.string()});
   const auto [observation, fault] = inspect(options);
   if (fault) tell(options.checkpoint, *fault);
   if (!options.plot.empty()) {
@@ -85,6 +86,7 @@ void add_inspect(CLI::App& app) {
   call->add_option("CKPT", options->checkpoint, kCheckpointHelp)->required();
   add_config_option(*call, options->reading);
   add_adapter_option(*call, options->reading);
+  add_names_option(*call, options->reading);
   add_tokens_option(*call, options->measuring);
   call->add_flag("--no-spectral", options->no_spectral,
                  "Leave out singular directions and eigenvalues");

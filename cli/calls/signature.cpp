@@ -56,7 +56,8 @@ std::string signature_text(const Signature& signature, const SignatureOptions& o
 }
 
 void run_signature(SignatureOptions& options) {
-  check_output(options.out, {options.checkpoint, options.reading.adapter.string()});
+  check_output(options.out, {options.checkpoint, options.reading.adapter.string(),
+                             options.reading.names.string()});
   options.measuring.spectral = !options.no_spectral;
   options.measuring.noise_floor = true;
   write_signature(options.out, signature_of(options));
@@ -78,6 +79,7 @@ void add_signature(CLI::App& app) {
   call->add_option("-o,--output", options->out, "Signature file to write")->required();
   add_config_option(*call, options->reading);
   add_adapter_option(*call, options->reading);
+  add_names_option(*call, options->reading);
   add_tokens_option(*call, options->measuring);
   call->add_flag("--no-spectral", options->no_spectral,
                  "Leave out singular directions and eigenvalues");

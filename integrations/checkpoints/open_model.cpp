@@ -7,24 +7,26 @@
 #include "azimuth/hugging_face_folder.h"
 #include "azimuth/lora_adapter.h"
 #include "azimuth/model_file.h"
+#include "azimuth/role_names_file.h"
 #include "other_forms.h"
 
 namespace azimuth {
 namespace {
 
-ModelWeights open_base(const std::filesystem::path& checkpoint,
-                       const std::filesystem::path& config) {
+ModelWeights open_base(const std::filesystem::path& checkpoint, const OpenModelOptions& options) {
   std::error_code error;
   const auto status = std::filesystem::status(checkpoint, error);
   const bool is_folder = std::filesystem::is_directory(status);
   if (std::filesystem::exists(status) && !is_folder && !std::filesystem::is_regular_file(status)) {
     throw FileError(checkpoint, "open", "is neither a file nor a folder");
   }
-  if (is_folder) return load_hugging_face(checkpoint, config);
-  if (!config.empty()) return load_model_file(checkpoint, config);
+  const RoleNames names = options.names.empty() ? RoleNames() : read_role_names(options.names);
+  if (is_folder) return load_hugging_face(checkpoint, options.config, names);
+  if (!options.config.empty()) return load_model_file(checkpoint, options.config, names);
   // Of a file that is not there, load_gguf says why it cannot be opened.
   if (begins_with(checkpoint, "GGUF") || !std::filesystem::exists(status)) {
-    return load_gguf(checkpoint);
+    if (options.names.empty()) return load_gguf(checkpoint);
+    throw FileError(checkpoint, "names", "are not taken with a GGUF file, which has the format's");
   }
   throw FileError(checkpoint, "open",
                   "is not GGUF; any other file needs --config, the config.json of its model");
@@ -34,10 +36,10 @@ ModelWeights open_base(const std::filesystem::path& checkpoint,
 
 ModelWeights open_model(const std::filesystem::path& checkpoint, const OpenModelOptions& options) {
   refuse_other_forms(checkpoint);
-  for (const auto& file : {options.config, options.adapter}) {
+  for (const auto& file : {options.config, options.adapter, options.names}) {
     if (!file.empty()) refuse_links_and_pointers(file);
   }
-  ModelWeights weights = open_base(checkpoint, options.config);
+  ModelWeights weights = open_base(checkpoint, options);
   return options.adapter.empty() ? weights : with_lora_adapter(weights, options.adapter);
 }
 

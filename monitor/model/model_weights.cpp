@@ -13,6 +13,7 @@
 #include "model/qkv_rows.h"
 #include "model/role_facts.h"
 #include "model/stacked_map.h"
+#include "model/standing.h"
 #include "model/tensors_by_role.h"
 
 namespace azimuth {
@@ -20,35 +21,6 @@ namespace {
 
 bool has_a_row_a_token(Role role) {
   return role == Role::token_embedding || role == Role::head_weight;
-}
-
-// The standing of a tensor without a role; one within a block that is not known is refused.
-Standing refuse_within(const Architecture& architecture, const std::string& name) {
-  const Standing standing = standing_of(architecture, name);
-  if (standing == Standing::within) {
-    throw std::invalid_argument("tensor " + name + ": is not known to models of " +
-                                architecture.name + ", and may change what they compute");
-  }
-  return standing;
-}
-
-// A line about the tensors outside the blocks that play no role; empty without any. One within a
-// block that is not known is refused.
-std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
-                     const RoleNames& extra) {
-  constexpr std::size_t kShown = 3;
-  std::size_t count = 0;
-  std::string names;
-  for (const NamedTensor& tensor : tensors) {
-    if (role_of(architecture, tensor.name, extra)) continue;
-    if (refuse_within(architecture, tensor.name) == Standing::idle) continue;
-    if (count < kShown) names += (count == 0 ? "" : ", ") + tensor.name;
-    ++count;
-  }
-  if (count == 0) return {};
-  return std::to_string(count) +
-         (count == 1 ? " tensor outside the blocks is" : " tensors outside the blocks are") +
-         " not used: " + names + (count > kShown ? " and others" : "");
 }
 
 }  // namespace
@@ -62,13 +34,14 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
   for (UnreadableTensor& tensor : tensors.unreadable) {
     tensor.name.erase(0, std::min(hiding, tensor.name.size()));
     const auto place = role_of(weights.architecture_, tensor.name, extra);
-    if (!place && !tensor.counts) refuse_within(weights.architecture_, tensor.name);
+    if (!place && !tensor.counts) refuse_within(weights.architecture_, tensor.name, extra);
     if (!place || (tensor.empty && !is_read_by_pass(place->role))) continue;
     throw std::invalid_argument("tensor " + tensor.name + ": " + tensor.why);
   }
   std::string warning = unplaced(weights.architecture_, tensors.tensors, extra);
   if (!warning.empty()) weights.add_warning(std::move(warning));
   weights.bound_ = bind_roles(weights.architecture_, tensors.tensors, extra);
+  weights.names_ = extra;
   weights.tensors_ = std::make_shared<const NamedTensors>(std::move(tensors));
   weights.build({});
   return weights;
@@ -83,13 +56,17 @@ std::vector<std::int64_t> ModelWeights::stored_shape(Role role, std::int64_t blo
   return {};
 }
 
+std::optional<BoundTensor> ModelWeights::place_of(std::string_view name) const {
+  return role_of(architecture_, name, names_);
+}
+
 ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) const {
   ModelWeights updated = *this;
   for (LowRankUpdate& update : updates) {
     const auto fail = [&](const std::string& why) {
       throw std::invalid_argument("update of " + update.name + ": " + why);
     };
-    const auto place = role_of(architecture_, update.name);
+    const auto place = place_of(update.name);
     const auto same = [&](const BoundTensor& b) {
       return b.role == place->role && b.block == place->block && b.member == place->member;
     };
@@ -138,7 +115,7 @@ ModelWeights ModelWeights::with_tensors(NamedTensors replacements) const {
   NamedTensors all = *tensors_;
   std::vector<std::size_t> done;
   for (NamedTensor& tensor : replacements.tensors) {
-    const auto place = role_of(architecture_, tensor.name);
+    const auto place = place_of(tensor.name);
     const auto same = [&](const BoundTensor& b) {
       return b.role == place->role && b.block == place->block && b.member == place->member;
     };

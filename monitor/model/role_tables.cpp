@@ -1,5 +1,9 @@
 #include "model/role_tables.h"
 
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
 namespace azimuth {
 namespace {
 
@@ -258,6 +262,16 @@ std::span<const RoleTable> role_tables() {
       {"starcoder2", {kDecoder, kNormsBefore, kAttention, kStarcoder2Ffn, kGguf}},
   };
   return tables;
+}
+
+const RoleTable& table_of(const Architecture& architecture) {
+  const auto tables = role_tables();
+  const auto found = std::ranges::find(tables, architecture.name, &RoleTable::architecture);
+  if (found != tables.end()) return *found;
+  std::string known;
+  for (const std::string& name : Architecture::known()) known += (known.empty() ? "" : ", ") + name;
+  throw std::invalid_argument("unknown architecture '" + architecture.name + "'; known are " +
+                              known);
 }
 
 }  // namespace azimuth

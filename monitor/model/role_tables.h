@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "azimuth/architecture.h"
 #include "azimuth/roles.h"
 
 namespace azimuth {
@@ -25,6 +26,9 @@ struct RoleTable {
 
 /// Sorted by architecture.
 std::span<const RoleTable> role_tables();
+
+/// Throws std::invalid_argument where there is none.
+const RoleTable& table_of(const Architecture& architecture);
 
 /// A tensor of a block that is known to play no part in what a block makes of one token. `{}` is
 /// the number of the block.

@@ -1,94 +1,23 @@
 #include "azimuth/roles.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 
+#include "model/name_patterns.h"
+#include "model/near_names.h"
 #include "model/role_facts.h"
 #include "model/role_tables.h"
 
 namespace azimuth {
 namespace {
 
-// What wraps a module puts its own name into those of the parameters, anywhere and in any order:
-// DataParallel, torch.compile, FSDP, activation checkpointing, Lightning.
-constexpr std::string_view kWrappers[] = {"module", "_orig_mod", "_fsdp_wrapped_module",
-                                          "_checkpoint_wrapped_module", "_forward_module"};
-
-// What stands before the names of the model proper, one or several: attributes of trainers, of
-// adapters, and of the classes that hold a model.
-constexpr std::string_view kPrefixes[] = {
-    "transformer.",      "model.",  "decoder.", "gpt_neox.", "language_model.", "base_model.",
-    "pretrained_model.", "policy.", "state.",   "net."};
-
-// `name` without the parts that wrappers have put into it.
-std::string without_wrappers(std::string_view name) {
-  std::string out;
-  while (!name.empty()) {
-    const std::string_view part = name.substr(0, name.find('.'));
-    name.remove_prefix(std::min(part.size() + 1, name.size()));
-    if (std::ranges::find(kWrappers, part) != std::end(kWrappers) && !name.empty()) continue;
-    out += (out.empty() ? "" : ".") + std::string(part);
-  }
-  return out;
-}
-
-// Takes one prefix off; false if there is none.
-bool take_prefix(std::string_view& name) {
-  const auto prefix =
-      std::ranges::find_if(kPrefixes, [&](std::string_view p) { return name.starts_with(p); });
-  if (prefix == std::end(kPrefixes)) return false;
-  name.remove_prefix(prefix->size());
-  return true;
-}
-
-const RoleTable& table_of(const Architecture& architecture) {
-  const auto tables = role_tables();
-  const auto found = std::ranges::find(tables, architecture.name, &RoleTable::architecture);
-  if (found != tables.end()) return *found;
-  std::string known;
-  for (const std::string& name : Architecture::known()) known += (known.empty() ? "" : ", ") + name;
-  throw std::invalid_argument("unknown architecture '" + architecture.name + "'; known are " +
-                              known);
-}
-
-// Block and expert as the name counts them; -1 where the pattern has no hole for them.
-struct Place {
-  std::int64_t block = -1;
-  std::int64_t member = -1;
-};
-
-// Takes a number off the front of `text`.
-std::optional<std::int64_t> take_number(std::string_view& text) {
-  std::int64_t number = -1;
-  const auto [end, error] = std::from_chars(text.begin(), text.end(), number);
-  if (error != std::errc() || number < 0 || number >= 100'000) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
-  return number;
-}
-
-std::optional<Place> match(std::string_view name, std::string_view pattern) {
-  Place place;
-  for (std::int64_t* number : {&place.block, &place.member}) {
-    const std::size_t hole = pattern.find("{}");
-    if (hole == std::string_view::npos) break;
-    if (!name.starts_with(pattern.substr(0, hole))) return std::nullopt;
-    name.remove_prefix(hole);
-    pattern.remove_prefix(hole + 2);
-    const auto taken = take_number(name);
-    if (!taken) return std::nullopt;
-    *number = *taken;
-  }
-  if (name != pattern) return std::nullopt;
-  return place;
-}
-
 // The role of a parameter of the module that `module.stem` names.
-std::optional<std::pair<Role, Place>> match(std::string_view name, const ModuleName& module) {
+std::optional<std::pair<Role, NamedPlace>> role_in(const ModuleName& module,
+                                                   std::string_view name) {
   Role role = module.weight;
   constexpr std::string_view weight = ".weight";
   constexpr std::string_view bias = ".bias";
@@ -105,44 +34,73 @@ std::optional<std::pair<Role, Place>> match(std::string_view name, const ModuleN
   return std::pair(role, *place);
 }
 
-std::optional<std::pair<Role, Place>> match(std::string_view name, const RoleTable& table,
-                                            const RoleNames& extra) {
+std::optional<std::pair<Role, NamedPlace>> role_in(const RoleTable& table, std::string_view name,
+                                                   const RoleNames& extra) {
   for (const auto& group : table.groups) {
     for (const ModuleName& module : group) {
-      const auto found = match(name, module);
-      if (found && !extra.contains(found->first)) return found;
+      const auto found = role_in(module, name);
+      if (found && !extra.patterns.contains(found->first)) return found;
     }
   }
   return std::nullopt;
 }
 
-// Whether `name` is that of something in a block, or in a module outside that the pass reads.
-bool is_within(std::string_view name, const RoleTable& table) {
-  for (const auto& group : table.groups) {
-    for (const ModuleName& module : group) {
-      const std::size_t hole = module.stem.find("{}");
-      if (!name.starts_with(module.stem.substr(0, hole))) continue;
-      std::string_view rest = name.substr(std::min(hole, module.stem.size()));
-      const bool in_block = hole != std::string_view::npos && take_number(rest);
-      const bool in_module = hole == std::string_view::npos && is_read_by_pass(module.weight);
-      if ((in_block || in_module) && (rest.starts_with('.') || rest.starts_with('_'))) return true;
-    }
-  }
-  return false;
+struct Missing {
+  Role role;
+  std::int64_t block;
+  std::int64_t member;
+};
+
+std::string words_of(const Missing& m) {
+  return std::string(name_of(m.role)) +
+         (m.member > 0 ? " of expert " + std::to_string(m.member) : "") +
+         (m.block > 0 ? " of block " + std::to_string(m.block) : "");
 }
 
-std::string list_of_names(std::span<const NamedTensor> tensors) {
-  constexpr std::size_t kShown = 12;
-  std::string list;
-  for (std::size_t i = 0; i < std::min(tensors.size(), kShown); ++i) {
-    list += (i == 0 ? "" : ", ") + tensors[i].name;
+// Whether a matrix could be queries, keys and values in one, from a hidden size that it gives
+// itself.
+bool has_fused_shape(const Architecture& a, const NamedTensor& tensor) {
+  const std::vector<std::int64_t>& shape = tensor.view.shape;
+  if (shape.size() != 2) return false;
+  const auto fits = [&](std::int64_t fused, std::int64_t hidden) {
+    const std::int64_t head = a.head_size > 0 ? a.head_size : hidden / a.heads;
+    return head > 0 && fused != hidden && fused == (a.heads + 2 * a.kv_heads) * head;
+  };
+  return fits(shape[0], shape[1]) || fits(shape[1], shape[0]);
+}
+
+// What could play the roles that are missing: parameters that play none, those first whose names
+// are near to what the tables call such a parameter.
+std::string about_placeless(const Architecture& architecture, std::span<const Missing> missing,
+                            std::span<const NamedTensor* const> placeless) {
+  if (placeless.empty()) return "every parameter plays another role";
+  std::vector<std::string> wanted;
+  bool values = false;
+  for (const Missing& m : missing) {
+    wanted.emplace_back(name_of(m.role));
+    values |= m.role == Role::value_weight;
+    for (const auto& group : table_of(architecture).groups) {
+      for (const ModuleName& module : group) {
+        if (module.weight == m.role) wanted.push_back(std::string(module.stem) + ".weight");
+      }
+    }
   }
-  if (tensors.size() > kShown) list += ", ... (" + std::to_string(tensors.size()) + " in all)";
-  return list.empty() ? "none" : list;
+  std::vector<std::string> patterns;
+  std::string fused;
+  for (const NamedTensor* tensor : placeless) {
+    patterns.push_back(pattern_of(tensor->name));
+    if (values && fused.empty() && has_fused_shape(architecture, *tensor)) fused = patterns.back();
+  }
+  constexpr std::size_t kShown = 12;
+  const std::vector<std::string> near = nearest(patterns, wanted, kShown + 1);
+  const std::span shown = std::span(near).first(std::min(near.size(), kShown));
+  std::string out = "without a role are " + joined(shown) + (near.size() > kShown ? ", ..." : "");
+  if (!fused.empty()) out += ", of which " + fused + " could be a query_key_value_weight";
+  return out + "; RoleNames (--names) says which parameter plays which role";
 }
 
 void check_complete(const Architecture& architecture, std::span<const BoundTensor> bound,
-                    std::span<const NamedTensor> tensors) {
+                    std::span<const NamedTensor* const> placeless) {
   std::set<std::tuple<std::int64_t, Role, std::int64_t>> have;
   std::int64_t blocks = 0;
   for (const BoundTensor& tensor : bound) {
@@ -158,14 +116,8 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
   // A hostile file can name a block far beyond any that it has: no more is looked for than is
   // shown.
   constexpr std::size_t kShown = 8;
-  std::vector<std::string> missing;
+  std::vector<Missing> missing;
   const auto enough = [&] { return missing.size() > kShown; };
-  const auto require = [&](std::int64_t block, Role role, std::int64_t member) {
-    if (have.contains({block, role, member})) return;
-    missing.push_back(std::string(name_of(role)) +
-                      (member > 0 ? " of expert " + std::to_string(member) : "") +
-                      (block > 0 ? " of block " + std::to_string(block) : ""));
-  };
   for (std::int64_t block = 0; block <= std::max<std::int64_t>(blocks, 1) && !enough(); ++block) {
     for (const RoleFacts& facts : role_facts()) {
       const bool is_here = (facts.place == RoleFacts::Place::model) == (block == 0);
@@ -174,58 +126,56 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
                                        ? std::max<std::int64_t>(architecture.experts, 1)
                                        : 1;
       for (std::int64_t member = 0; member < members && !enough(); ++member) {
-        require(block, facts.role, member);
+        if (!have.contains({block, facts.role, member})) {
+          missing.push_back({facts.role, block, member});
+        }
       }
     }
   }
   if (missing.empty()) return;
-  std::string message = "architecture " + architecture.name + ": no parameter for ";
-  for (std::size_t i = 0; i < std::min(missing.size(), kShown); ++i) {
-    message += (i == 0 ? "" : ", ") + missing[i];
+  std::vector<std::string> shown;
+  for (const Missing& m : std::span(missing).first(std::min(missing.size(), kShown))) {
+    shown.push_back(words_of(m));
   }
-  if (enough()) message += " and more";
-  throw std::invalid_argument(message + "; parameters found: " + list_of_names(tensors));
+  throw std::invalid_argument("architecture " + architecture.name + ": no parameter for " +
+                              joined(shown) + (enough() ? " and more" : "") + "; " +
+                              about_placeless(architecture, missing, placeless));
 }
 
 }  // namespace
 
 std::string_view name_of(Role role) { return facts_of(role).name; }
 
+Role role_named(std::string_view name) {
+  std::vector<std::string> known;
+  for (const RoleFacts& facts : role_facts()) {
+    if (facts.name == name) return facts.role;
+    known.emplace_back(facts.name);
+  }
+  throw std::invalid_argument("there is no role '" + std::string(name.substr(0, 60)) +
+                              "'; known are " + joined(known));
+}
+
 bool is_read_by_pass(Role role) { return facts_of(role).is_read; }
 
 std::optional<BoundTensor> role_of(const Architecture& architecture, std::string_view name,
                                    const RoleNames& extra) {
   const RoleTable& table = table_of(architecture);
-  const auto bound = [](Role role, const Place& place) {
+  const auto bound = [](Role role, const NamedPlace& place) {
     return BoundTensor{role, place.block + 1, std::max<std::int64_t>(place.member, 0)};
   };
   const std::string unwrapped = without_wrappers(name);
-  for (const auto& [role, pattern] : extra) {
-    for (const std::string_view spelling : {name, std::string_view(unwrapped)}) {
-      if (const auto place = match(spelling, pattern)) return bound(role, *place);
-    }
+  for (const auto& [role, pattern] : extra.patterns) {
+    if (const auto place = match(name, pattern)) return bound(role, *place);
   }
   name = unwrapped;
   do {
-    if (const auto found = match(name, table, extra)) return bound(found->first, found->second);
+    for (const auto& [role, pattern] : extra.patterns) {
+      if (const auto place = match(name, pattern)) return bound(role, *place);
+    }
+    if (const auto found = role_in(table, name, extra)) return bound(found->first, found->second);
   } while (take_prefix(name));
   return std::nullopt;
-}
-
-Standing standing_of(const Architecture& architecture, std::string_view name) {
-  const RoleTable& table = table_of(architecture);
-  // TransformerEngine keeps the history of its scales there; weights lie beside it as they are.
-  if (name.ends_with("._extra_state")) return Standing::idle;
-  const std::string unwrapped = without_wrappers(name);
-  std::string_view rest = unwrapped;
-  do {
-    for (const IdleName& idle : idle_names()) {
-      if (!idle.architecture.empty() && idle.architecture != architecture.name) continue;
-      if (match(rest, idle.pattern)) return Standing::idle;
-    }
-    if (is_within(rest, table)) return Standing::within;
-  } while (take_prefix(rest));
-  return Standing::outside;
 }
 
 std::size_t hiding_prefix(const Architecture& architecture, std::span<const NamedTensor> tensors,
@@ -257,10 +207,13 @@ std::vector<BoundTensor> bind_roles(const Architecture& architecture,
                                     std::span<const NamedTensor> tensors, const RoleNames& extra) {
   architecture.check();
   std::vector<BoundTensor> bound;
+  std::vector<const NamedTensor*> placeless;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (auto found = role_of(architecture, tensors[i].name, extra)) {
       found->tensor = i;
       bound.push_back(*found);
+    } else {
+      placeless.push_back(&tensors[i]);
     }
   }
   const auto place = [](const BoundTensor& b) { return std::tuple(b.block, b.role, b.member); };
@@ -271,7 +224,7 @@ std::vector<BoundTensor> bind_roles(const Architecture& architecture,
                                 tensors[std::next(twice)->tensor].name + " both play the role of " +
                                 std::string(name_of(twice->role)));
   }
-  check_complete(architecture, bound, tensors);
+  check_complete(architecture, bound, placeless);
   return bound;
 }
 

@@ -175,10 +175,10 @@ void check_supported(const GgufFields& fields, std::string_view family) {
 RoleNames gguf_role_names(const GgufFields& fields, const Architecture& architecture) {
   // Falcon with two norms: that of the FFN has the name that other models give to attention's.
   if (architecture.name == "falcon" && fields.has_tensor("blk.0.attn_norm_2.weight")) {
-    return {{Role::attention_norm_weight, "blk.{}.attn_norm_2.weight"},
-            {Role::attention_norm_bias, "blk.{}.attn_norm_2.bias"},
-            {Role::ffn_norm_weight, "blk.{}.attn_norm.weight"},
-            {Role::ffn_norm_bias, "blk.{}.attn_norm.bias"}};
+    return {.patterns = {{Role::attention_norm_weight, "blk.{}.attn_norm_2.weight"},
+                         {Role::attention_norm_bias, "blk.{}.attn_norm_2.bias"},
+                         {Role::ffn_norm_weight, "blk.{}.attn_norm.weight"},
+                         {Role::ffn_norm_bias, "blk.{}.attn_norm.bias"}}};
   }
   return {};
 }

@@ -42,13 +42,13 @@ void check_unread(const std::filesystem::path& file, const HuggingFaceConfig& de
 }
 
 // Takes out what the model computes without; says so.
-std::vector<std::string> leave_biases_out(const HuggingFaceConfig& described,
-                                          NamedTensors& tensors) {
+std::vector<std::string> leave_biases_out(const HuggingFaceConfig& described, NamedTensors& tensors,
+                                          const RoleNames& names) {
   std::vector<std::string> warnings;
   for (const HuggingFaceConfig::WithoutBiases& without : described.without_biases) {
     std::string first;
     const auto count = std::erase_if(tensors.tensors, [&](const NamedTensor& tensor) {
-      const auto place = role_of(described.architecture, tensor.name);
+      const auto place = role_of(described.architecture, tensor.name, names);
       if (!place || std::ranges::find(without.roles, place->role) == without.roles.end()) {
         return false;
       }
@@ -66,17 +66,18 @@ std::vector<std::string> leave_biases_out(const HuggingFaceConfig& described,
 }  // namespace
 
 ModelWeights load_configured_model(const std::filesystem::path& model,
-                                   const std::filesystem::path& config,
+                                   const std::filesystem::path& config, const RoleNames& names,
                                    const std::function<NamedTensors()>& read) {
   const HuggingFaceConfig described = HuggingFaceConfig::open(config);
   NamedTensors tensors = with_file_errors(model, "model", [&] {
     NamedTensors all = read();
     split_fused_experts(described.architecture, all.tensors);
+    check_names(described.architecture, all, names);
     return all;
   });
-  const std::vector<std::string> warnings = leave_biases_out(described, tensors);
+  const std::vector<std::string> warnings = leave_biases_out(described, tensors, names);
   ModelWeights weights = with_file_errors(model, "model", [&] {
-    return ModelWeights::from_tensors(described.architecture, std::move(tensors));
+    return ModelWeights::from_tensors(described.architecture, std::move(tensors), names);
   });
   check_size(config, "hidden_size", described.hidden_size, weights.hidden_size());
   check_size(config, "num_hidden_layers", described.block_count,

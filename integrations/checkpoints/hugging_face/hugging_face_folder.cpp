@@ -128,14 +128,14 @@ void note_second_checkpoints(const std::filesystem::path& folder, ModelWeights& 
 }  // namespace
 
 ModelWeights load_hugging_face(const std::filesystem::path& folder,
-                               const std::filesystem::path& other_config) {
+                               const std::filesystem::path& other_config, const RoleNames& names) {
   const std::filesystem::path config = other_config.empty() ? folder / kConfig : other_config;
   if (other_config.empty() && !is_there(config)) {
     throw FileError(folder, kConfig,
                     "is missing: a Hugging Face folder holds it, and one of " + names_of_weights());
   }
   ModelWeights weights =
-      load_configured_model(folder, config, [&] { return read_tensors(folder); });
+      load_configured_model(folder, config, names, [&] { return read_tensors(folder); });
   note_second_checkpoints(folder, weights);
   return weights;
 }

@@ -52,7 +52,7 @@ class Adapter {
  private:
   void add(const std::string& name, const AdaptedModule& module) {
     const std::string weight = name + ".weight";
-    const auto place = role_of(base_.architecture(), weight);
+    const auto place = base_.place_of(weight);
     const bool is_embedding = place && place->role == Role::token_embedding;
     const bool is_head = place && place->role == Role::head_weight;
     has_embedding_ = has_embedding_ || is_embedding;
@@ -118,7 +118,7 @@ class Adapter {
           "is true, and the head is adapted: what this makes of the embedding is not known");
     }
     for (const std::string& saved : config_.saved_modules()) {
-      const auto place = role_of(base_.architecture(), saved + ".weight");
+      const auto place = base_.place_of(saved + ".weight");
       if (!place || place->role != Role::token_embedding) continue;
       fail(saved, "is said to be saved whole, and is missing");
     }

@@ -33,9 +33,9 @@ NamedTensors read_model_tensors(const std::filesystem::path& file) {
   return safetensors ? SafetensorsFile::open(file).tensors() : PyTorchFile::open(file).tensors();
 }
 
-ModelWeights load_model_file(const std::filesystem::path& file,
-                             const std::filesystem::path& config) {
-  return load_configured_model(file, config, [&] { return read_model_tensors(file); });
+ModelWeights load_model_file(const std::filesystem::path& file, const std::filesystem::path& config,
+                             const RoleNames& names) {
+  return load_configured_model(file, config, names, [&] { return read_model_tensors(file); });
 }
 
 }  // namespace azimuth

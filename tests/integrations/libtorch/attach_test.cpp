@@ -278,9 +278,9 @@ TEST(Attach, OddNamesAreMapped) {
   Watch unmapped;
   EXPECT_THROW(unmapped.monitor->attach(odd, TinyLlamaImpl::architecture()), std::invalid_argument);
   Watch watch;
-  watch.monitor->attach(
-      odd, TinyLlamaImpl::architecture(),
-      RoleNames{{Role::down_weight, "stage{}/ffn/out"}, {Role::token_embedding, "table"}});
+  watch.monitor->attach(odd, TinyLlamaImpl::architecture(),
+                        RoleNames{.patterns = {{Role::down_weight, "stage{}/ffn/out"},
+                                               {Role::token_embedding, "table"}}});
   const auto observations = watch.drained();
   ASSERT_EQ(observations.size(), 1u);
   expect_norms_of(model, observations[0]);

@@ -87,19 +87,20 @@ TEST(ModelWeights, TakesOtherNamesFromATable) {
   const TinyLlama model;
   const NamedTensors odd = renamed(model.named_tensors(), {{"mlp.up_proj.weight", "mlp.rise"}});
   EXPECT_THROW(ModelWeights::from_tensors(TinyLlama::architecture(), odd), std::invalid_argument);
-  const ModelWeights weights = ModelWeights::from_tensors(
-      TinyLlama::architecture(), odd, {{Role::up_weight, "model.layers.{}.mlp.rise"}});
+  const ModelWeights weights =
+      ModelWeights::from_tensors(TinyLlama::architecture(), odd,
+                                 {.patterns = {{Role::up_weight, "model.layers.{}.mlp.rise"}}});
   EXPECT_EQ(weights.fingerprint(), model.weights().fingerprint());
 }
 
-TEST(ModelWeights, NamesMissingRolesAndWhatWasFound) {
+TEST(ModelWeights, NamesMissingRolesAndWhatCouldPlayThem) {
   const TinyLlama model;
   EXPECT_THAT(why([&] {
                 ModelWeights::from_tensors(
                     TinyLlama::architecture(),
                     renamed(model.named_tensors(), {{"layers.3.mlp.down_proj", "odd"}}));
               }),
-              AllOf(HasSubstr("down_weight of block 4"), HasSubstr("model.embed_tokens.weight")));
+              AllOf(HasSubstr("down_weight of block 4"), HasSubstr("are model.odd.weight;")));
   EXPECT_THAT(why([&] {
                 Architecture unknown = TinyLlama::architecture();
                 unknown.name = "mamba";

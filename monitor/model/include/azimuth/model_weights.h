@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -86,6 +87,10 @@ class ModelWeights {
   /// same.
   ModelWeights with_tensors(NamedTensors replacements) const;
 
+  /// What a parameter of this name plays in the model, whether or not there is one: `role_of` with
+  /// the names that it was made with.
+  std::optional<BoundTensor> place_of(std::string_view name) const;
+
   /// Whether there is a tensor of this role, in a block (from 1) or outside them (0).
   bool has(Role role, std::int64_t block = 0) const;
 
@@ -141,6 +146,7 @@ class ModelWeights {
 
   Architecture architecture_;
   std::shared_ptr<const NamedTensors> tensors_;
+  RoleNames names_;
   std::vector<BoundTensor> bound_;
   std::vector<BoundUpdate> updates_;
   Nudge nudge_;

@@ -56,9 +56,28 @@ enum class Role {
 };
 std::string_view name_of(Role role);
 
-/// Names that the tables do not know, mapped by the caller: role to parameter name, with `{}` where
-/// the number of the block (from 0, as frameworks count) stands, and a second one for the expert.
-using RoleNames = std::map<Role, std::string>;
+/// The role of that name. Throws std::invalid_argument, which lists all names, where there is none.
+Role role_named(std::string_view name);
+
+/// Names that the tables do not know, mapped by the caller. A pattern is the name of a parameter,
+/// with `{}` where the number of the block (from 0, as frameworks count) stands, and a second one
+/// for the expert.
+///
+///     const RoleNames names = {.patterns = {{Role::token_embedding, "tok.weight"},
+///                                           {Role::value_weight, "layers.{}.attention.v.weight"}},
+///                              .ignored = {"layers.{}.attention.mask"}};
+struct RoleNames {
+  std::map<Role, std::string> patterns = {};
+  /// Parameters in blocks that change nothing of what a block computes: what plays no role there is
+  /// refused otherwise.
+  std::vector<std::string> ignored = {};
+};
+
+/// Holds `names` against all that a source has. Throws std::invalid_argument: for a pattern that
+/// matches no parameter, naming the nearest ones; that has too few or too many `{}` for its role;
+/// that stands twice; for an ignored parameter that plays a role.
+void check_names(const Architecture& architecture, const NamedTensors& tensors,
+                 const RoleNames& names);
 
 /// Which tensor plays which role.
 struct BoundTensor {
@@ -80,9 +99,17 @@ enum class Standing {
   within,  ///< in a block, or beside an embedding: it may change what is computed, and nobody knows
   outside,  ///< elsewhere: a head of its own, a vision tower
 };
-/// Of a name that `role_of` has no role for. Throws std::invalid_argument for an unknown
-/// architecture.
-Standing standing_of(const Architecture& architecture, std::string_view name);
+/// Of a name that `role_of` has no role for. In a block is what lies beside a parameter that the
+/// tables or `extra` have a name for; what `extra` ignores is idle. Throws std::invalid_argument
+/// for an unknown architecture.
+Standing standing_of(const Architecture& architecture, std::string_view name,
+                     const RoleNames& extra = {});
+
+/// A line about the tensors outside the blocks that play no role, with their count and the first
+/// names; empty without any. Throws std::invalid_argument, naming the tensor, for one within a
+/// block that is not known.
+std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
+                     const RoleNames& extra = {});
 
 /// How many characters all names share that hide every role: the key that a trainer kept its state
 /// dict under, "ema.". 0 where a name has a role as it is.
@@ -90,8 +117,8 @@ std::size_t hiding_prefix(const Architecture& architecture, std::span<const Name
                           const RoleNames& extra = {});
 
 /// Finds the roles of `tensors` by their names, with the table for `architecture` and then `extra`.
-/// In canonical order. Throws std::invalid_argument naming the missing roles and the parameters
-/// that were found.
+/// In canonical order. Throws std::invalid_argument naming the missing roles, and the parameters
+/// without one that are nearest by name.
 std::vector<BoundTensor> bind_roles(const Architecture& architecture,
                                     std::span<const NamedTensor> tensors,
                                     const RoleNames& extra = {});

@@ -14,7 +14,8 @@ namespace azimuth {
 /// are in it. Mapped and not inflated (see SafetensorsFile and PyTorchFile).
 ///
 /// `config` is read in the place of the folder's own config.json, which may then be missing, as in
-/// the folders that Accelerate's save_state writes.
+/// the folders that Accelerate's save_state writes. `names` says which parameter plays which role
+/// where they have names of their own.
 ///
 /// Throws FileError for everything that is wrong with the folder: a file that is missing, damaged
 /// or outside the folder, a tensor that is missing or has the wrong shape, a hidden size, number of
@@ -22,6 +23,7 @@ namespace azimuth {
 ///
 ///     const ModelWeights weights = load_hugging_face("SmolLM2-135M");
 ModelWeights load_hugging_face(const std::filesystem::path& folder,
-                               const std::filesystem::path& config = {});
+                               const std::filesystem::path& config = {},
+                               const RoleNames& names = {});
 
 }  // namespace azimuth
