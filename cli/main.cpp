@@ -27,7 +27,9 @@ int main(int argc, char** argv) {
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return std::string("azimuth: ") + error.what() + " (azimuth --help)\n";
   });
-  app.footer("Example:\n  azimuth inspect ./SmolLM2-135M-Instruct --plot norms.svg");
+  app.footer(
+      "Example:\n  azimuth inspect ./SmolLM2-135M-Instruct --plot norms.svg\n"
+      "'man azimuth' has everything on one page, exit codes too.");
   azimuth::cli::add_inspect(app);
   azimuth::cli::add_signature(app);
   azimuth::cli::add_compare(app);
@@ -46,6 +48,7 @@ int main(int argc, char** argv) {
       return kUsage;
     }
     const int code = app.exit(error);
+    if (error.get_name() == "RuntimeError") return code;  // of a call that has done its work
     return code == 0 ? 0 : kUsage;
   } catch (const std::exception& error) {
     // A path may hold a newline.

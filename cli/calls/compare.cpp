@@ -20,6 +20,7 @@
 #include "azimuth/utf8.h"
 #include "calls/checkpoint.h"
 #include "calls/measure.h"
+#include "terminal/exit_codes.h"
 #include "terminal/format_text.h"
 #include "terminal/output.h"
 
@@ -287,6 +288,9 @@ void run_compare(const CompareOptions& options) {
   } else {
     print(comparison_text(comparison, measured));
   }
+  if (std::ranges::any_of(comparison.degrees, [](double angle) { return std::isnan(angle); })) {
+    throw CLI::RuntimeError(kNoAngle);
+  }
 }
 
 /// An option that belongs to the CKPT before it.
@@ -340,6 +344,8 @@ void add_compare(CLI::App& app) {
   add_format_option(*call, options->format, "one Comparison of azimuth.v1");
   call->add_option("--plot", options->plot, "Heat map to write, an SVG file");
   call->footer(
+      "Exits with 4 where a pair has no angle: a model has no direction, or their hidden sizes "
+      "differ.\n"
       "Example:\n  azimuth compare ./base ./release other.azsig run.azimuth@200 --plot angles.svg\n"
       "  azimuth compare ./base ./base --adapter ./tuned");
   call->callback([=] {

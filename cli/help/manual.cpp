@@ -2,21 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <sstream>
+#include <string>
 
 #include "help/command_tree.h"
+#include "terminal/exit_codes.h"
 #include "terminal/output.h"
 
 namespace azimuth::cli {
 namespace {
 
-constexpr const char* kExitStatus =
-    ".SH EXIT STATUS\n"
-    ".TP\n\\fB0\\fR\ndone\n"
-    ".TP\n\\fB1\\fR\na negative verdict\n"
-    ".TP\n\\fB2\\fR\nthe command line is wrong\n"
-    ".TP\n\\fB3\\fR\na file or a server is missing, damaged or not what it should be; one line on "
-    "standard error says \\(lqazimuth: FILE: what: why\\(rq\n"
-    ".TP\n\\fB4\\fR\nundecided\n"
+constexpr const char* kEnvironment =
     ".SH ENVIRONMENT\n"
     ".TP\n\\fBNO_COLOR\\fR\nif not empty: no colours, even on a terminal\n";
 
@@ -91,6 +86,14 @@ std::string call_section(const Call& call) {
   return out + arguments_of(call) + footer_of(call);
 }
 
+std::string exit_status() {
+  std::string out = ".SH EXIT STATUS\n";
+  for (const ExitCode& exit : kExitCodes) {
+    out += ".TP\n\\fB" + std::to_string(exit.code) + "\\fR\n" + roff(exit.meaning) + "\n";
+  }
+  return out;
+}
+
 std::string page(const CLI::App& app) {
   const Call program = described(app);
   std::string out =
@@ -102,7 +105,7 @@ std::string page(const CLI::App& app) {
       roff(program.description) + "\n" + footer_of(program) + ".SH OPTIONS\n" +
       arguments_of(program) + ".SH CALLS\n";
   for (const Call& call : calls_of(app)) out += call_section(call);
-  return out + kExitStatus;
+  return out + exit_status() + kEnvironment;
 }
 
 }  // namespace

@@ -62,6 +62,20 @@ TEST(Manual, HasASectionForEveryCallWithAnExample) {
   EXPECT_THAT(ended.out, AllOf(HasSubstr(".SH EXIT STATUS"), HasSubstr(".SH NAME")));
 }
 
+TEST(Manual, ListsTheExitCodesThatThereAre) {
+  const std::string page = run_program({"manual"}).out;
+  const std::size_t begin = page.find(".SH EXIT STATUS");
+  const std::string section = page.substr(begin, page.find(".SH ENVIRONMENT") - begin);
+  std::string codes;
+  for (std::size_t at = section.find("\\fB"); at != std::string::npos;
+       at = section.find("\\fB", at + 1)) {
+    codes += section[at + 3];
+  }
+  // What the tests of this folder see: 0, a wrong command line, a bad file, a pair without an
+  // angle.
+  EXPECT_EQ(codes, "0234");
+}
+
 TEST(Program, EveryCallHasHelpWithAnExample) {
   for (const char* call :
        {"inspect", "signature", "compare", "history", "report", "watch", "completion"}) {
