@@ -1,6 +1,7 @@
 #include "calls/checkpoint.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "azimuth/begins_with.h"
 #include "azimuth/file_error.h"
 #include "azimuth/history_reader.h"
+#include "azimuth/observation.h"
 #include "azimuth/open_model.h"
 #include "azimuth/signature_file.h"
 #include "calls/stored_runs.h"
@@ -52,6 +54,22 @@ std::string only_run(HistoryReader& history, const std::filesystem::path& store)
                   "there are several, name one as STORE@RUN@STEP: " + names_of(runs));
 }
 
+/// "; the nearest are of steps 16 and 24".
+std::string nearest_steps(HistoryReader& history, const std::string& run, std::int64_t step) {
+  std::optional<std::int64_t> below;
+  std::optional<std::int64_t> above;
+  history.for_each(run, [&](const Observation& o) {
+    if (o.step < step) below = std::max(o.step, below.value_or(o.step));
+    if (o.step > step) above = std::min(o.step, above.value_or(o.step));
+  });
+  const auto number = [](std::int64_t of) { return std::to_string(of); };
+  if (below && above) {
+    return "; the nearest are of steps " + number(*below) + " and " + number(*above);
+  }
+  if (!below && !above) return {};
+  return "; the nearest is of step " + number(below ? *below : *above);
+}
+
 Signature open_history(StepOfHistory at) {
   HistoryReader history(at.store);
   if (at.run.empty()) at.run = only_run(history, at.store);
@@ -59,7 +77,8 @@ Signature open_history(StepOfHistory at) {
   if (!signature) {
     stored_runs(history, at.store, at.run);  // throws where there is no such run
     throw FileError(at.store, "run " + at.run,
-                    "there is no snapshot of step " + std::to_string(at.step));
+                    "there is no snapshot of step " + std::to_string(at.step) +
+                        nearest_steps(history, at.run, at.step));
   }
   return *std::move(signature);
 }

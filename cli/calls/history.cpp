@@ -11,6 +11,7 @@
 #include "azimuth/history_proto.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/snapshot_line.h"
+#include "calls/history_figures.h"
 #include "calls/stored_runs.h"
 #include "terminal/format_text.h"
 #include "terminal/output.h"
@@ -23,6 +24,7 @@ struct HistoryOptions {
   std::filesystem::path store;
   std::string run;
   std::string format;
+  std::filesystem::path tensorboard;
 };
 
 using Run = HistoryReader::Run;
@@ -109,10 +111,22 @@ void print_history_json(HistoryReader& history, const std::vector<Run>& runs) {
   print_json("]}");
 }
 
+void print_csv(HistoryReader& history, const std::vector<Run>& runs) {
+  print(csv_header());
+  for (const Run& run : runs) {
+    history.for_each(run.run, [](const Observation& observation) { print(csv_row(observation)); });
+  }
+}
+
 void run_history(const HistoryOptions& options) {
   HistoryReader history(options.store);
   const std::vector<Run> runs = stored_runs(history, options.store, options.run);
-  if (options.format == "json") {
+  if (!options.tensorboard.empty()) {
+    write_event_files(options.tensorboard, history, runs);
+    print("The event files are in " + options.tensorboard.string() + "\n");
+  } else if (options.format == "csv") {
+    print_csv(history, runs);
+  } else if (options.format == "json") {
     print_history_json(history, runs);
   } else {
     print_text(history, options.store, runs);
@@ -129,12 +143,20 @@ void add_history(CLI::App& app) {
       ->type_name("FILE");
   call->add_option("--run", options->run, "Only this run, where the store holds several")
       ->type_name("NAME");
-  add_format_option(*call, options->format,
-                    "one History of azimuth.v1: an object with the list \"runs\", each with its "
-                    "\"observations\", one per line");
+  CLI::Option* format = add_format_option(
+      *call, options->format,
+      "one History of azimuth.v1: an object with the list \"runs\", each with its "
+      "\"observations\", one per line",
+      {{"csv", "a row a snapshot, docs/history.md says which columns"}});
+  call->add_option("--tensorboard", options->tensorboard,
+                   "Folder to write TensorBoard's event files into, a folder a run, instead of "
+                   "printing anything")
+      ->excludes(format);
   call->footer(
       "Example:\n  azimuth history run.azimuth\n"
-      "  azimuth history run.azimuth --run pretrain-7 --format json | jq '.runs[0].observations'");
+      "  azimuth history run.azimuth --run pretrain-7 --format json | jq '.runs[0].observations'\n"
+      "  azimuth history run.azimuth --format csv > run.csv\n"
+      "  azimuth history run.azimuth --tensorboard logs");
   call->callback([options] { run_history(*options); });
 }
 

@@ -12,10 +12,17 @@
 
 namespace azimuth::cli {
 
-void add_format_option(CLI::App& call, std::string& format, const std::string& what) {
+CLI::Option* add_format_option(CLI::App& call, std::string& format, const std::string& what,
+                               const std::vector<OtherFormat>& others) {
   format = "text";
-  call.add_option("--format", format, "text or json (" + what + ")")
-      ->check(CLI::IsMember({"text", "json"}))
+  std::vector<std::string> names = {"text", "json"};
+  std::string help = (others.empty() ? "text or json (" : "text, json (") + what + ")";
+  for (const OtherFormat& other : others) {
+    names.push_back(other.name);
+    help += " or " + other.name + " (" + other.what + ")";
+  }
+  return call.add_option("--format", format, help)
+      ->check(CLI::IsMember(names))
       ->capture_default_str();
 }
 

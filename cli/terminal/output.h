@@ -6,12 +6,20 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace azimuth::cli {
 
+/// A format that not every call has, and what it is.
+struct OtherFormat {
+  std::string name;
+  std::string what;
+};
+
 /// `--format text|json`; `what` is what the JSON is.
-void add_format_option(CLI::App& call, std::string& format, const std::string& what);
+CLI::Option* add_format_option(CLI::App& call, std::string& format, const std::string& what,
+                               const std::vector<OtherFormat>& others = {});
 
 /// Whether standard output is a terminal, and colours were not declined (https://no-color.org).
 bool colours_wanted();

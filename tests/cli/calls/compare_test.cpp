@@ -109,7 +109,8 @@ TEST_F(Compare, SaysWhichRunsAHistoryHolds) {
   EXPECT_EQ(run_program({"inspect", file("run.azimuth") + "@run-b@40"}).code, 0);
   const Ended none = run_program({"inspect", file("run.azimuth") + "@run-b@41"});
   EXPECT_EQ(none.code, 3);
-  EXPECT_THAT(none.err, HasSubstr("run run-b: there is no snapshot of step 41"));
+  EXPECT_THAT(none.err,
+              HasSubstr("run run-b: there is no snapshot of step 41; the nearest is of step 40\n"));
 }
 
 TEST_F(Compare, SaysWhichModelsAreIdentical) {

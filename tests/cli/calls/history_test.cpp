@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/run_program.h"
 #include "cli/stored_run.h"
@@ -79,6 +80,65 @@ TEST_F(History, PrintsJsonWithEveryObservationOnce) {
   EXPECT_EQ(b.at("observations").size(), 2u);
 }
 
+TEST_F(History, PrintsCsvOfDocumentedColumns) {
+  store_run(store_, "run, \"a\"", 3);
+  const Ended ended = run_program({"history", store_, "--format", "csv"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(
+      ended.out,
+      "run,attempt,step,time,state,state_since_step,provisional,loss,peak_ratio,"
+      "angle_to_previous,angle_to_previous_noise_floor,angle_to_base,"
+      "angle_to_base_noise_floor,overhead_ratio,training_thread_seconds,"
+      "analysis_cpu_seconds,explosion_blocks,decay_blocks,angles_to_others,events\n"
+      "\"run, \"\"a\"\"\",1,0,1700000001.250,stable,0,1,3.5,102,1,0.1,0,0.1,0.004,0.01,0.2,2,3,,\n"
+      "\"run, \"\"a\"\"\",1,10,1700000002.250,stable,0,1,3.5,102,1,0.1,1,0.1,0.004,0.01,0.2,2,3,,\n"
+      "\"run, "
+      "\"\"a\"\"\",1,20,1700000003.250,drifting,20,1,3.5,102,1,0.1,2,0.1,0.004,0.01,0.2,2,3,,"
+      "state_changed: stable → drifting <b>\n");
+  const std::string documented = contents_of(AZIMUTH_CLI_TESTS "/../../docs/history.md");
+  std::istringstream columns(ended.out.substr(0, ended.out.find('\n')));
+  for (std::string column; std::getline(columns, column, ',');) {
+    EXPECT_THAT(documented, HasSubstr("`" + column + "`"));
+  }
+}
+
+TEST_F(History, LeavesCellsEmptyWhereANumberDoesNotApply) {
+  HistoryStore store(store_);
+  Observation o = sample_observation(1);
+  o.loss = kNotApplicable;
+  o.angles = {{"release", 1.5, 0.1, 0}};
+  o.events.clear();
+  store.write(Record{o, {}, nullptr});
+  const Ended ended = run_program({"history", store_, "--format", "csv"});
+  EXPECT_THAT(ended.out, HasSubstr(",1,,102,,,,,0.004,0.01,0.2,2,3,release: 1.5,\n"));
+}
+
+TEST_F(History, WritesEventFilesThatTensorBoardReads) {
+  {
+    HistoryStore store(store_);
+    store_run(store, "run-a", 3);
+    store_again(store, {"previous", 1.0, 0.1, 10}, State::drifting, 2);
+    store_run(store, "../run-b", 2);
+  }
+  const std::string logs = folder_.path() / "logs";
+  const Ended ended = run_program({"history", store_, "--tensorboard", logs});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "run-b")) << "a name is no path";
+  const Ended read = run({"python3", AZIMUTH_CLI_TESTS "/calls/read_event_files.py", logs});
+  ASSERT_EQ(read.code, 0) << read.err;
+  const json runs = json::parse(read.out);
+  ASSERT_EQ(runs.size(), 2u) << read.out;
+  const json& a = runs.at("run-a");
+  EXPECT_EQ(a.at("azimuth/angle_to_base"), json({{1700000001.25, 0, 0.0},
+                                                 {1700000002.25, 10, 1.0},
+                                                 {1700000003.25, 20, 2.0},
+                                                 {1700000007.25, 50, 5.0}}));
+  EXPECT_EQ(a.at("azimuth/loss").size(), 4u);
+  EXPECT_EQ(runs.at("_._run-b").at("azimuth/peak_ratio"),
+            json({{1700000001.25, 0, 102.0}, {1700000002.25, 10, 102.0}}));
+  EXPECT_EQ(run_program({"history", store_, "--tensorboard", logs, "--format", "csv"}).code, 2);
+}
+
 TEST_F(History, ShowsOneRunOfSeveralAndNamesThemWhereThereIsNoSuch) {
   store_run(store_, "run-a", 2);
   store_run(store_, "run-b", 3);
@@ -88,6 +148,15 @@ TEST_F(History, ShowsOneRunOfSeveralAndNamesThemWhereThereIsNoSuch) {
   const Ended none = run_program({"history", store_, "--run", "run-c"});
   EXPECT_EQ(none.code, 3);
   EXPECT_EQ(none.err, "azimuth: " + store_ + ": run run-c: this history has run-a, run-b\n");
+}
+
+TEST_F(History, NamesTheNearestStepsWhereThereIsNoSnapshot) {
+  store_run(store_, "run-a", 3);
+  const auto why = [&](const std::string& step) {
+    return run_program({"inspect", store_ + "@" + step}).err;
+  };
+  EXPECT_THAT(why("13"), HasSubstr("no snapshot of step 13; the nearest are of steps 10 and 20\n"));
+  EXPECT_THAT(why("99"), HasSubstr("no snapshot of step 99; the nearest is of step 20\n"));
 }
 
 TEST_F(History, RefusesWhatIsNoStore) {

@@ -1,0 +1,17 @@
+"""Prints what TensorBoard reads of a folder of event files: by run and tag, wall time, step and value.
+
+    python3 read_event_files.py FOLDER
+"""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.environ["AZIMUTH_TENSORBOARD"])  # scripts/environment
+
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+multiplexer = EventMultiplexer(size_guidance={"scalars": 0, "tensors": 0}).AddRunsFromDirectory(sys.argv[1]).Reload()
+print(json.dumps({run: {tag: [(e.wall_time, e.step, float(e.value)) for e in multiplexer.Scalars(run, tag)]
+                        for tag in tags["scalars"]}
+                  for run, tags in multiplexer.Runs().items()}))
