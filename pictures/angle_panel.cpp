@@ -47,6 +47,7 @@ void draw_angles(Svg& svg, const Box& room, std::span<const Observation> observa
       {"Turn of the high-norm direction", "optimizer step", "angle", room.top + 12, kStrip + 2}, x,
       y);
   draw_legend(svg, {room.left, room.top + 34});
+  draw_thresholds(svg, box, y);
   for (const auto& series : both) draw_series(svg, box, x, y, points, series);
   if (numbers_of(points, both, false).empty()) draw_no_angles(svg, box);
   std::vector<StateAt> states;

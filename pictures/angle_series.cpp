@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 
+#include "azimuth/thresholds.h"
 #include "line.h"
 #include "panels.h"
 
@@ -68,6 +71,22 @@ void draw_series(Svg& svg, const Box& plot, const Scale& x, const Scale& y,
                         (few ? "stroke-width=\"2.2\"" : "stroke-width=\"1.6\""));
     if (!few) continue;
     for (const auto& point : piece) svg.circle(point, 3, with("fill", series.colour));
+  }
+}
+
+void draw_thresholds(Svg& svg, const Box& plot, const Scale& y) {
+  const Thresholds t;
+  const std::pair<double, const char*> lines[] = {
+      {t.stable_angle, "at rest"}, {t.drift_angle, "drifting"}, {t.changed_angle, "changed"}};
+  constexpr double kRoomForText = 12;
+  for (const auto& [degrees, words] : lines) {
+    const double at = y.at(degrees);
+    if (at < plot.top + kRoomForText || at > plot.bottom) continue;
+    svg.line({plot.left, at}, {plot.right, at},
+             "stroke=\"#777\" stroke-width=\"1\" stroke-dasharray=\"8 4\"");
+    const std::string limit = degrees == t.stable_angle ? "up to " : "beyond ";
+    svg.text({plot.right - 4, at - 3}, limit + short_number(degrees) + "°: " + words,
+             "text-anchor=\"end\" font-size=\"10.5\" fill=\"#777\"");
   }
 }
 

@@ -30,6 +30,9 @@ std::vector<double> numbers_of(std::span<const RunPoint> points,
 void draw_series(Svg& svg, const Box& plot, const Scale& x, const Scale& y,
                  std::span<const RunPoint> points, const AngleSeries& series);
 
+/// The thresholds at which a direction counts as turned, as far as the axis shows them.
+void draw_thresholds(Svg& svg, const Box& plot, const Scale& y);
+
 /// In place of the lines, where there are none.
 void draw_no_angles(Svg& svg, const Box& plot);
 

@@ -108,6 +108,7 @@ std::string draw_turns(std::span<const RunPoint> points, std::span<const EventMa
   const Scale y = Scale::degrees(numbers, plot.bottom - 6, plot.top + 10);
   draw_axes(svg, plot, {"", "optimizer step", "", 0, kStrip + 2}, x, y);
   legend.draw(svg);
+  draw_thresholds(svg, plot, y);
   draw_events(svg, plot, x, events);
   for (const AngleSeries& one : series) draw_series(svg, plot, x, y, points, one);
   if (numbers.empty()) draw_no_angles(svg, plot);

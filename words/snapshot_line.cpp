@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "azimuth/state_words.h"
 #include "azimuth/utf8.h"
 
 namespace azimuth::words {
@@ -21,7 +22,7 @@ struct Column {
 
 constexpr Column kColumns[] = {
     {"step", 8, true},        {"loss", 9, true},          {"state", 11, false},
-    {"ratio", 8, true},       {"to previous", 16, false}, {"to base", 16, false},
+    {"ratio", 8, true},       {"to previous", 20, false}, {"to base", 20, false},
     {"explosion", 12, false}, {"decay", 12, false},       {"cost", 7, true},
 };
 
@@ -76,6 +77,13 @@ std::string angle_text(const Observation& observation, std::string_view referenc
     return text;
   }
   return std::string(kDash);
+}
+
+std::string banded_angle_text(const Observation& observation, std::string_view reference) {
+  const std::string text = angle_text(observation, reference);
+  const auto found = std::ranges::find(observation.angles, reference, &AngleObservation::reference);
+  if (text == kDash || found == observation.angles.end()) return text;
+  return text + " " + band_text(*found);
 }
 
 std::string blocks_text(const Observation& observation,
@@ -133,13 +141,17 @@ std::string header_line() {
 std::vector<Line> lines_of(const Observation& o) {
   std::vector<Line> lines;
   const bool large_loss = std::fabs(o.loss) >= 1000;
-  lines.push_back(
-      {row({std::to_string(o.step), number(large_loss ? "%.3g" : "%.4f", o.loss),
-            std::string(name_of(o.state)), number("%.1f", peak_ratio(o)), angle_text(o, "previous"),
-            angle_text(o, "base"), blocks_text(o, &StageObservation::explosion_blocks),
-            blocks_text(o, &StageObservation::decay_blocks),
-            number("%.2f%%", 100 * o.cost.overhead_ratio)}),
-       tone_of(o.state)});
+  lines.push_back({row({std::to_string(o.step), number(large_loss ? "%.3g" : "%.4f", o.loss),
+                        std::string(name_of(o.state)), number("%.1f", peak_ratio(o)),
+                        banded_angle_text(o, "previous"), banded_angle_text(o, "base"),
+                        blocks_text(o, &StageObservation::explosion_blocks),
+                        blocks_text(o, &StageObservation::decay_blocks),
+                        number("%.2f%%", 100 * o.cost.overhead_ratio)}),
+                   tone_of(o.state)});
+  if (o.state_since_step == o.step && o.state != State::unspecified) {
+    lines.push_back(
+        {"  = " + std::string(name_of(o.state)) + ": " + state_text(o.state), tone_of(o.state)});
+  }
   for (const Event& event : o.events) lines.push_back({"  ! " + event_text(event), Tone::notice});
   return lines;
 }

@@ -1,6 +1,7 @@
 #include "calls/history.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "azimuth/history_proto.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/snapshot_line.h"
+#include "azimuth/state_words.h"
 #include "calls/history_figures.h"
 #include "calls/stored_runs.h"
 #include "terminal/format_text.h"
@@ -42,26 +44,30 @@ std::string row(const Observation& o, bool colours) {
   return out;
 }
 
-/// Where the run stands at its newest snapshot.
-std::string closing_line(const Observation& o) {
+/// Where the run stands at its newest snapshot, and what that means.
+std::string closing_lines(const Observation& o) {
   std::string out =
       std::string(name_of(o.state)) + " since step " + std::to_string(o.state_since_step);
-  const std::string base = words::angle_text(o, "base");
-  if (base != "-") out += ", " + base + " from its base";
-  return out + text(", watching cost %.2f%%", 100 * o.cost.overhead_ratio);
+  for (const AngleObservation& angle : o.angles) {
+    if (angle.reference != "base" || std::isnan(angle.degrees)) continue;
+    out += ", " + words::angle_text(o, "base") + " from its base, " + words::reading_text(angle);
+  }
+  out += text(", watching cost %.2f%%\n", 100 * o.cost.overhead_ratio);
+  const std::string meaning = words::state_text(o.state);
+  return meaning.empty() ? out : out + meaning + "\n";
 }
 
 void print_run(HistoryReader& history, const Run& run, bool colours) {
   const std::string name = printable(run.run);
   print((colours ? "\x1b[1m" + name + "\x1b[0m" : name) + "\n" + run_summary(run) + "\n\n" +
-        left("time (UTC)", kTimeWidth) + right("attempt", kAttemptWidth) + words::header_line() +
-        "\n");
+        words::legend_line() + "\n" + left("time (UTC)", kTimeWidth) +
+        right("attempt", kAttemptWidth) + words::header_line() + "\n");
   std::optional<Observation> newest;
   history.for_each(run.run, [&](const Observation& observation) {
     print(row(observation, colours));
     newest = observation;
   });
-  if (newest) print("\n" + closing_line(*newest) + "\n");
+  if (newest) print("\n" + closing_lines(*newest));
 }
 
 void print_text(HistoryReader& history, const std::filesystem::path& store,

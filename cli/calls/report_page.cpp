@@ -6,6 +6,7 @@
 #include "azimuth/escaped.h"
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/snapshot_line.h"
+#include "azimuth/state_words.h"
 #include "calls/stored_runs.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
@@ -32,10 +33,10 @@ std::string tiles(const RunStory& story) {
   out += tile(std::string(name_of(o.state)), "since step " + std::to_string(o.state_since_step));
   for (const AngleObservation& angle : o.angles) {
     if (angle.reference != "base" || std::isnan(angle.degrees)) continue;
+    const std::string floor =
+        std::isnan(angle.noise_floor_degrees) ? "" : text(" ± %.2g°", angle.noise_floor_degrees);
     out += tile(text("%.3f°", angle.degrees),
-                std::isnan(angle.noise_floor_degrees)
-                    ? "from the base"
-                    : text("from the base, ± %.2g°", angle.noise_floor_degrees));
+                "from the base" + floor + ": " + words::reading_text(angle));
   }
   out += tile(text("%.3g ×", peak_ratio(o)), "the norm of ordinary tokens");
   out += tile("step " + std::to_string(o.step), snapshots_text(story.run));
@@ -51,7 +52,9 @@ std::string figure(const std::string& title, const std::string& below, const std
 std::string charts(const RunStory& story) {
   std::string out = "<h3>By step</h3>\n<div class=\"charts\">\n";
   out += figure("Turn of the high-norm direction",
-                "Angles below their noise floor mean nothing. Below: the state.",
+                "Beyond 5° from the base a direction drifts, beyond 30° it has changed; up to 2° "
+                "from snapshot to snapshot it rests. Angles below their noise floor mean nothing. "
+                "Below: the state.",
                 draw_turns(story.points, story.marks));
   out += figure("Norms by block",
                 "The longest hidden state after each block; block 0 is the embedding.",
@@ -180,6 +183,22 @@ std::string contents(const std::string& store, std::span<const RunStory> stories
   return out;
 }
 
+// The words of the page, for whoever sees them for the first time.
+std::string words_section() {
+  std::string out = "<section id=\"words\">\n<h2>What the words mean</h2>\n<dl>\n";
+  for (const words::Term& term : words::glossary()) {
+    out += "<dt>" + escaped(std::string(term.term)) + "</dt><dd>" +
+           escaped(std::string(term.meaning)) + "</dd>\n";
+  }
+  out += "</dl>\n<table><thead><tr><th>state</th><th>means</th><th>do</th></tr></thead>\n";
+  for (const words::StateWords& state : words::state_words()) {
+    out += "<tr><td class=\"state\">" + std::string(name_of(state.state)) + "</td><td>" +
+           escaped(std::string(state.meaning)) + "</td><td>" + escaped(std::string(state.advice)) +
+           "</td></tr>\n";
+  }
+  return out + "</table>\n</section>\n";
+}
+
 }  // namespace
 
 std::string report_page(const std::string& store, std::span<const RunStory> stories,
@@ -198,7 +217,7 @@ std::string report_page(const std::string& store, std::span<const RunStory> stor
   for (std::size_t i = 0; i < stories.size(); ++i) {
     page += section(stories[i], i + 1, several ? "h2" : "h1");
   }
-  return page + "<p class=\"quiet\">Made by azimuth " AZIMUTH_VERSION " from " +
+  return page + words_section() + "<p class=\"quiet\">Made by azimuth " AZIMUTH_VERSION " from " +
          escaped(printable(store, kLongestName)) + ".</p>\n</main>\n</body>\n</html>\n";
 }
 

@@ -42,12 +42,20 @@ th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.9rem 0.35rem 
 th { color: var(--quiet); font-weight: 600; overflow-wrap: normal; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.state { white-space: nowrap; font-weight: 600; }
+#words + .quiet { margin-top: 1rem; }
 td.severe { border-left: 4px solid #d55e00; padding-left: 0.6rem; }
 td.wide { width: 45%; }
 td.wide i { display: block; height: 0.8em; margin-top: 0.35em; border-radius: 2px;
   background: var(--bar); }
+dl { display: grid; grid-template-columns: minmax(8rem, auto) 1fr; gap: 0.3rem 1.2rem; font-size: 0.9375rem;
+  max-width: 60rem; }
+dt { font-weight: 600; }
+dd { margin: 0; }
 code { font: 0.875rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; word-break: break-all; }
 @media (max-width: 40rem) {
+  dl { display: block; }
+  dd { margin: 0 0 0.5rem; }
   .events td, .events tr { display: block; border: 0; padding: 0; }
   .events thead { display: none; }
   .events tr { border-bottom: 1px solid var(--line); padding: 0.5rem 0; }
@@ -60,6 +68,7 @@ svg [fill="#fff"] { fill: var(--paper); }
 svg [stroke="#fff"] { stroke: var(--paper); }
 svg [fill="#777"] { fill: var(--quiet); }
 svg [stroke="#e4e4e4"] { stroke: var(--grid); }
+svg [stroke="#777"] { stroke: var(--quiet); }
 svg [stroke="#888"] { stroke: var(--axis); }
 svg [fill="#444444"] { fill: var(--ink); }
 svg [stroke="#444444"] { stroke: var(--ink); }

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "azimuth/largest_coordinates.h"
+#include "azimuth/state_words.h"
 #include "calls/run_story.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
@@ -26,20 +27,22 @@ std::string where_it_is(const Observation& newest) {
 
 std::string about_norms(const Observation& newest) {
   if (std::isnan(peak_ratio(newest))) return {};
-  std::string words = text("Hidden states are up to %.3g times as long as those of ordinary tokens",
-                           peak_ratio(newest));
+  std::string out = text("Hidden states are up to %.3g times as long as those of ordinary tokens",
+                         peak_ratio(newest));
   if (const auto* stage = primary_stage(newest)) {
-    words += text(", from block %d to block %d", stage->first_block, stage->last_block);
+    out += text(", from block %d to block %d", stage->first_block, stage->last_block);
   }
-  return words + ".";
+  return out + ".";
 }
 
 std::string about_state(const RunStory& story) {
   const Observation& newest = story.newest;
-  std::string words = "It has been " + std::string(name_of(newest.state)) + " ";
-  return words + (newest.state_since_step <= story.points.front().step
-                      ? "since the beginning."
-                      : text("since step %lld.", whole(newest.state_since_step)));
+  std::string out = "It has been " + std::string(name_of(newest.state)) + " ";
+  out += newest.state_since_step <= story.points.front().step
+             ? "since the beginning."
+             : text("since step %lld.", whole(newest.state_since_step));
+  const std::string meaning = words::state_text(newest.state);
+  return meaning.empty() ? out : out + " " + meaning;
 }
 
 std::string floor_in_words(const AngleObservation& angle) {
@@ -49,39 +52,39 @@ std::string floor_in_words(const AngleObservation& angle) {
 
 std::string about_angle(const AngleObservation& angle, const AngleObservation& farthest) {
   const bool base = angle.reference == "base";
-  std::string words = text("It has turned %.3f° from ", angle.degrees) +
-                      (base ? "its base" : printable(angle.reference, kLongestReference)) +
-                      floor_in_words(angle);
+  std::string out = text("It has turned %.3f° from ", angle.degrees) +
+                    (base ? "its base" : printable(angle.reference, kLongestReference)) +
+                    floor_in_words(angle) + ", " + words::reading_text(angle);
   if (base && farthest.degrees > angle.degrees) {
-    words += text("; at step %lld it was %.3f° away", whole(farthest.step), farthest.degrees);
+    out += text("; at step %lld it was %.3f° away", whole(farthest.step), farthest.degrees);
   }
-  return words + ".";
+  return out + ".";
 }
 
 }  // namespace
 
 std::vector<std::string> in_words(const RunStory& story) {
   const Observation& newest = story.newest;
-  std::vector<std::string> words = {where_it_is(newest)};
-  if (const std::string norms = about_norms(newest); !norms.empty()) words.push_back(norms);
-  if (!newest.direction.empty()) words.push_back(about_state(story));
+  std::vector<std::string> sentences = {where_it_is(newest)};
+  if (const std::string norms = about_norms(newest); !norms.empty()) sentences.push_back(norms);
+  if (!newest.direction.empty()) sentences.push_back(about_state(story));
   for (const AngleObservation& angle : newest.angles) {
     if (angle.reference == "previous" || std::isnan(angle.degrees)) continue;
-    words.push_back(about_angle(angle, story.farthest));
+    sentences.push_back(about_angle(angle, story.farthest));
   }
-  words.push_back(text(
+  sentences.push_back(text(
       "Watching has cost %.2f%% of the machine's time: %.2f s of the training thread and %.1f "
       "CPU seconds of analysis.",
       100 * newest.cost.overhead_ratio, story.training_thread_seconds, story.analysis_cpu_seconds));
   if (story.replaced > 0) {
-    words.push_back(
+    sentences.push_back(
         text("The charts leave out %lld observation%s of steps that came again%s.",
              whole(story.replaced), story.replaced == 1 ? "" : "s",
              story.run.attempts > 1
                  ? text(": the run was started %lld times", whole(story.run.attempts)).c_str()
                  : ""));
   }
-  return words;
+  return sentences;
 }
 
 }  // namespace azimuth::cli

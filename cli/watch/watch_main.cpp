@@ -24,6 +24,7 @@
 #include "azimuth/listen_address.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/snapshot_line.h"
+#include "azimuth/state_words.h"
 #include "terminal/exit_codes.h"
 #include "terminal/output.h"
 #include "terminal/printable.h"
@@ -88,7 +89,7 @@ class JsonOutput : public Output {
 class PlainOutput : public Output {
  public:
   void observed(const v1::Observation& message) override {
-    if (!header_printed_) print(words::header_line() + "\n");
+    if (!header_printed_) print(words::legend_line() + "\n" + words::header_line() + "\n");
     header_printed_ = true;
     for (const auto& line : words::lines_of(from_proto(message))) {
       print(printable(line.text) + "\n");

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
+#include "azimuth/state_words.h"
+#include "azimuth/utf8.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
 #include "terminal/spark_line.h"
@@ -17,7 +20,7 @@ constexpr std::size_t kSparks = 32;
 constexpr std::size_t kEvents = 6;
 constexpr std::size_t kReferences = 6;
 constexpr std::size_t kNameWidth = 14;
-constexpr std::size_t kAngleWidth = 18;
+constexpr std::size_t kAngleWidth = 22;
 
 double degrees_to(const std::vector<AngleObservation>& angles, const std::string& reference) {
   const auto found = std::ranges::find(angles, reference, &AngleObservation::reference);
@@ -55,6 +58,22 @@ std::string progress(const Observation& o, double now) {
   return out + "   " + time_text(o.time) + " UTC" + age_text(now - o.time);
 }
 
+/// In lines that fit beside the names, none of them long on a wide terminal.
+std::vector<std::string> wrapped(const std::string& sentences, std::size_t columns) {
+  const std::size_t beside = kNameWidth + 4;
+  const std::size_t width = std::clamp<std::size_t>(columns, beside + 20, beside + 90) - beside;
+  std::vector<std::string> lines;
+  std::istringstream in(sentences);
+  for (std::string word; in >> word;) {
+    if (lines.empty() || utf8_characters(lines.back() + " " + word) > width) {
+      lines.push_back(word);
+    } else {
+      lines.back() += " " + word;
+    }
+  }
+  return lines;
+}
+
 }  // namespace
 
 void WatchView::add(const Observation& observation) {
@@ -79,7 +98,7 @@ std::string WatchView::angle_line(const AngleObservation& newest) const {
     if (std::isfinite(numbers.back())) largest = std::max(largest, numbers.back());
   }
   return named("to " + newest.reference,
-               left(words::angle_text(*newest_, newest.reference), kAngleWidth) + "  " +
+               left(words::banded_angle_text(*newest_, newest.reference), kAngleWidth) + "  " +
                    spark_line(numbers) + text("  up to %.3g°", largest));
 }
 
@@ -95,6 +114,9 @@ std::vector<Line> WatchView::lines(std::size_t columns, std::size_t rows, double
     all.push_back({named("state", std::string(name_of(o.state)) + " since step " +
                                       std::to_string(o.state_since_step)),
                    words::tone_of(o.state)});
+    for (const std::string& line : wrapped(words::state_text(o.state), columns)) {
+      all.push_back({named("", line)});
+    }
     all.push_back({named(
         "norm ratio", text("%.4g   explosion ", peak_ratio(o)) +
                           words::blocks_text(o, &StageObservation::explosion_blocks) + "   decay " +

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "azimuth/progress_text.h"
+#include "azimuth/state_words.h"
 
 namespace azimuth::console {
 namespace {
@@ -18,7 +19,7 @@ void Screen::print(const std::vector<words::Line>& lines, std::int64_t step) {
   Lock lock(mutex_);
   step_ = std::max(step_, step);
   std::string text = drawn_bar_.empty() ? "" : kEraseLine;
-  if (!header_printed_) text += words::header_line() + "\n";
+  if (!header_printed_) text += words::legend_line() + "\n" + words::header_line() + "\n";
   for (const words::Line& line : lines) {
     text += (options_.colours ? words::coloured(line) : line.text) + "\n";
   }

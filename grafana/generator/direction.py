@@ -3,9 +3,10 @@
 from . import panels as p
 from .dashboard import dashboard, label_variable
 from .rules import (CHANGED_DEGREES, DEFAULT_BUDGET, DRIFT_DEGREES, EMERGING_RATIO, HIGH_NORM_RATIO,
-                    LEAST_SNAPSHOT_AGE, OVERHEAD_FACTOR, STORE_BACKLOG, growth)
+                    LEAST_SNAPSHOT_AGE, OVERHEAD_FACTOR, STABLE_DEGREES, STORE_BACKLOG, growth, state_words)
 
 DEGREES = p.steps((DRIFT_DEGREES, p.ORANGE), (CHANGED_DEGREES, p.VERMILION))
+REST = p.steps((STABLE_DEGREES, p.ORANGE))
 STATES = p.value_names(*p.STATE_COLOURS)
 STATE_STEPS = p.steps(*((code, colour) for code, (_, colour) in enumerate(p.STATE_COLOURS) if code), start=p.GREY)
 NUMBERS = p.value_names(("finite", p.SKY), ("NaN or infinite", p.VERMILION))
@@ -46,8 +47,8 @@ def healthy():
     angle, floor = "azimuth_direction_angle_degrees", "azimuth_direction_noise_floor_degrees"
     previous, others = 'reference="previous"', 'reference!="previous"'
     return "Is it healthy?", [
-        p.stat("State", "Where the high-norm direction stands. Stable is good; drifting and changed mean that it has "
-               "turned: look at the angles below, then at the events for when it began.",
+        p.stat("State", "Where the high-norm direction stands.\n\n"
+               + "\n".join(f"- **{state}**: {words}" for state, words in state_words().items()),
                [p.target(value("azimuth:direction_state:code"))], unit="none", mappings=STATES,
                thresholds=STATE_STEPS),
         p.stat("Angle to base", "How far the direction has turned from the model that this run started from. Above "
@@ -68,16 +69,18 @@ def healthy():
         p.stat("Step", "The last optimizer step that training reported. If it stands still, training does.",
                [p.target(value("azimuth_training_step"))], unit="none", decimals=0),
         p.lines("Angle to base", "Angle between the direction and that of the base (and of other references, if the "
-                "run has any), with what the method cannot resolve. An angle near its noise floor means nothing. A "
-                "steady rise is a run that leaves its base: expected where much is learnt, not in a light fine-tuning.",
+                "run has any), with what the method cannot resolve. An angle near its noise floor means nothing, one "
+                f"below {DRIFT_DEGREES}° is no drift, one above {CHANGED_DEGREES}° is another model. A steady rise is a "
+                "run that leaves its base: expected where much is learnt, not in a light fine-tuning.",
                 [p.target(by("reference", angle, others), "{{reference}}"),
                  p.target(by("reference", floor, others), "noise floor, {{reference}}")],
                 unit="degree", minimum=0, thresholds=DEGREES, limits=True,
                 overrides=[*p.coloured(base=p.SKY), p.dashed("/^noise floor/")]),
         p.lines("Angle to the previous snapshot", "How far the direction turned from one snapshot to the next. It "
-                "falls as a run settles. A jump is a sudden change: look at events and loss at the same moment.",
+                f"falls as a run settles: a direction that turns by no more than {STABLE_DEGREES}° over five snapshots is "
+                "at rest. A jump is a sudden change: look at events and loss at the same moment.",
                 [p.target(value(angle, previous), "turn"), p.target(value(floor, previous), "noise floor")],
-                unit="degree", scale="log", minimum=0.001, decimals=3,
+                unit="degree", scale="log", minimum=0.001, decimals=3, thresholds=REST, limits=True,
                 overrides=[*p.coloured(turn=p.SKY), p.dashed("/^noise floor/")]),
         p.lines("Norm ratio", f"The largest norm ratio over time. From {EMERGING_RATIO} on a direction emerges, from "
                 f"{HIGH_NORM_RATIO} on tokens count as high-norm (the defaults). Falling to a fifth of its median "

@@ -4,11 +4,14 @@ An alert uses the metrics as they are exported, no recording rule, so that Grafa
 rule file. What an alert means to the person who gets it stands in docs/runbook.md.
 """
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from .durations import Durations
 
 # The thresholds that dashboards draw too. Angles are in degrees; those of the states are the library's defaults.
+STABLE_DEGREES = 2
 DRIFT_DEGREES = 5
 CHANGED_DEGREES = 30
 HIGH_NORM_RATIO = 10
@@ -20,6 +23,13 @@ STORE_BACKLOG = 8
 WARNING_WORRY, CRITICAL_WORRY = 10, 100
 LEAST_SNAPSHOT_AGE = 600
 FIRST_SNAPSHOT_AGE = 3600
+
+def state_words():
+    """What each state means and what to do: the table of docs/states.md, which a test holds to the library's."""
+    text = (Path(__file__).parents[2] / "docs/states.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    return {state: f"{meaning} {advice}" for state, meaning, advice in rows if state in STATES}
+
 
 STATES = ("absent", "emerging", "settling", "stable", "drifting", "changed", "nonfinite")
 

@@ -8,11 +8,13 @@
 #include <limits>
 #include <vector>
 
+#include "azimuth/run_charts.h"
 #include "support/sample_observation.h"
 
 namespace azimuth::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -100,6 +102,22 @@ TEST(DrawRun, ShowsNormsStagesAnglesAndStates) {
   EXPECT_EQ(count(svg, "class=\"stage\""), 2);
   EXPECT_THAT(svg, Not(HasSubstr("nan")));
   EXPECT_THAT(svg, Not(HasSubstr("inf\"")));
+}
+
+TEST(DrawRun, DrawsTheThresholdsThatTheAxisShows) {
+  auto run = a_run();
+  const auto turned = [&](double degrees) {
+    run[3].angles = {{"base", degrees, 0.02, 0}};
+    const std::vector points = {run_point(run[0]), run_point(run[3])};
+    const auto chart = draw_turns(points, {});
+    EXPECT_TRUE(is_well_formed(chart));
+    EXPECT_EQ(count(draw_run(run), ": drifting<"), count(chart, ": drifting<"));
+    return chart;
+  };
+  EXPECT_THAT(turned(40),
+              AllOf(HasSubstr(">up to 2°: at rest<"), HasSubstr(">beyond 5°: drifting<"),
+                    HasSubstr(">beyond 30°: changed<")));
+  EXPECT_THAT(turned(8), AllOf(HasSubstr(">beyond 5°: drifting<"), Not(HasSubstr(": changed<"))));
 }
 
 TEST(DrawRun, EscapesHostileNames) {

@@ -88,6 +88,17 @@ TEST(SnapshotLine, EventsFollowInTheToneOfANotice) {
   EXPECT_THAT(tones, ElementsAre(words::Tone::bad, words::Tone::notice, words::Tone::notice));
 }
 
+TEST(SnapshotLine, SaysWhatAStateMeansWhereItBegins) {
+  Observation observation = testing::sample_observation();
+  observation.events.clear();
+  EXPECT_EQ(words::lines_of(observation).size(), 1u);
+  observation.state_since_step = observation.step;
+  const auto lines = words::lines_of(observation);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[1].text, ::testing::StartsWith("  = stable: The direction rests"));
+  EXPECT_EQ(lines[1].tone, words::Tone::good);
+}
+
 TEST(SnapshotLine, IsColouredInItsToneAndLeftAloneWithoutOne) {
   EXPECT_EQ(words::coloured({"text", words::Tone::plain}), "text");
   EXPECT_EQ(words::coloured({"text", words::Tone::bad}), "\x1b[31mtext\x1b[0m");

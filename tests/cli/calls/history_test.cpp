@@ -56,7 +56,11 @@ TEST_F(History, PrintsARowASnapshotWithItsEventsBelow) {
   const Ended ended = run_program({"history", store_});
   ASSERT_EQ(ended.code, 0) << ended.err;
   EXPECT_THAT(ended.out, AllOf(HasSubstr("6 snapshots to step 50"), HasSubstr("not ended"),
-                               HasSubstr("5.000° (±0.100)"), HasSubstr("! state changed: stable"),
+                               HasSubstr("5.000° (±0.100) < 5°"),
+                               HasSubstr("to base: beyond 5° drifting, beyond 30° changed"),
+                               HasSubstr("! state changed: stable"),
+                               HasSubstr("= drifting: The direction turns by more than 3°"),
+                               HasSubstr("from its base, below 5°, where drifting begins"),
                                HasSubstr("drifting since step 30"), Not(HasSubstr("\x1b"))));
 }
 
@@ -177,6 +181,9 @@ TEST_F(History, TheReportIsOnePageThatAsksForNothing) {
   const std::string page = page_of("<script>alert(1)</script>", store_);
   EXPECT_THAT(page, AllOf(HasSubstr("width=device-width"), HasSubstr("&lt;script&gt;alert(1)"),
                           HasSubstr("It has turned 5.000° from its base"),
+                          HasSubstr("<b>5.000°</b><span>from the base ± 0.1°: below 5°, where "),
+                          HasSubstr("It has been drifting since step 30. The direction turns by"),
+                          HasSubstr("What the words mean"), HasSubstr("<dt>±, noise floor</dt>"),
                           HasSubstr("drifting &lt;b&gt;"), HasSubstr("Norms by block")));
   EXPECT_THAT(page, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("src=")),
                           Not(HasSubstr("@import")), Not(HasSubstr("url("))));

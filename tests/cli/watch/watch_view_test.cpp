@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "azimuth/utf8.h"
 #include "support/sample_observation.h"
 
 namespace azimuth::cli {
@@ -32,6 +33,18 @@ TEST(WatchView, SaysHowOldTheNewestSnapshotIs) {
 
 TEST(WatchView, SaysNoAgeWhereTheClocksOfTwoMachinesDiffer) {
   EXPECT_THAT(shown_after(-5), EndsWith("UTC"));
+}
+
+TEST(WatchView, SaysWhatTheStateMeansAndWhichThresholdAnAngleHasPassed) {
+  WatchView view("127.0.0.1:50051");
+  view.add(testing::sample_observation());
+  std::string all;
+  for (const auto& line : view.lines(80, 40, 0)) {
+    EXPECT_LT(utf8_characters(line.text), 80u) << line.text;
+    all += line.text + "\n";
+  }
+  EXPECT_THAT(all, HasSubstr("training usually goes on like this."));
+  EXPECT_THAT(all, HasSubstr("1.250° (±0.020) < 5°"));
 }
 
 TEST(WatchView, ALowTerminalShowsTheNewestLines) {

@@ -70,16 +70,19 @@ TEST_F(ConsoleExporterTest, PrintsAHeaderThenOneLineASnapshotAndItsEvents) {
   exporter->write({testing::sample_observation(4), {}, nullptr});
   exporter->end_run(std::chrono::steady_clock::now());
 
-  EXPECT_THAT(lines(),
-              ::testing::ElementsAre(
-                  "    step       loss  state           ratio  to previous       to base           "
-                  "explosion     decay            cost",
-                  "      30     3.5000  stable          102.0  0.125° (±0.010)   1.250° (±0.020)   "
-                  "2             3               0.40%",
-                  "  ! state changed: settling to stable",
-                  "      40     3.5000  stable          102.0  0.125° (±0.010)   1.250° (±0.020)   "
-                  "2             3               0.40%",
-                  "  ! state changed: settling to stable"));
+  EXPECT_THAT(
+      lines(),
+      ::testing::ElementsAre(
+          "to previous: up to 2° at rest; to base: beyond 5° drifting, beyond 30° changed; "
+          "±: what the method cannot resolve",
+          "    step       loss  state           ratio  to previous           to base       "
+          "        explosion     decay            cost",
+          "      30     3.5000  stable          102.0  0.125° (±0.010) < 2°  1.250° (±0.020) < 5°"
+          "  2             3               0.40%",
+          "  ! state changed: settling to stable",
+          "      40     3.5000  stable          102.0  0.125° (±0.010) < 2°  1.250° (±0.020) < 5°"
+          "  2             3               0.40%",
+          "  ! state changed: settling to stable"));
 }
 
 TEST_F(ConsoleExporterTest, DrawsABarBelowTheLinesOfATerminalAndErasesItBeforeEachLine) {
@@ -125,7 +128,7 @@ TEST_F(ConsoleExporterTest, PrintsPlainLinesIntoAPipe) {
   exporter->end_run(std::chrono::steady_clock::now());
   EXPECT_THAT(file_.text(), Not(HasSubstr("\x1b")));
   EXPECT_THAT(file_.text(), Not(HasSubstr("\r")));
-  EXPECT_EQ(lines().size(), 3U);
+  EXPECT_EQ(lines().size(), 4U);
 }
 
 TEST_F(ConsoleExporterTest, LeavesColoursOutWhereTheEnvironmentAsksForIt) {

@@ -28,11 +28,14 @@ struct Line {
 /// Names of the columns, aligned with those of `lines_of`.
 std::string header_line();
 
-/// One line of numbers, then one for each event.
+/// One line of numbers; where a state begins, one that says what it means; one for each event.
 std::vector<Line> lines_of(const Observation& observation);
 
 /// "0.172° (±0.010)", with the noise floor where there is one; "-" where there is no such angle.
 std::string angle_text(const Observation& observation, std::string_view reference);
+
+/// The same with the threshold beside it: "0.172° (±0.010) < 5°".
+std::string banded_angle_text(const Observation& observation, std::string_view reference);
 
 /// "3,12": the explosion or decay blocks of all stages; "-" where there are none. Long lists are
 /// shortened.
