@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "azimuth/pictures.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/replace_file.h"
+#include "azimuth/thresholds.h"
 #include "azimuth/utf8.h"
 #include "calls/checkpoint.h"
 #include "calls/measure.h"
@@ -209,14 +211,24 @@ std::string about_stages(const Comparison& c) {
   return out;
 }
 
-// A line for each pair of one digest.
-std::string about_digests(const Comparison& c) {
+// A line for each pair of one digest. What a run holds of a step depends on the steps before: a
+// token that was high-norm stays so down to 0.8 of the threshold, and turns the direction a little.
+std::string about_digests(const Comparison& c, std::span<const Signature> signatures) {
   const std::vector<std::string>& digests = c.weights_digests;
   std::string out;
   for (std::size_t row = 0; row < digests.size(); ++row) {
     for (std::size_t i = row + 1; i < digests.size(); ++i) {
       if (digests[row].empty() || digests[row] != digests[i]) continue;
-      out += range(row, i) + ": identical weights, of one digest\n";
+      out += range(row, i) + ": identical weights, of one digest";
+      const auto& here = signatures[row].probe.high_norm_token_ids;
+      const auto& there = signatures[i].probe.high_norm_token_ids;
+      if (here != there) {
+        out += text(
+            "; but other tokens count as high-norm, %zu and %zu of them: in a run, one stays "
+            "so down to %g of the threshold",
+            here.size(), there.size(), kHysteresis);
+      }
+      out += "\n";
     }
   }
   return out;
@@ -264,8 +276,8 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
       "\np-value: how often %d random permutations of the coordinates, with random signs, bring "
       "the two as close;\n%.4f is the least that they can resolve\n",
       kPermutations, p_value_resolution);
-  return out + measured.probe + about_digests(c) + about_probes(c) + about_stages(c) +
-         reasons(measured);
+  return out + measured.probe + about_digests(c, measured.signatures) + about_probes(c) +
+         about_stages(c) + reasons(measured);
 }
 
 void run_compare(const CompareOptions& options) {

@@ -33,6 +33,19 @@ std::int64_t count_parameters(const NamedParameters& parameters) {
   return count;
 }
 
+// Which parameter plays which role, outside the blocks and in the first: the others are alike.
+std::string describe(const Architecture& architecture, std::int64_t blocks,
+                     const NamedTensors& parameters, std::span<const BoundTensor> roles) {
+  std::string text = "watches " + architecture.name + ", " + std::to_string(blocks) + " blocks:";
+  for (const BoundTensor& bound : roles) {
+    if (bound.block > 1 || bound.member > 0) continue;
+    text += " " + std::string(name_of(bound.role)) + " is " +
+            parameters.tensors[bound.tensor].name + ",";
+  }
+  text.back() = '.';
+  return text;
+}
+
 }  // namespace
 
 TorchSource::TorchSource(ParameterSource parameters, Architecture architecture, RoleNames extra)
@@ -41,14 +54,18 @@ TorchSource::TorchSource(ParameterSource parameters, Architecture architecture, 
       extra_(std::move(extra)) {
   if (!parameters_) throw std::invalid_argument("attach: the callable is empty");
   const NamedParameters now = parameters_();
-  std::vector<NamedTensor> tensors;
+  NamedTensors named;
   for (const auto& [name, tensor] : now) {
-    NamedTensor named;
-    named.name = name;
-    if (tensor.defined()) named.view.shape = tensor.sizes().vec();
-    tensors.push_back(std::move(named));
+    NamedTensor& one = named.tensors.emplace_back();
+    one.name = name;
+    if (tensor.defined()) one.view.shape = tensor.sizes().vec();
   }
-  for (const BoundTensor& bound : bind_roles(architecture_, tensors, extra_)) {
+  check_names(architecture_, named, extra_);
+  const std::vector<BoundTensor> roles = bind_roles(architecture_, named.tensors, extra_);
+  if (std::string outside = unplaced(architecture_, named.tensors, extra_); !outside.empty()) {
+    warnings_.push_back(std::move(outside));
+  }
+  for (const BoundTensor& bound : roles) {
     const auto& [name, tensor] = now[bound.tensor];
     const auto reject = [&name = name](const std::string& why) {
       throw std::invalid_argument("parameter " + name + ": " + why);
@@ -69,6 +86,7 @@ TorchSource::TorchSource(ParameterSource parameters, Architecture architecture, 
     expected_.push_back({name, bound.role, tensor.sizes().vec(), *type});
   }
   parameter_count_ = count_parameters(now);
+  description_ = describe(architecture_, block_count_, named, roles);
 }
 
 std::vector<torch::Tensor> TorchSource::find_parameters() const {

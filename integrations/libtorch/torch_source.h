@@ -26,6 +26,8 @@ class TorchSource final : public SnapshotSource {
   std::int64_t vocab_size() const override { return vocab_size_; }
   std::int64_t hidden_size() const override { return hidden_size_; }
   std::int64_t block_count() const override { return block_count_; }
+  std::string description() const override { return description_; }
+  std::vector<std::string> warnings() const override { return warnings_; }
   ModelWeights capture(std::span<const std::int64_t> token_ids, bool everything) override;
   std::int64_t extra_bytes() const override;
 
@@ -53,6 +55,8 @@ class TorchSource final : public SnapshotSource {
   ParameterSource parameters_;
   Architecture architecture_;
   RoleNames extra_;
+  std::string description_;
+  std::vector<std::string> warnings_;
   std::vector<Expected> expected_;
   std::int64_t vocab_size_ = 0;
   std::int64_t hidden_size_ = 0;

@@ -129,9 +129,16 @@ void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
   beginning_.check_signatures(hidden_size_);
   beginning_.choose_probe(known ? &*known : nullptr, options_, source_->architecture(),
                           source_->vocab_size());
-  for (const std::string& warning : beginning_.warnings) {
-    guarded([&] { options_.log(LogLevel::warning, warning); });
+  for (std::string& warning : source_->warnings()) {
+    beginning_.warnings.push_back(std::move(warning));
   }
+  guarded([&] {
+    const std::string what = source_->description();
+    if (!what.empty()) options_.log(LogLevel::info, what);
+    for (const std::string& warning : beginning_.warnings) {
+      options_.log(LogLevel::warning, warning);
+    }
+  });
   analyst_.emplace(options_, beginning_, budget_, board_, clock_);
   beginning_.history.reset();  // the last to hold the store closes it: not a thread that trains
   // Before any thread is started: what cannot be captured throws, and leaves nothing behind.

@@ -128,6 +128,17 @@ TEST_F(Compare, SaysWhichModelsAreIdentical) {
   EXPECT_NE(digests.at(0), digests.at(2));
 }
 
+TEST_F(Compare, SaysThatIdenticalWeightsHaveOtherHighNormTokens) {
+  Signature a = sample_signature();
+  Signature b = a;
+  b.probe.high_norm_token_ids.pop_back();
+  write_signature(file("a.azsig"), a);
+  write_signature(file("b.azsig"), b);
+  const Ended ended = run_program({"compare", file("a.azsig"), file("b.azsig")});
+  EXPECT_THAT(ended.out, HasSubstr("1–2: identical weights, of one digest; but other tokens count "
+                                   "as high-norm, 2 and 1 of them"));
+}
+
 TEST_F(Compare, SaysWhichStagesItCompared) {
   Signature a = sample_signature();
   a.stages.insert(a.stages.begin(), a.stages[0]);

@@ -258,8 +258,9 @@ TEST(Attach, MissingRolesAreNamed) {
   const auto attach = [&] {
     watch.monitor->attach([&] { return parameters; }, TinyLlamaImpl::architecture());
   };
-  EXPECT_THAT(attach, ThrowsMessage<std::invalid_argument>(
-                          AllOf(HasSubstr("up_weight of block 2"), HasSubstr("embed_tokens"))));
+  EXPECT_THAT(attach,
+              ThrowsMessage<std::invalid_argument>(AllOf(
+                  HasSubstr("up_weight of block 2"), HasSubstr("every parameter plays another"))));
 }
 
 TEST(Attach, OddNamesAreMapped) {
@@ -284,6 +285,38 @@ TEST(Attach, OddNamesAreMapped) {
   const auto observations = watch.drained();
   ASSERT_EQ(observations.size(), 1u);
   expect_norms_of(model, observations[0]);
+}
+
+TEST(Attach, EveryParameterOfABlockIsPlaced) {
+  TinyLlama model;
+  const auto with = [&](const std::string& name) {
+    return [&model, name] {
+      NamedParameters parameters = parameters_of(*model);
+      parameters.emplace_back(name, torch::ones({kHidden}));
+      return parameters;
+    };
+  };
+  const std::string bias = "model.layers.0.mlp.down_proj.bias_of_mine";
+  Watch refusing;
+  EXPECT_THAT([&] { refusing.monitor->attach(with(bias), TinyLlamaImpl::architecture()); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("tensor " + bias)));
+  Watch ignoring;
+  ignoring.monitor->attach(with(bias), TinyLlamaImpl::architecture(),
+                           RoleNames{.ignored = {"model.layers.{}.mlp.down_proj.bias_of_mine"}});
+  EXPECT_TRUE(ignoring.drained().front().warnings.empty());
+  EXPECT_TRUE(ignoring.logged("down_weight is model.layers.0.mlp.down_proj.weight"));
+  Watch mistaken;
+  EXPECT_THAT(
+      [&] {
+        mistaken.monitor->attach(with(bias), TinyLlamaImpl::architecture(),
+                                 RoleNames{.ignored = {"layers.{}.nothing"}});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("layers.{}.nothing matches no parameter")));
+  Watch outside;
+  outside.monitor->attach(with("value_head.weight"), TinyLlamaImpl::architecture());
+  EXPECT_THAT(outside.drained().front().warnings,
+              ElementsAre("1 tensor outside the blocks is not used: value_head.weight"));
+  EXPECT_TRUE(outside.logged("value_head.weight"));
 }
 
 TEST(Attach, UnsupportedTypesAreNamed) {

@@ -33,7 +33,9 @@ namespace azimuth {
 ///                                                                // weights: torch::jit::Module
 ///
 /// Parameters are recognised by their names, with the tables for the architecture; names of another
-/// making are mapped by `extra`, a pattern for each role (see RoleNames).
+/// making are mapped by `extra`, a pattern for each role (see RoleNames). Which parameter plays
+/// which role is logged. One in a block that plays none is refused, unless `extra` ignores it: it
+/// may change what the block computes. Those outside the blocks are counted and named in a warning.
 ///
 /// The weights must be dense tensors of float32, float16 or bfloat16, on any device and with any
 /// strides. They are looked up by name at every snapshot, so that a parameter may be replaced. One
@@ -45,7 +47,8 @@ namespace azimuth {
 /// The monitor shares ownership of the module, or keeps the callable, until it is detached or gone.
 ///
 /// Throws std::invalid_argument, on the calling thread: roles that no parameter plays (the message
-/// names them and the parameters that were found), a parameter of another type. On ranks other than
+/// names them and the parameters nearest by name), a parameter in a block that plays no role, a
+/// pattern that matches nothing, a parameter of another type. On ranks other than
 /// the one that watches nothing is looked at, and the attachment is empty.
 using NamedParameters = std::vector<std::pair<std::string, torch::Tensor>>;
 using ParameterSource = std::function<NamedParameters()>;

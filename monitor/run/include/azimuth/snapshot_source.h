@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "azimuth/model_weights.h"
 
@@ -16,6 +18,11 @@ class SnapshotSource {
   virtual std::int64_t vocab_size() const = 0;
   virtual std::int64_t hidden_size() const = 0;
   virtual std::int64_t block_count() const = 0;
+
+  /// What is watched, in a line for the log; empty: nothing is logged.
+  virtual std::string description() const { return {}; }
+  /// What there is and is not used, a line each: logged, and in every observation.
+  virtual std::vector<std::string> warnings() const { return {}; }
 
   /// The weights as they are now, copied, so that training may go on at once: all that the pass
   /// reads, of the token embedding only the rows `token_ids`; all tensors whole if `everything`
