@@ -140,17 +140,18 @@ std::string header_line() {
 
 std::vector<Line> lines_of(const Observation& o) {
   std::vector<Line> lines;
-  const bool large_loss = std::fabs(o.loss) >= 1000;
-  lines.push_back({row({std::to_string(o.step), number(large_loss ? "%.3g" : "%.4f", o.loss),
-                        std::string(name_of(o.state)), number("%.1f", peak_ratio(o)),
-                        banded_angle_text(o, "previous"), banded_angle_text(o, "base"),
-                        blocks_text(o, &StageObservation::explosion_blocks),
-                        blocks_text(o, &StageObservation::decay_blocks),
-                        number("%.2f%%", 100 * o.cost.overhead_ratio)}),
-                   tone_of(o.state)});
+  lines.push_back(
+      {row({std::to_string(o.step), loss_text(o), std::string(name_of(o.state)),
+            number("%.1f", peak_ratio(o)), banded_angle_text(o, "previous"),
+            banded_angle_text(o, "base"), blocks_text(o, &StageObservation::explosion_blocks),
+            blocks_text(o, &StageObservation::decay_blocks),
+            number("%.2f%%", 100 * o.cost.overhead_ratio)}),
+       tone_of(o.state)});
   if (o.state_since_step == o.step && o.state != State::unspecified) {
-    lines.push_back(
-        {"  = " + std::string(name_of(o.state)) + ": " + state_text(o.state), tone_of(o.state)});
+    const std::string fault = fault_text(o);
+    lines.push_back({"  = " + std::string(name_of(o.state)) + ": " + state_text(o.state) +
+                         (fault.empty() ? "" : " At step " + std::to_string(o.step) + " " + fault),
+                     tone_of(o.state)});
   }
   for (const Event& event : o.events) lines.push_back({"  ! " + event_text(event), Tone::notice});
   return lines;

@@ -82,6 +82,22 @@ std::string state_text(State state) {
   return std::string(found->meaning) + " " + std::string(found->advice);
 }
 
+std::string fault_text(const Observation& o) {
+  if (o.state != State::nonfinite) return {};
+  if (!o.nonfinite) return "hidden states overflow, though every weight is finite";
+  return std::string("the first tensor at fault is ") +
+         (o.nonfinite->update ? "the update of " : "") + o.nonfinite->name +
+         (o.nonfinite->block > 0 ? ", of block " + std::to_string(o.nonfinite->block) : "");
+}
+
+std::string loss_text(const Observation& o) {
+  if (std::isnan(o.loss)) return o.loss_is_nan ? "NaN" : "-";
+  if (std::isinf(o.loss)) return o.loss > 0 ? "infinite" : "-infinite";
+  char text[64];
+  std::snprintf(text, sizeof text, std::fabs(o.loss) >= 1000 ? "%.3g" : "%.4f", o.loss);
+  return text;
+}
+
 std::string band_text(const AngleObservation& angle) {
   const Thresholds t;
   if (std::isnan(angle.degrees)) return {};

@@ -48,6 +48,8 @@ std::string row(const Observation& o, bool colours) {
 std::string closing_lines(const Observation& o) {
   std::string out =
       std::string(name_of(o.state)) + " since step " + std::to_string(o.state_since_step);
+  if (const std::string fault = words::fault_text(o); !fault.empty())
+    out += ": " + printable(fault);
   for (const AngleObservation& angle : o.angles) {
     if (angle.reference != "base" || std::isnan(angle.degrees)) continue;
     out += ", " + words::angle_text(o, "base") + " from its base, " + words::reading_text(angle);

@@ -35,7 +35,7 @@ struct Figure {
   double (*value)(const Observation&);
 };
 
-// Columns of CSV, and scalars of TensorBoard.
+// Columns of CSV, and scalars of TensorBoard. The loss is the first.
 constexpr Figure kFigures[] = {
     {"loss", [](const Observation& o) { return o.loss; }},
     {"peak_ratio", [](const Observation& o) { return peak_ratio(o); }},
@@ -129,7 +129,10 @@ std::string csv_row(const Observation& o) {
   std::string out = quoted(o.run) + "," + std::to_string(o.attempt) + "," + std::to_string(o.step) +
                     "," + text("%.3f", o.time) + "," + std::string(name_of(o.state)) + "," +
                     std::to_string(o.state_since_step) + "," + (o.provisional ? "1" : "0");
-  for (const Figure& figure : kFigures) out += "," + figure_text(figure.value(o));
+  for (const Figure& figure : kFigures) {
+    const bool is_nan_loss = &figure == kFigures && o.loss_is_nan && std::isnan(o.loss);
+    out += "," + (is_nan_loss ? "nan" : figure_text(figure.value(o)));
+  }
   return out + "," + block_numbers(o, &StageObservation::explosion_blocks) + "," +
          block_numbers(o, &StageObservation::decay_blocks) + "," + quoted(other_angles(o)) + "," +
          quoted(events_cell(o)) + "\n";

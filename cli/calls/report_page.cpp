@@ -38,7 +38,9 @@ std::string tiles(const RunStory& story) {
     out += tile(text("%.3f°", angle.degrees),
                 "from the base" + floor + ": " + words::reading_text(angle));
   }
-  out += tile(text("%.3g ×", peak_ratio(o)), "the norm of ordinary tokens");
+  if (std::isfinite(peak_ratio(o))) {
+    out += tile(text("%.3g ×", peak_ratio(o)), "the norm of ordinary tokens");
+  }
   out += tile("step " + std::to_string(o.step), snapshots_text(story.run));
   out += tile(text("%.2f%%", 100 * o.cost.overhead_ratio), "of the machine spent on watching");
   return out + "</ul>\n";
@@ -124,7 +126,9 @@ std::string coordinates(const std::vector<float>& direction) {
 std::string signature(const RunStory& story) {
   const Observation& o = story.newest;
   std::string out = text("<h3>Signature at step %lld</h3>\n", static_cast<long long>(o.step));
-  if (o.direction.empty()) {
+  if (o.state == State::nonfinite) {
+    out += "<p class=\"quiet\">There is no direction: hidden states are not finite.</p>\n";
+  } else if (o.direction.empty()) {
     out += "<p class=\"quiet\">There is no high-norm direction.</p>\n";
   } else if (o.provisional) {
     out += "<p class=\"quiet\">The direction is provisional: no token is high-norm yet.</p>\n";

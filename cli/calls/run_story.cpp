@@ -20,6 +20,7 @@ bool is_from_previous(const AngleObservation& angle) { return angle.reference ==
 
 bool is_severe(const Event& event, State state) {
   return event.kind == event_kind::direction_lost || event.kind == event_kind::nonfinite_weights ||
+         event.kind == event_kind::nonfinite_loss ||
          (event.kind == event_kind::state_changed && state == State::changed);
 }
 

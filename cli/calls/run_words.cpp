@@ -10,6 +10,7 @@ namespace azimuth::cli {
 namespace {
 
 constexpr std::size_t kLongestReference = 80;  // characters of a reference
+constexpr std::size_t kLongestFault = 200;
 
 long long whole(std::int64_t number) { return static_cast<long long>(number); }
 
@@ -26,7 +27,7 @@ std::string where_it_is(const Observation& newest) {
 }
 
 std::string about_norms(const Observation& newest) {
-  if (std::isnan(peak_ratio(newest))) return {};
+  if (!std::isfinite(peak_ratio(newest))) return {};
   std::string out = text("Hidden states are up to %.3g times as long as those of ordinary tokens",
                          peak_ratio(newest));
   if (const auto* stage = primary_stage(newest)) {
@@ -65,9 +66,17 @@ std::string about_angle(const AngleObservation& angle, const AngleObservation& f
 
 std::vector<std::string> in_words(const RunStory& story) {
   const Observation& newest = story.newest;
-  std::vector<std::string> sentences = {where_it_is(newest)};
-  if (const std::string norms = about_norms(newest); !norms.empty()) sentences.push_back(norms);
-  if (!newest.direction.empty()) sentences.push_back(about_state(story));
+  std::vector<std::string> sentences;
+  if (newest.state == State::nonfinite) {
+    sentences.push_back(about_state(story));
+    sentences.push_back("At step " + std::to_string(newest.step) + " " +
+                        printable(words::fault_text(newest), kLongestFault) + ".");
+  } else {
+    sentences.push_back(where_it_is(newest));
+    if (const std::string norms = about_norms(newest); !norms.empty()) sentences.push_back(norms);
+    if (!newest.direction.empty()) sentences.push_back(about_state(story));
+  }
+  if (newest.loss_is_nan) sentences.push_back("The training loss is NaN.");
   for (const AngleObservation& angle : newest.angles) {
     if (angle.reference == "previous" || std::isnan(angle.degrees)) continue;
     sentences.push_back(about_angle(angle, story.farthest));

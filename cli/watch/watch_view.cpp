@@ -54,7 +54,7 @@ std::string age_text(double seconds) {
 
 std::string progress(const Observation& o, double now) {
   std::string out = text("step %lld", static_cast<long long>(o.step));
-  if (!std::isnan(o.loss)) out += text("   loss %.4g", o.loss);
+  if (const std::string loss = words::loss_text(o); loss != "-") out += "   loss " + loss;
   return out + "   " + time_text(o.time) + " UTC" + age_text(now - o.time);
 }
 
@@ -114,13 +114,17 @@ std::vector<Line> WatchView::lines(std::size_t columns, std::size_t rows, double
     all.push_back({named("state", std::string(name_of(o.state)) + " since step " +
                                       std::to_string(o.state_since_step)),
                    words::tone_of(o.state)});
-    for (const std::string& line : wrapped(words::state_text(o.state), columns)) {
+    const std::string fault = words::fault_text(o);
+    const std::string sentences =
+        words::state_text(o.state) + (fault.empty() ? "" : " Now " + fault + ".");
+    for (const std::string& line : wrapped(sentences, columns)) {
       all.push_back({named("", line)});
     }
-    all.push_back({named(
-        "norm ratio", text("%.4g   explosion ", peak_ratio(o)) +
-                          words::blocks_text(o, &StageObservation::explosion_blocks) + "   decay " +
-                          words::blocks_text(o, &StageObservation::decay_blocks))});
+    all.push_back(
+        {named("norm ratio",
+               (std::isfinite(peak_ratio(o)) ? text("%.4g", peak_ratio(o)) : "-") +
+                   "   explosion " + words::blocks_text(o, &StageObservation::explosion_blocks) +
+                   "   decay " + words::blocks_text(o, &StageObservation::decay_blocks))});
     for (const auto& angle : std::span(o.angles).first(std::min(o.angles.size(), kReferences))) {
       all.push_back({angle_line(angle)});
     }

@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
+#include "azimuth/state_words.h"
 #include "support/sample_observation.h"
 
 namespace azimuth {
@@ -97,6 +99,34 @@ TEST(SnapshotLine, SaysWhatAStateMeansWhereItBegins) {
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_THAT(lines[1].text, ::testing::StartsWith("  = stable: The direction rests"));
   EXPECT_EQ(lines[1].tone, words::Tone::good);
+}
+
+TEST(SnapshotLine, ShowsALossThatIsNaN) {
+  Observation observation = testing::sample_observation();
+  observation.loss = kNotApplicable;
+  observation.loss_is_nan = true;
+  EXPECT_THAT(line_of(observation), HasSubstr("      NaN  stable"));
+  observation.loss = HUGE_VAL;
+  observation.loss_is_nan = false;
+  EXPECT_THAT(line_of(observation), HasSubstr(" infinite  stable"));
+  observation.loss = kNotApplicable;
+  EXPECT_THAT(line_of(observation), HasSubstr("        -  stable"));
+}
+
+TEST(SnapshotLine, NamesTheFirstTensorThatIsNotFinite) {
+  Observation observation = testing::sample_observation();
+  observation.state = State::nonfinite;
+  observation.state_since_step = observation.step;
+  observation.events.clear();
+  observation.nonfinite = NonfiniteTensor{"layers.1.up", 2, false};
+  const auto lines = words::lines_of(observation);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0].text, HasSubstr("  nonfinite  "));
+  EXPECT_THAT(lines[1].text, HasSubstr("the first tensor at fault is layers.1.up, of block 2"));
+  observation.nonfinite.reset();
+  EXPECT_THAT(words::fault_text(observation), HasSubstr("overflow"));
+  observation.state = State::stable;
+  EXPECT_EQ(words::fault_text(observation), "");
 }
 
 TEST(SnapshotLine, IsColouredInItsToneAndLeftAloneWithoutOne) {

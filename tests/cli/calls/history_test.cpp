@@ -110,6 +110,7 @@ TEST_F(History, LeavesCellsEmptyWhereANumberDoesNotApply) {
   HistoryStore store(store_);
   Observation o = sample_observation(1);
   o.loss = kNotApplicable;
+  o.loss_is_nan = false;
   o.angles = {{"release", 1.5, 0.1, 0}};
   o.events.clear();
   store.write(Record{o, {}, nullptr});
@@ -218,6 +219,46 @@ TEST_F(History, TheReportCountsTheStepsThatCameAgain) {
   EXPECT_THAT(page_of("run-a", store_),
               HasSubstr("The charts leave out 1 observation of steps that came again: the run was "
                         "started 2 times."));
+}
+
+TEST_F(History, SaysThatWeightsAreNotFiniteInThePlaceOfAState) {
+  {
+    HistoryStore store(store_);
+    store_run(store, "run-a", 6);
+    Observation o = sample_observation(7);
+    o.run = "run-a";
+    o.attempt = 1;
+    o.step = 60;
+    o.state = State::nonfinite;
+    o.state_since_step = 60;
+    o.stages.clear();
+    o.primary_stage = -1;
+    o.direction.clear();
+    o.angles.clear();
+    o.nonfinite = NonfiniteTensor{"layers.1.<up>", 2, false};
+    o.loss = kNotApplicable;
+    for (BlockObservation& block : o.blocks) {
+      block.norms.assign(3, kNotApplicable);
+      block.ratio_max = kNotApplicable;
+    }
+    o.events = {{"nonfinite_weights", 60, "layers.1.<up> is NaN or infinite", kNotApplicable}};
+    store.write(Record{o, {}, nullptr});
+  }
+  const Ended ended = run_program({"history", store_});
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("      NaN  nonfinite "),
+                               HasSubstr("\nnonfinite since step 60: the first tensor at fault is "
+                                         "layers.1.<up>, of block 2, watching cost"),
+                               HasSubstr("= nonfinite: Hidden states are NaN or infinite"),
+                               Not(HasSubstr("nan"))));
+  const std::string page = page_of("run-a", store_);
+  EXPECT_THAT(page, AllOf(HasSubstr("<b>nonfinite</b><span>since step 60"),
+                          HasSubstr("At step 60 the first tensor at fault is layers.1.&lt;up&gt;, "
+                                    "of block 2."),
+                          HasSubstr("The training loss is NaN."),
+                          HasSubstr("class=\"severe\">nonfinite weights"), Not(HasSubstr("nan ")),
+                          Not(HasSubstr("There is no high-norm direction"))));
+  EXPECT_THAT(run_program({"history", store_, "--format", "csv"}).out,
+              HasSubstr(",60,1700000007.250,nonfinite,60,1,nan,,"));
 }
 
 TEST_F(History, TheReportMarksAChangeAsSevere) {

@@ -4,10 +4,13 @@
 """
 
 import json
-import os
+import subprocess
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.environ["AZIMUTH_TENSORBOARD"])  # scripts/environment
+ENVIRONMENT = Path(__file__).parents[3] / "scripts/environment"
+sys.path.insert(0, subprocess.check_output(
+    ["bash", "-c", f'. "{ENVIRONMENT}" && echo "$AZIMUTH_TENSORBOARD"'], text=True).strip())
 
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 

@@ -47,6 +47,20 @@ TEST(WatchView, SaysWhatTheStateMeansAndWhichThresholdAnAngleHasPassed) {
   EXPECT_THAT(all, HasSubstr("1.250° (±0.020) < 5°"));
 }
 
+TEST(WatchView, NamesTheFirstTensorThatIsNotFinite) {
+  Observation o = testing::sample_observation();
+  o.state = State::nonfinite;
+  o.loss = kNotApplicable;
+  o.nonfinite = NonfiniteTensor{"layers.1.up", 2, false};
+  WatchView view("127.0.0.1:50051");
+  view.add(o);
+  std::string all;
+  for (const auto& line : view.lines(120, 40, 0)) all += line.text + "\n";
+  EXPECT_THAT(all, HasSubstr("loss NaN"));
+  EXPECT_THAT(all, HasSubstr("nonfinite since step"));
+  EXPECT_THAT(all, HasSubstr("layers.1.up, of block 2."));
+}
+
 TEST(WatchView, ALowTerminalShowsTheNewestLines) {
   WatchView view("127.0.0.1:50051");
   view.add(testing::sample_observation());

@@ -22,6 +22,14 @@ std::span<const StateWords> state_words();
 /// Meaning and advice; empty for State::unspecified.
 std::string state_text(State state);
 
+/// Why there is nothing to follow, where the state is State::nonfinite: "the first tensor at fault
+/// is layers.3.mlp.weight, of block 4". Empty elsewhere. The name is a stranger's.
+std::string fault_text(const Observation& observation);
+
+/// The loss with four digits; "NaN" and "infinite" where training gave that, "-" where it gave
+/// none.
+std::string loss_text(const Observation& observation);
+
 /// Which of the thresholds an angle has passed: "> 5°", or "< 5°" for the first of them. From a
 /// snapshot to the one before that is 2°; from a base or another reference 5°, then 30°. Empty
 /// where there is no angle.
