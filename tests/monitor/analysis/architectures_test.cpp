@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <Eigen/SVD>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +15,7 @@
 #include "azimuth/hugging_face_folder.h"
 #include "azimuth/safetensors_file.h"
 #include "azimuth/spectral.h"
+#include "support/decompositions.h"
 #include "support/dense_block.h"
 #include "support/member_count.h"
 #include "support/one_token_norms.h"
@@ -99,8 +99,7 @@ TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
       continue;
     }
     const testing::DenseBlock dense(weights, weights.blocks()[b]);
-    const Eigen::JacobiSVD<Eigen::MatrixXd> svd(dense.L, Eigen::ComputeThinU);
-    const Eigen::VectorXd& sigma = svd.singularValues();
+    const Eigen::VectorXd sigma = testing::svd(dense.L).sigma;
     EXPECT_NEAR(found.sigma[0], sigma[0], 1e-5 * sigma[0]) << "block " << b + 1;
     EXPECT_NEAR(found.sigma[1], sigma[1], 1e-3 * sigma[1]) << "block " << b + 1;
     const int stage = o.blocks[b + 1].stage;

@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <Eigen/LU>
-#include <Eigen/QR>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,6 +10,7 @@
 #include "analysis/krylov_basis.h"
 #include "analysis/singular_triples.h"
 #include "azimuth/angle.h"
+#include "support/decompositions.h"
 
 namespace azimuth {
 namespace {
@@ -32,7 +30,7 @@ Eigen::MatrixXd orthogonal(Eigen::Index size, std::uint64_t seed) {
   for (Eigen::Index i = 0; i < size; ++i) {
     random.col(i) = random_direction(size, seed + static_cast<std::uint64_t>(i));
   }
-  return Eigen::HouseholderQR<Eigen::MatrixXd>(random).householderQ();
+  return testing::orthogonal_factor(random);
 }
 
 struct KnownSingularValues {
@@ -136,12 +134,12 @@ TEST(SingularTriples, OfSmallOperatorsAreExact) {
     for (Eigen::Index j = 0; j < size; ++j) {
       M.col(j) = random_direction(size, 300 + static_cast<std::uint64_t>(j));
     }
-    const Eigen::JacobiSVD<Eigen::MatrixXd> svd(M, Eigen::ComputeFullU);
+    const testing::Svd svd = testing::svd(M);
     const SingularTriples triples = singular_triples(operator_of(M), {}, kTight, 60);
     EXPECT_TRUE(triples.converged);
-    EXPECT_NEAR(triples.sigma[0], svd.singularValues()[0], 1e-12);
-    EXPECT_NEAR(triples.sigma[1], svd.singularValues()[1], 1e-12);
-    EXPECT_LT(angle_degrees(triples.left.col(0), svd.matrixU().col(0)), 1e-6);
+    EXPECT_NEAR(triples.sigma[0], svd.sigma[0], 1e-12);
+    EXPECT_NEAR(triples.sigma[1], svd.sigma[1], 1e-12);
+    EXPECT_LT(angle_degrees(triples.left.col(0), svd.U.col(0)), 1e-6);
   }
 }
 
@@ -202,7 +200,7 @@ TEST(ClosestEigenpair, OfALargeOperator) {
       orthogonal(n, 5) + 0.3 * random_direction(n, 9999) * Eigen::RowVectorXd::Ones(n);
   Eigen::VectorXd values = Eigen::VectorXd::LinSpaced(n, 0.01, 0.6);
   values[40] = -0.9;
-  const LinearOperator R = operator_of(X * values.asDiagonal() * X.inverse());
+  const LinearOperator R = operator_of(X * values.asDiagonal() * testing::inverse(X));
   const Eigen::VectorXd vector = X.col(40).normalized();
   const Eigen::VectorXd direction = (vector + 0.1 * random_direction(n, 77)).normalized();
   const DecayEigenpair pair = closest_eigenpair(R, direction);

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <Eigen/Eigenvalues>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <complex>
@@ -14,6 +12,7 @@
 #include "azimuth/angle.h"
 #include "azimuth/median.h"
 #include "support/cancel_at.h"
+#include "support/decompositions.h"
 #include "support/dense_block.h"
 #include "support/tiny_llama.h"
 #include "support/tiny_random_model.h"
@@ -23,6 +22,7 @@ namespace {
 
 using testing::CancelAt;
 using testing::DenseBlock;
+using testing::Svd;
 using testing::TinyLlama;
 using testing::TinyRandomModel;
 
@@ -75,16 +75,16 @@ struct ClosestEigenpair {
 
 // Dense, with the plane of a complex pair by orthogonal decomposition.
 ClosestEigenpair closest_eigenpair(const Eigen::MatrixXd& R, const Eigen::VectorXd& u) {
-  const Eigen::EigenSolver<Eigen::MatrixXd> solver(R);
+  const testing::Eigenpairs pairs = testing::eigenpairs(R);
   ClosestEigenpair best;
   for (Eigen::Index i = 0; i < R.rows(); ++i) {
-    const std::complex<double> value = solver.eigenvalues()[i];
+    const std::complex<double> value = pairs.values[i];
     if (value.imag() < 0) continue;
     Eigen::MatrixXd plane(R.rows(), 2);
-    plane << solver.eigenvectors().col(i).real(), solver.eigenvectors().col(i).imag();
-    const Eigen::JacobiSVD<Eigen::MatrixXd> svd(plane, Eigen::ComputeThinU);
-    const Eigen::Index rank = svd.singularValues()[1] > 1e-9 * svd.singularValues()[0] ? 2 : 1;
-    const double cosine = (svd.matrixU().leftCols(rank).transpose() * u).norm();
+    plane << pairs.vectors.col(i).real(), pairs.vectors.col(i).imag();
+    const Svd svd = testing::svd(plane);
+    const Eigen::Index rank = svd.sigma[1] > 1e-9 * svd.sigma[0] ? 2 : 1;
+    const double cosine = (svd.U.leftCols(rank).transpose() * u).norm();
     const double angle = std::acos(std::min(1.0, cosine)) * kDegrees;
     if (angle < best.angle) best = {value, angle};
   }
@@ -132,25 +132,24 @@ TEST_P(EveryLayout, AgreesWithDenseDecompositions) {
     const Eigen::MatrixXd before = scene.trail.states.initial[b].cast<double>();
     const Eigen::MatrixXd after = scene.trail.states.initial[b + 1].cast<double>();
 
-    const Eigen::JacobiSVD<Eigen::MatrixXd> L(dense.L, Eigen::ComputeThinU);
-    EXPECT_NEAR(seen.singular.sigma[0], L.singularValues()[0], 1e-6 * L.singularValues()[0]);
-    EXPECT_NEAR(seen.singular.sigma[1], L.singularValues()[1], 1e-3 * L.singularValues()[1]);
+    const Svd L = testing::svd(dense.L);
+    EXPECT_NEAR(seen.singular.sigma[0], L.sigma[0], 1e-6 * L.sigma[0]);
+    EXPECT_NEAR(seen.singular.sigma[1], L.sigma[1], 1e-3 * L.sigma[1]);
     EXPECT_TRUE(seen.singular.converged);
     EXPECT_LE(seen.singular.residual[0], kAngle / kDegrees);
     EXPECT_EQ(seen.singular.step, 17);
-    EXPECT_NEAR(seen.singular.angle_to_primary, angle_degrees(L.matrixU().col(0), scene.direction),
-                kAngle);
+    EXPECT_NEAR(seen.singular.angle_to_primary, angle_degrees(L.U.col(0), scene.direction), kAngle);
     Eigen::MatrixXd columns(d, 2);
     columns << after.col(0), after.col(2);
-    const Eigen::JacobiSVD<Eigen::MatrixXd> own(columns, Eigen::ComputeThinU);
-    EXPECT_NEAR(seen.singular.angle_to_block_direction,
-                angle_degrees(L.matrixU().col(0), own.matrixU().col(0)), kAngle);
+    const Svd own = testing::svd(columns);
+    EXPECT_NEAR(seen.singular.angle_to_block_direction, angle_degrees(L.U.col(0), own.U.col(0)),
+                kAngle);
 
-    const Eigen::JacobiSVD<Eigen::MatrixXd> F(dense.F, Eigen::ComputeThinV);
+    const Svd F = testing::svd(dense.F);
     for (int i = 0; i < 2; ++i) {
       const auto n = static_cast<std::size_t>(i);
-      EXPECT_NEAR(seen.ffn.sigma[n], F.singularValues()[i], 1e-6 * F.singularValues()[i]);
-      const Eigen::VectorXd v = F.matrixV().col(i);
+      EXPECT_NEAR(seen.ffn.sigma[n], F.sigma[i], 1e-6 * F.sigma[i]);
+      const Eigen::VectorXd v = F.V.col(i);
       const double one = ffn_output_norm(scene.weights, block, v);
       const double other = ffn_output_norm(scene.weights, block, -v);
       EXPECT_NEAR(seen.ffn.output_norm_plus[n], std::max(one, other), 1e-4 * one);
