@@ -2,7 +2,7 @@
 // the caches, beside the two things that bound it, on the same threads in the same run: reading
 // the same bytes, and LibTorch's sgemm on matrices of the same shapes.
 
-#include <torch/utils.h>
+#include <ATen/Parallel.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   app.add_option("--blocks", model.blocks, "Blocks")->capture_default_str();
   app.footer("Example:\n  bench-pass-bound --threads 1");
   CLI11_PARSE(app, argc, argv);
-  torch::set_num_threads(threads);
+  at::set_num_threads(threads);
   Workers workers(threads);
   std::vector<std::int64_t> ids(static_cast<std::size_t>(tokens));
   std::iota(ids.begin(), ids.end(), 0);

@@ -3,12 +3,12 @@
 // each on the same threads in the same run), the memory that a call holds beyond the mapping, and
 // how long `azimuth --help` takes.
 
+#include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <torch/utils.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -134,7 +134,7 @@ void measure(const std::string& model, int times) {
   const std::int64_t tokens = MonitorOptions{}.probe_size;
 
   Workers workers(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
-  torch::set_num_threads(workers.threads());
+  at::set_num_threads(workers.threads());
   const Sizes sizes = sizes_of(load_gguf(model), tokens);
   const std::span<const std::byte> file = mapped(model);
   const double read = bench::read_seconds(file, workers);

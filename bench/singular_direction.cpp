@@ -3,7 +3,7 @@
 // two results beside that between two draws of the authors' samples. Azimuth's start is random: no
 // snapshot before it, and no hidden states.
 
-#include <torch/utils.h>
+#include <ATen/Parallel.h>
 
 #include <CLI/CLI.hpp>
 #include <cmath>
@@ -152,7 +152,7 @@ int main(int argc, char** argv) {
       "Example:\n  bench-singular-direction --model \"$(scripts/fetch_model)\" --sizes 4096");
   CLI11_PARSE(app, argc, argv);
   try {
-    torch::set_num_threads(threads);
+    at::set_num_threads(threads);
     Workers workers(threads);
     if (!model.empty()) {
       compare("block " + std::to_string(block) + " of the model",

@@ -2,8 +2,6 @@
 // block the spectral figures take, cold and warm, over a real fine-tuning with snapshots further
 // and further apart.
 
-#include <torch/types.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -26,14 +24,14 @@ using namespace azimuth;
 
 // Copies: training goes on.
 ModelWeights snapshot_of(const examples::Trainer& trainer) {
-  const auto copies = std::make_shared<std::vector<torch::Tensor>>();
+  const auto copies = std::make_shared<std::vector<at::Tensor>>();
   NamedTensors tensors;
   tensors.storage = copies;
-  for (const auto& parameter : trainer.module()->named_parameters()) {
-    copies->push_back(parameter.value().detach().clone());
-    const torch::Tensor& copy = copies->back();
+  for (const auto& [name, parameter] : trainer.parameters()) {
+    copies->push_back(parameter.detach().clone());
+    const at::Tensor& copy = copies->back();
     NamedTensor tensor;
-    tensor.name = parameter.key();
+    tensor.name = name;
     tensor.view = {StoredType::f32, copy.sizes().vec(), static_cast<std::byte*>(copy.data_ptr())};
     tensors.parameter_count += copy.numel();
     tensors.tensors.push_back(std::move(tensor));
@@ -68,7 +66,7 @@ class Measurement {
 void measure(const std::string& model, const std::string& ids,
              std::vector<std::int64_t> distances) {
   examples::LoadedDecoder decoder = examples::load_decoder(model);
-  const torch::Tensor tokens = examples::read_token_ids(ids, decoder.decoder->config().vocab);
+  const at::Tensor tokens = examples::read_token_ids(ids, decoder.config.vocab);
   examples::TrainingOptions training;
   training.steps = std::reduce(distances.begin(), distances.end());
   examples::Trainer trainer(std::move(decoder), tokens, training);

@@ -13,6 +13,7 @@
 
 #include "azimuth/gguf_file.h"
 #include "azimuth/gguf_model.h"
+#include "decoder.h"
 
 namespace azimuth::examples {
 
@@ -121,7 +122,7 @@ LoadedDecoder load_decoder(const std::filesystem::path& gguf) {
     missing.erase(name->second);
   }
   if (!missing.empty()) throw FileError(file.path(), "parameter " + *missing.begin(), "is missing");
-  return {decoder, std::move(architecture)};
+  return {decoder.ptr(), config, std::move(architecture)};
 }
 
 }  // namespace azimuth::examples

@@ -1,14 +1,19 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 
 #include "azimuth/architecture.h"
-#include "decoder.h"
+#include "decoder_config.h"
 
 namespace azimuth::examples {
 
+class DecoderImpl;  // decoder.h, for those who look into it: LibTorch's headers take long to
+                    // compile
+
 struct LoadedDecoder {
-  Decoder decoder = nullptr;
+  std::shared_ptr<DecoderImpl> decoder;
+  DecoderConfig config;
   Architecture architecture;
 };
 

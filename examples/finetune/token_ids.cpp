@@ -1,5 +1,7 @@
 #include "token_ids.h"
 
+#include <torch/types.h>
+
 #include <fstream>
 #include <iterator>
 #include <stdexcept>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <filesystem>
 
@@ -8,6 +8,6 @@ namespace azimuth::examples {
 
 /// The ids in a file of unsigned 16-bit little-endian integers, as a vector of int64. Throws
 /// std::runtime_error if the file cannot be read or holds an id that the vocabulary does not have.
-torch::Tensor read_token_ids(const std::filesystem::path& file, std::int64_t vocab);
+at::Tensor read_token_ids(const std::filesystem::path& file, std::int64_t vocab);
 
 }  // namespace azimuth::examples

@@ -1,21 +1,37 @@
 #include "trainer.h"
 
 #include <torch/nn/functional/loss.h>
+#include <torch/optim/adamw.h>
 #include <torch/serialize/output-archive.h>
 
 #include <stdexcept>
 #include <utility>
 
+#include "decoder.h"
+
 namespace azimuth::examples {
 
-Trainer::Trainer(LoadedDecoder model, torch::Tensor ids, TrainingOptions options)
+Trainer::Trainer(LoadedDecoder model, at::Tensor ids, TrainingOptions options)
     : model_(std::move(model)),
       ids_(std::move(ids)),
       options_(options),
-      optimizer_(model_.decoder->parameters(), torch::optim::AdamWOptions(options.learning_rate)) {
+      optimizer_(std::make_unique<torch::optim::AdamW>(
+          model_.decoder->parameters(), torch::optim::AdamWOptions(options.learning_rate))) {
   if (ids_.size(0) <= options_.tokens_per_step) {
     throw std::invalid_argument("the text is too short for one step");
   }
+}
+
+Trainer::~Trainer() = default;
+
+std::shared_ptr<torch::nn::Module> Trainer::module() const { return model_.decoder; }
+
+NamedParameters Trainer::parameters() const {
+  NamedParameters named;
+  for (auto& parameter : model_.decoder->named_parameters()) {
+    named.emplace_back(parameter.key(), parameter.value());
+  }
+  return named;
 }
 
 void Trainer::on_step_end(std::function<void(const StepInfo&)> callback) {
@@ -23,7 +39,7 @@ void Trainer::on_step_end(std::function<void(const StepInfo&)> callback) {
 }
 
 void Trainer::set_learning_rate(double rate) {
-  for (auto& group : optimizer_.param_groups()) {
+  for (auto& group : optimizer_->param_groups()) {
     static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
   }
 }
@@ -45,12 +61,13 @@ double Trainer::step(std::int64_t number) {
   const std::int64_t tokens = options_.tokens_per_step;
   const std::int64_t windows = (ids_.size(0) - 1) / tokens;
   const std::int64_t begin = (number - 1) % windows * tokens;
-  const torch::Tensor logits = model_.decoder(ids_.slice(0, begin, begin + tokens).unsqueeze(0));
+  const torch::Tensor logits =
+      model_.decoder->forward(ids_.slice(0, begin, begin + tokens).unsqueeze(0));
   const torch::Tensor loss = torch::nn::functional::cross_entropy(
       logits.squeeze(0), ids_.slice(0, begin + 1, begin + tokens + 1));
-  optimizer_.zero_grad();
+  optimizer_->zero_grad();
   loss.backward();
-  optimizer_.step();
+  optimizer_->step();
   return loss.item<double>();
 }
 

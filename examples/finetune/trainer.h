@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/optim/adamw.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -8,8 +8,13 @@
 #include <memory>
 #include <vector>
 
+#include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
 #include "load_decoder.h"
+
+namespace torch::optim {
+class AdamW;
+}
 
 namespace azimuth::examples {
 
@@ -25,11 +30,15 @@ struct TrainingOptions {
 class Trainer {
  public:
   /// `ids` is a vector of int64. Throws std::invalid_argument if it is too short for one step.
-  Trainer(LoadedDecoder model, torch::Tensor ids, TrainingOptions options);
+  Trainer(LoadedDecoder model, at::Tensor ids, TrainingOptions options);
+  ~Trainer();
 
-  std::shared_ptr<torch::nn::Module> module() const { return model_.decoder.ptr(); }
+  std::shared_ptr<torch::nn::Module> module() const;
   Architecture architecture() const { return model_.architecture; }
   void on_step_end(std::function<void(const StepInfo&)> callback);
+
+  /// The weights, which training goes on changing.
+  NamedParameters parameters() const;
 
   /// From the next step on.
   void set_learning_rate(double rate);
@@ -45,9 +54,9 @@ class Trainer {
   double step(std::int64_t number);
 
   LoadedDecoder model_;
-  torch::Tensor ids_;
+  at::Tensor ids_;
   TrainingOptions options_;
-  torch::optim::AdamW optimizer_;
+  std::unique_ptr<torch::optim::AdamW> optimizer_;
   std::vector<std::function<void(const StepInfo&)>> callbacks_;
   bool stopped_ = false;
 };

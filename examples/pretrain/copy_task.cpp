@@ -1,5 +1,6 @@
 #include "copy_task.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <torch/types.h>
 
 #include <vector>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <torch/types.h>
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 
@@ -20,11 +20,11 @@ class CopyTask {
   explicit CopyTask(std::uint64_t seed);
 
   /// The next sequences, {batch, tokens + 1}: what is read, and one more to be predicted.
-  torch::Tensor next(std::int64_t batch, std::int64_t tokens);
+  at::Tensor next(std::int64_t batch, std::int64_t tokens);
 
  private:
   at::Generator random_;
-  torch::Tensor probabilities_;  ///< of the next token, by token
+  at::Tensor probabilities_;  ///< of the next token, by token
 };
 
 }  // namespace azimuth::examples

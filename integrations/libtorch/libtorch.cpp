@@ -1,5 +1,7 @@
 #include "azimuth/libtorch.h"
 
+#include <torch/nn/module.h>
+
 #include <stdexcept>
 #include <utility>
 

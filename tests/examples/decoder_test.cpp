@@ -1,3 +1,5 @@
+#include "decoder.h"
+
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
@@ -28,9 +30,9 @@ class Smollm2 : public ::testing::Test {
 
 TEST_F(Smollm2, LogitsAgreeWithTransformers) {
   const auto expected = read_json(EXPECTED_LOGITS);
-  const auto ids = read_token_ids(OPTICKS_IDS, model_.decoder->config().vocab)
+  const auto ids = read_token_ids(OPTICKS_IDS, model_.config.vocab)
                        .slice(0, 0, expected["tokens"].get<std::int64_t>());
-  const auto logits = model_.decoder(ids.unsqueeze(0)).squeeze(0);
+  const auto logits = model_.decoder->forward(ids.unsqueeze(0)).squeeze(0);
   ASSERT_EQ(expected["positions"].size(), 5u);
   for (const auto& at : expected["positions"]) {
     const auto here = logits[at["position"].get<std::int64_t>()];
@@ -51,7 +53,7 @@ TEST_F(Smollm2, LogitsAgreeWithTransformers) {
 TEST_F(Smollm2, HiddenStatesOfSingleTokensAgreeWithTheCore) {
   const auto ids = read_json(REFERENCE)["token_ids"].get<std::vector<std::int64_t>>();
   std::vector<torch::Tensor> hidden_states;
-  model_.decoder(torch::tensor(ids, torch::kInt64).unsqueeze(1), &hidden_states);
+  model_.decoder->forward(torch::tensor(ids, torch::kInt64).unsqueeze(1), &hidden_states);
 
   Workers workers;
   const auto pass = single_token_pass<float>(load_gguf(testing::smollm2_path()), ids, workers);

@@ -10,6 +10,7 @@
 #include "azimuth/history_store.h"
 #include "azimuth/trainer.h"
 #include "checkpoint_keeper.h"
+#include "decoder.h"
 #include "report.h"
 #include "run_name.h"
 #include "token_ids.h"
@@ -50,7 +51,8 @@ class Files : public ::testing::Test {
 
 std::vector<double> losses_of_ten_steps() {
   torch::manual_seed(3);
-  const LoadedDecoder model = {Decoder(kTiny), Architecture::llama({.heads = 4, .kv_heads = 2})};
+  const LoadedDecoder model = {Decoder(kTiny).ptr(), kTiny,
+                               Architecture::llama({.heads = 4, .kv_heads = 2})};
   const auto ids = torch::arange(40, torch::kInt64).remainder(32);
   examples::Trainer trainer(model, ids,
                             {.steps = 10, .tokens_per_step = 16, .learning_rate = 1e-2});
@@ -71,7 +73,7 @@ TEST(Trainer, LearnsAndRepeatsItselfExactly) {
 }
 
 TEST(Trainer, RefusesATextThatIsTooShort) {
-  const LoadedDecoder model = {Decoder(kTiny), Architecture::llama({.heads = 4})};
+  const LoadedDecoder model = {Decoder(kTiny).ptr(), kTiny, Architecture::llama({.heads = 4})};
   EXPECT_THROW(examples::Trainer(model, torch::zeros(16, torch::kInt64), {.tokens_per_step = 16}),
                std::invalid_argument);
 }

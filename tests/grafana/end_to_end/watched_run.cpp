@@ -11,6 +11,7 @@
 //     end               training ends as it should
 
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -70,13 +71,13 @@ bool writes_residual_stream(const std::string& weight) {
 /// The weights of another model of the same shapes: this one with its hidden dimensions in another
 /// order. It computes the same, and its direction is as far away as that of a model from another
 /// seed.
-std::vector<torch::Tensor> another_model(
-    const torch::OrderedDict<std::string, torch::Tensor>& parameters, std::int64_t hidden) {
-  std::vector<torch::Tensor> result;
-  for (const auto& parameter : parameters) {
-    const torch::Tensor weight = parameter.value().detach();
-    const bool first = weight.dim() == 1 || writes_residual_stream(parameter.key());
-    result.push_back(torch::roll(weight, hidden / 2, first ? 0 : 1));
+std::vector<at::Tensor> another_model(const azimuth::NamedParameters& parameters,
+                                      std::int64_t hidden) {
+  std::vector<at::Tensor> result;
+  for (const auto& [name, parameter] : parameters) {
+    const at::Tensor weight = parameter.detach();
+    const bool first = weight.dim() == 1 || writes_residual_stream(name);
+    result.push_back(weight.roll(hidden / 2, first ? 0 : 1));
   }
   return result;
 }
@@ -85,12 +86,12 @@ std::vector<torch::Tensor> another_model(
 class Faults {
  public:
   Faults(examples::Trainer& trainer, std::int64_t hidden)
-      : trainer_(trainer), parameters_(trainer.module()->named_parameters()), hidden_(hidden) {
+      : trainer_(trainer), parameters_(trainer.parameters()), hidden_(hidden) {
     std::thread([orders = orders_] { orders->read(); }).detach();
   }
 
   void after_step() {
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     for (const std::string& line : orders_->take()) obey(line);
     if (blend_steps_ > 0) blend((share_ * (blend_steps_ - 1) + target_share_) / blend_steps_);
     if (rate_steps_ > 0 && --rate_steps_ == 0) trainer_.set_learning_rate(0);
@@ -111,12 +112,12 @@ class Faults {
       ++rate_steps_;  // this step is done
       trainer_.set_learning_rate(rate);
     } else if (what == "cut") {
-      for (auto& parameter : parameters_) {
-        if (writes_residual_stream(parameter.key())) parameter.value().zero_();
+      for (auto& [name, parameter] : parameters_) {
+        if (writes_residual_stream(name)) parameter.zero_();
       }
       trainer_.set_learning_rate(0);
     } else if (what == "nan") {
-      parameters_[0].value().view(-1)[0] = std::nanf("");
+      parameters_[0].second.view(-1)[0].fill_(std::nanf(""));
     } else if (what == "end") {
       trainer_.stop();
     }
@@ -125,16 +126,16 @@ class Faults {
   void blend(double share) {
     const double of_the_rest = (share - share_) / (1 - share_);
     for (std::size_t i = 0; i < other_.size(); ++i) {
-      parameters_[i].value().lerp_(other_[i], of_the_rest);
+      parameters_[i].second.lerp_(other_[i], of_the_rest);
     }
     share_ = share;
     --blend_steps_;
   }
 
   examples::Trainer& trainer_;
-  torch::OrderedDict<std::string, torch::Tensor> parameters_;
+  azimuth::NamedParameters parameters_;
   std::int64_t hidden_;
-  std::vector<torch::Tensor> other_;
+  std::vector<at::Tensor> other_;
   double share_ = 0, target_share_ = 0;
   int blend_steps_ = 0, rate_steps_ = 0;
   std::shared_ptr<Orders> orders_ = std::make_shared<Orders>();  // its reader may outlive this
@@ -143,7 +144,7 @@ class Faults {
 void train(const char* model_file, const char* ids_file, const char* run, const char* store) {
   at::set_num_threads(1);
   auto model = examples::load_decoder(model_file);
-  const auto config = model.decoder->config();
+  const auto config = model.config;
   const auto ids = examples::read_token_ids(ids_file, config.vocab);
   examples::Trainer trainer(
       std::move(model), ids,

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/nn/pimpl.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <functional>
@@ -15,6 +14,17 @@
 #include "azimuth/model_weights.h"
 #include "azimuth/monitor.h"
 #include "azimuth/trainer.h"
+
+// LibTorch's own declarations, without its headers: see azimuth/trainer.h.
+namespace torch {
+namespace detail {
+struct ModuleHolderIndicator;
+}
+namespace nn {
+template <typename Contained>
+class ModuleHolder;
+}
+}  // namespace torch
 
 namespace azimuth {
 
@@ -50,7 +60,7 @@ namespace azimuth {
 /// names them and the parameters nearest by name), a parameter in a block that plays no role, a
 /// pattern that matches nothing, a parameter of another type. On ranks other than
 /// the one that watches nothing is looked at, and the attachment is empty.
-using NamedParameters = std::vector<std::pair<std::string, torch::Tensor>>;
+using NamedParameters = std::vector<std::pair<std::string, at::Tensor>>;
 using ParameterSource = std::function<NamedParameters()>;
 
 namespace detail {
@@ -59,8 +69,9 @@ Attachment attach_parameters(Monitor& monitor, ParameterSource parameters,
 
 // A module holder has a call operator, of which one cannot even ask whether it takes no arguments.
 template <class T>
-concept GivesParameters = !torch::detail::is_module_holder<std::decay_t<T>>::value &&
-                          std::is_invocable_r_v<NamedParameters, std::decay_t<T>&>;
+concept GivesParameters =
+    !std::is_base_of_v<torch::detail::ModuleHolderIndicator, std::decay_t<T>> &&
+    std::is_invocable_r_v<NamedParameters, std::decay_t<T>&>;
 }  // namespace detail
 
 /// `parameters()` is called at `attach` and at every snapshot, on the training thread. What it
@@ -100,6 +111,6 @@ Attachment attach_to(Monitor& monitor, T& trainer, RoleNames extra = {}) {
 /// any floating type; tensors of other shapes are ignored. Copies them to host memory as float32,
 /// so it waits for an accelerator where they lie on one: tap a few batches, not every one. Never
 /// throws.
-void tap(Attachment& attachment, std::int32_t block, const torch::Tensor& hidden_states) noexcept;
+void tap(Attachment& attachment, std::int32_t block, const at::Tensor& hidden_states) noexcept;
 
 }  // namespace azimuth

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <memory>
@@ -25,7 +25,7 @@ class TorchMap final : public LinearMap {
   /// `stored` is {outputs, inputs}, or {inputs, outputs} if `part.transposed`, of float32, float16
   /// or bfloat16. Throws std::invalid_argument if it is not, or if `part` lies outside it. A nudge
   /// moves the weights by the same halves of a unit as in HostMap, as they are multiplied.
-  TorchMap(torch::Tensor stored, MatrixPart part, Nudge nudge = {});
+  TorchMap(at::Tensor stored, MatrixPart part, Nudge nudge = {});
 
   std::int64_t rows() const override { return part_.outputs; }
   std::int64_t columns() const override;
@@ -40,9 +40,9 @@ class TorchMap final : public LinearMap {
   void unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const override;
 
  private:
-  torch::Tensor weights(torch::ScalarType type) const;
+  at::Tensor weights(at::ScalarType type) const;
 
-  torch::Tensor stored_;
+  at::Tensor stored_;
   MatrixPart part_;
   Nudge nudge_;
 };
@@ -53,13 +53,13 @@ class TorchMap final : public LinearMap {
 class TorchTensor final : public DeviceTensor {
  public:
   /// Of float32, float16 or bfloat16. Throws std::invalid_argument if it is not.
-  explicit TorchTensor(torch::Tensor stored);
+  explicit TorchTensor(at::Tensor stored);
 
   std::shared_ptr<const LinearMap> map(const MatrixPart& part, Nudge nudge) const override;
   std::uint64_t word_sum() const override;
 
  private:
-  torch::Tensor stored_;
+  at::Tensor stored_;
 };
 
 }  // namespace azimuth

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -9,6 +7,12 @@
 
 #include "azimuth/architecture.h"
 #include "azimuth/monitor.h"
+
+// torch/nn/module.h costs every file that includes it many seconds, and is needed only where a
+// module is made or looked into.
+namespace torch::nn {
+class Module;
+}
 
 namespace azimuth {
 
