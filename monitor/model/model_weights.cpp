@@ -9,6 +9,7 @@
 #include "azimuth/device_tensor.h"
 #include "azimuth/workers.h"
 #include "model/finite.h"
+#include "model/found_roles.h"
 #include "model/normalise.h"
 #include "model/qkv_rows.h"
 #include "model/role_facts.h"
@@ -21,6 +22,13 @@ namespace {
 
 bool has_a_row_a_token(Role role) {
   return role == Role::token_embedding || role == Role::head_weight;
+}
+
+// What plays the role in the block, the first of several members, in what bind_roles has sorted.
+auto placed_at(const std::vector<BoundTensor>& bound, Role role, std::int64_t block) {
+  const auto place = [](const BoundTensor& b) { return std::tuple(b.block, b.role); };
+  const auto found = std::ranges::lower_bound(bound, std::tuple(block, role), {}, place);
+  return found != bound.end() && place(*found) == std::tuple(block, role) ? found : bound.end();
 }
 
 }  // namespace
@@ -38,9 +46,10 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
     if (!place || (tensor.empty && !is_read_by_pass(place->role))) continue;
     throw std::invalid_argument("tensor " + tensor.name + ": " + tensor.why);
   }
-  std::string warning = unplaced(weights.architecture_, tensors.tensors, extra);
+  FoundRoles found = find_roles(weights.architecture_, tensors.tensors, extra);
+  std::string warning = unplaced(weights.architecture_, found.placeless, extra);
   if (!warning.empty()) weights.add_warning(std::move(warning));
-  weights.bound_ = bind_roles(weights.architecture_, tensors.tensors, extra);
+  weights.bound_ = check_roles(weights.architecture_, tensors.tensors, std::move(found));
   weights.names_ = extra;
   weights.tensors_ = std::make_shared<const NamedTensors>(std::move(tensors));
   weights.build({});
@@ -48,12 +57,9 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
 }
 
 std::vector<std::int64_t> ModelWeights::stored_shape(Role role, std::int64_t block) const {
-  for (const BoundTensor& bound : bound_) {
-    if (bound.role == role && bound.block == block) {
-      return tensors_->tensors[bound.tensor].view.shape;
-    }
-  }
-  return {};
+  const auto found = placed_at(bound_, role, block);
+  if (found == bound_.end()) return {};
+  return tensors_->tensors[found->tensor].view.shape;
 }
 
 std::optional<BoundTensor> ModelWeights::place_of(std::string_view name) const {
@@ -144,8 +150,7 @@ ModelWeights ModelWeights::with_tensors(NamedTensors replacements) const {
 }
 
 bool ModelWeights::has(Role role, std::int64_t block) const {
-  return std::ranges::any_of(
-      bound_, [&](const BoundTensor& b) { return b.role == role && b.block == block; });
+  return placed_at(bound_, role, block) != bound_.end();
 }
 
 void ModelWeights::build(Nudge nudge) {

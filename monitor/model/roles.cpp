@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 
+#include "model/found_roles.h"
 #include "model/name_patterns.h"
 #include "model/near_names.h"
 #include "model/role_facts.h"
@@ -203,19 +204,24 @@ std::size_t hiding_prefix(const Architecture& architecture, std::span<const Name
   }
 }
 
-std::vector<BoundTensor> bind_roles(const Architecture& architecture,
-                                    std::span<const NamedTensor> tensors, const RoleNames& extra) {
-  architecture.check();
-  std::vector<BoundTensor> bound;
-  std::vector<const NamedTensor*> placeless;
+FoundRoles find_roles(const Architecture& architecture, std::span<const NamedTensor> tensors,
+                      const RoleNames& extra) {
+  FoundRoles all;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (auto found = role_of(architecture, tensors[i].name, extra)) {
       found->tensor = i;
-      bound.push_back(*found);
+      all.bound.push_back(*found);
     } else {
-      placeless.push_back(&tensors[i]);
+      all.placeless.push_back(&tensors[i]);
     }
   }
+  return all;
+}
+
+std::vector<BoundTensor> check_roles(const Architecture& architecture,
+                                     std::span<const NamedTensor> tensors, FoundRoles found) {
+  architecture.check();
+  std::vector<BoundTensor> bound = std::move(found.bound);
   const auto place = [](const BoundTensor& b) { return std::tuple(b.block, b.role, b.member); };
   std::ranges::sort(bound, {}, place);
   const auto twice = std::ranges::adjacent_find(bound, {}, place);
@@ -224,8 +230,14 @@ std::vector<BoundTensor> bind_roles(const Architecture& architecture,
                                 tensors[std::next(twice)->tensor].name + " both play the role of " +
                                 std::string(name_of(twice->role)));
   }
-  check_complete(architecture, bound, placeless);
+  check_complete(architecture, bound, found.placeless);
   return bound;
+}
+
+std::vector<BoundTensor> bind_roles(const Architecture& architecture,
+                                    std::span<const NamedTensor> tensors, const RoleNames& extra) {
+  architecture.check();
+  return check_roles(architecture, tensors, find_roles(architecture, tensors, extra));
 }
 
 }  // namespace azimuth

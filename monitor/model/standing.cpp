@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "model/found_roles.h"
 #include "model/name_patterns.h"
 #include "model/role_tables.h"
 
@@ -75,21 +76,25 @@ Standing refuse_within(const Architecture& architecture, const std::string& name
   return standing;
 }
 
-std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
-                     const RoleNames& extra) {
+std::string unplaced(const Architecture& architecture,
+                     std::span<const NamedTensor* const> placeless, const RoleNames& extra) {
   constexpr std::size_t kShown = 3;
   std::size_t count = 0;
   std::string names;
-  for (const NamedTensor& tensor : tensors) {
-    if (role_of(architecture, tensor.name, extra)) continue;
-    if (refuse_within(architecture, tensor.name, extra) == Standing::idle) continue;
-    if (count < kShown) names += (count == 0 ? "" : ", ") + tensor.name;
+  for (const NamedTensor* tensor : placeless) {
+    if (refuse_within(architecture, tensor->name, extra) == Standing::idle) continue;
+    if (count < kShown) names += (count == 0 ? "" : ", ") + tensor->name;
     ++count;
   }
   if (count == 0) return {};
   return std::to_string(count) +
          (count == 1 ? " tensor outside the blocks is" : " tensors outside the blocks are") +
          " not used: " + names + (count > kShown ? " and others" : "");
+}
+
+std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
+                     const RoleNames& extra) {
+  return unplaced(architecture, find_roles(architecture, tensors, extra).placeless, extra);
 }
 
 }  // namespace azimuth

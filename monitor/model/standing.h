@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "azimuth/roles.h"
@@ -10,5 +11,9 @@ namespace azimuth {
 /// lies within a block and is not known.
 Standing refuse_within(const Architecture& architecture, const std::string& name,
                        const RoleNames& extra);
+
+/// The public function of that name, of tensors that are known to play no role.
+std::string unplaced(const Architecture& architecture,
+                     std::span<const NamedTensor* const> placeless, const RoleNames& extra);
 
 }  // namespace azimuth
