@@ -20,6 +20,14 @@ Eigen::VectorXd random_direction(Eigen::Index size, std::uint64_t seed) {
   return x.normalized();
 }
 
+Eigen::MatrixXd KrylovBasis::orthogonalise(Eigen::Ref<Eigen::MatrixXd> X) const {
+  Eigen::MatrixXd coefficients = vectors().transpose() * X;
+  X -= vectors() * coefficients;
+  const Eigen::MatrixXd rest = vectors().transpose() * X;
+  X -= vectors() * rest;
+  return coefficients + rest;
+}
+
 Eigen::MatrixXd KrylovBasis::extend(Eigen::MatrixXd X, double negligible) {
   const Eigen::Index before = count_;
   Eigen::MatrixXd R = Eigen::MatrixXd::Zero(X.cols(), X.cols());

@@ -16,14 +16,7 @@ class KrylovBasis {
 
   /// Takes out of the columns of `X` what lies in the basis, twice, since once leaves too much by
   /// rounding. Returns the coefficients taken out.
-  template <class Columns>
-  Eigen::MatrixXd orthogonalise(Columns&& X) const {
-    Eigen::MatrixXd coefficients = vectors().transpose() * X;
-    X -= vectors() * coefficients;
-    const Eigen::MatrixXd rest = vectors().transpose() * X;
-    X -= vectors() * rest;
-    return coefficients + rest;
-  }
+  Eigen::MatrixXd orthogonalise(Eigen::Ref<Eigen::MatrixXd> X) const;
 
   /// Adds `x`, which must be orthogonal to the basis and not zero.
   void add(const Eigen::VectorXd& x) {
