@@ -27,17 +27,34 @@ function(azimuth_library name)
   endforeach()
 endfunction()
 
-# azimuth_test(<name> LABEL fast|slow SOURCES ... [LIBRARIES ...])
+# azimuth_optimise_little(<target>): for what takes longer to compile than to run.
+function(azimuth_optimise_little target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
+# azimuth_test(<name> LABEL fast|slow SOURCES ... [LIBRARIES ...] [SLOW <filter>] [CALCULATES])
+#
+# One executable for the tests of a folder compiles soonest; those that match the filter of GoogleTest are slow all the same.
+# Tests are not optimised, unless they multiply matrices themselves.
 function(azimuth_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "CALCULATES" "LABEL;SLOW;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  # Compiling most tests takes longer than running them.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(ARG_CALCULATES)
+    azimuth_optimise_little(${name})
+  else()
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
+  endif()
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+  set(others "*")
+  if(ARG_SLOW)
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_FILTER "${ARG_SLOW}" TEST_LIST ${name}_SLOW_TESTS
+      PROPERTIES LABELS slow TIMEOUT 600)
+    set(others "*-${ARG_SLOW}")
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_FILTER "${others}"
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()

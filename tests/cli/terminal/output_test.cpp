@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const std::filesystem::path kModel =
+const std::filesystem::path kModelFolder =
     std::filesystem::path(AZIMUTH_TEST_DATA) / "architectures" / "llama";
 
 class Output : public ::testing::Test {
@@ -42,7 +42,7 @@ TEST_F(Output, IsNeverWhatIsRead) {
   store_run(store_, "run-a", 3);
   const std::string before = contents_of(store_);
   const std::filesystem::path model = folder_.path() / "model";
-  std::filesystem::copy(kModel, model);
+  std::filesystem::copy(kModelFolder, model);
   const std::string config = model / "config.json";
   const std::string link = folder_.path() / "link";
   std::filesystem::create_symlink(store_, link);
@@ -53,7 +53,7 @@ TEST_F(Output, IsNeverWhatIsRead) {
   expect_refused({"compare", store_ + "@0", store_ + "@run-a@10", "--plot", store_}, is_read);
   expect_refused({"inspect", model, "--plot", config}, is_read);
   EXPECT_EQ(contents_of(store_), before);
-  EXPECT_EQ(contents_of(config), contents_of(kModel / "config.json"));
+  EXPECT_EQ(contents_of(config), contents_of(kModelFolder / "config.json"));
 }
 
 TEST_F(Output, IsCheckedBeforeAnythingIsRead) {
@@ -62,9 +62,9 @@ TEST_F(Output, IsCheckedBeforeAnythingIsRead) {
   expect_refused({"signature", "no-such-model", "-o", nowhere}, no_folder);
   expect_refused({"inspect", "no-such-model", "--plot", nowhere}, no_folder);
   expect_refused({"report", "no-such-store", "-o", nowhere}, no_folder);
-  expect_refused({"inspect", kModel, "--plot", "/two\nlines/out"},
+  expect_refused({"inspect", kModelFolder, "--plot", "/two\nlines/out"},
                  "there is no folder /two\\x0alines");
-  expect_refused({"signature", kModel, "-o", folder_.path()}, "is a folder");
+  expect_refused({"signature", kModelFolder, "-o", folder_.path()}, "is a folder");
 }
 
 TEST_F(Output, KeepsALinkAndReplacesWhatItLeadsTo) {
@@ -72,7 +72,7 @@ TEST_F(Output, KeepsALinkAndReplacesWhatItLeadsTo) {
   const std::filesystem::path link = folder_.path() / "newest.azsig";
   std::ofstream(file) << "old";
   std::filesystem::create_symlink("old.azsig", link);
-  ASSERT_EQ(run_program({"signature", kModel, "--no-spectral", "-o", link}).code, 0);
+  ASSERT_EQ(run_program({"signature", kModelFolder, "--no-spectral", "-o", link}).code, 0);
   EXPECT_TRUE(std::filesystem::is_symlink(link));
   EXPECT_EQ(read_signature(file).model.architecture, "llama");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 2);
@@ -82,7 +82,7 @@ TEST_F(Output, GoesToWhatIsNoFileWithoutReplacingIt) {
   const std::string pipe = folder_.path() / "pipe";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
-  ASSERT_EQ(run_program({"inspect", kModel, "--no-spectral", "--plot", pipe}).code, 0);
+  ASSERT_EQ(run_program({"inspect", kModelFolder, "--no-spectral", "--plot", pipe}).code, 0);
   std::array<char, 5> start = {};
   ASSERT_EQ(read(reader, start.data(), start.size()), 5);
   close(reader);
@@ -94,7 +94,7 @@ TEST_F(Output, GoesToWhatIsNoFileWithoutReplacingIt) {
 
 TEST_F(Output, HoldsNothingThatSteersATerminal) {
   const std::filesystem::path file = folder_.path() / "a.azsig";
-  ASSERT_EQ(run_program({"signature", kModel, "--no-spectral", "-o", file}).code, 0);
+  ASSERT_EQ(run_program({"signature", kModelFolder, "--no-spectral", "-o", file}).code, 0);
   Signature signature = read_signature(file);
   signature.model.architecture = "llama\x1b[2J";
   write_signature(file, signature);
@@ -108,7 +108,7 @@ TEST_F(Output, OfAMistakeInACallIsOneLine) {
   for (const std::vector<std::string>& call : {std::vector<std::string>{"inspect"},
                                                {"--nope"},
                                                {"nope"},
-                                               {"inspect", kModel, "--nope"},
+                                               {"inspect", kModelFolder, "--nope"},
                                                {"watch", "not an address"}}) {
     const Ended ended = run_program(call);
     EXPECT_EQ(ended.code, 2) << call.back();
@@ -118,7 +118,7 @@ TEST_F(Output, OfAMistakeInACallIsOneLine) {
 }
 
 TEST_F(Output, TokensMayStandBeforeTheModel) {
-  const Ended ended = run_program({"inspect", "--tokens", "1,5,7", kModel, "--no-spectral"});
+  const Ended ended = run_program({"inspect", "--tokens", "1,5,7", kModelFolder, "--no-spectral"});
   EXPECT_EQ(ended.code, 0) << ended.err;
   EXPECT_THAT(ended.out, HasSubstr("probe of 3 tokens"));
 }
