@@ -37,6 +37,9 @@ Database::Database(std::string path, Access access)
   const int code = sqlite3_open_v2(name.c_str(), &handle, flags_of(access), nullptr);
   handle_.reset(handle);
   if (code != SQLITE_OK) fail("cannot open");
+  if (access == Access::write && sqlite3_db_readonly(handle, "main") == 1) {
+    throw FileError(path_, "cannot open", "it cannot be written to");
+  }
   sqlite3_busy_timeout(handle, kBusyMilliseconds);
 }
 
@@ -50,7 +53,7 @@ std::int64_t Database::pragma(const std::string& name) {
 }
 
 void Database::fail(std::string_view what, std::string_view why) const {
-  throw FileError(path_, what, why);
+  throw PermanentFileError(path_, what, why);
 }
 
 std::filesystem::file_time_type Database::written() const {
@@ -60,7 +63,7 @@ std::filesystem::file_time_type Database::written() const {
 
 void Database::check_rest() const {
   if (access_ == Access::read_at_rest && written() != written_) {
-    fail("cannot read", "was written to meanwhile: read it again");
+    throw FileError(path_, "cannot read", "was written to meanwhile: read it again");
   }
 }
 
@@ -71,7 +74,8 @@ void Database::fail(std::string_view what) const {
   if ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && system_code != 0) {
     why += " (" + std::generic_category().message(system_code) + ")";
   }
-  fail(what, why);
+  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) fail(what, why);
+  throw FileError(path_, what, why);
 }
 
 Statement::Statement(Database& database, std::string_view what, const char* sql)

@@ -8,7 +8,15 @@
 #include <string>
 #include <string_view>
 
+#include "azimuth/file_error.h"
+
 namespace azimuth {
+
+/// A FileError that no later attempt at the same file gets round.
+class PermanentFileError : public FileError {
+ public:
+  using FileError::FileError;
+};
 
 /// One connection to an SQLite file. Every error is a FileError.
 class Database {
@@ -22,6 +30,7 @@ class Database {
 
   void execute(const char* sql, std::string_view what);
   std::int64_t pragma(const std::string& name);
+  /// Because of what is in the file: throws a PermanentFileError.
   [[noreturn]] void fail(std::string_view what, std::string_view why) const;
   /// With SQLite's reason for the failure of the last call.
   [[noreturn]] void fail(std::string_view what) const;

@@ -62,7 +62,11 @@ HistoryStore::~HistoryStore() = default;
 void HistoryStore::open(StatusSource status) {
   Lock lock(mutex_);
   run_ = status().run;
-  database();
+  try {
+    database();
+  } catch (const PermanentFileError& error) {
+    throw ExporterUnusable(error.what());
+  }
 }
 
 void HistoryStore::write(const Record& record) {

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -108,18 +110,44 @@ std::string log_of(const std::string& path) {
   return std::filesystem::path(path).filename().string() + "-wal";
 }
 
+bool can_write(const std::string& path) {
+  return faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+}
+
 /// Why a file whose write-ahead log lies beside it could not be opened, where that is its folder's
 /// fault: SQLite keeps an index of the log there (https://sqlite.org/wal.html#read_only_databases).
 void explain_closed_folder(Database& database, const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path();
-  if (sqlite3_errcode(database.get()) != SQLITE_CANTOPEN ||
-      faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) == 0) {
-    return;
-  }
+  if (sqlite3_errcode(database.get()) != SQLITE_CANTOPEN || can_write(folder)) return;
   database.fail("cannot open",
                 "its newest rows are in " + log_of(path) +
                     ", which can be read only in a folder that can be written to: copy both files "
                     "to one, or wait until the run has ended");
+}
+
+/// Why a file cannot be opened for writing, as errno says it; 0: nothing is in the way now. SQLite
+/// tells why reading failed, which it tries in the end. Opens nothing but a file of its own:
+/// closing the history would release the locks that SQLite holds on it for others in this process.
+int obstacle(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::directory) return EISDIR;
+  if (std::filesystem::exists(status)) {
+    const std::string folder = std::filesystem::path(path).parent_path();
+    return can_write(path) && can_write(folder) ? 0 : errno;
+  }
+  std::string beside = path + "-XXXXXX";
+  const int file = mkostemp(beside.data(), O_CLOEXEC);
+  if (file < 0) return errno;
+  ::close(file);
+  ::unlink(beside.c_str());
+  return 0;
+}
+
+bool is_permanent(int error) {
+  constexpr std::array permanent = {ENOENT, ENOTDIR, EISDIR, EROFS,
+                                    EACCES, EPERM,   ELOOP,  ENAMETOOLONG};
+  return std::ranges::find(permanent, error) != permanent.end();
 }
 
 void create(Database& database) {
@@ -129,9 +157,7 @@ void create(Database& database) {
   transaction.commit();
 }
 
-}  // namespace
-
-std::unique_ptr<Database> open_for_writing(const std::string& path) {
+std::unique_ptr<Database> open_or_create(const std::string& path) {
   auto database = std::make_unique<Database>(path, Database::Access::write);
   const bool exists = is_history(*database);
   use_write_ahead_log(*database);
@@ -139,6 +165,22 @@ std::unique_ptr<Database> open_for_writing(const std::string& path) {
   database->execute("PRAGMA synchronous = FULL", "cannot open");
   if (!exists) create(*database);
   return database;
+}
+
+}  // namespace
+
+std::unique_ptr<Database> open_for_writing(const std::string& path) {
+  try {
+    return open_or_create(path);
+  } catch (const PermanentFileError&) {
+    throw;
+  } catch (const FileError&) {
+    const int error = obstacle(path);
+    if (error == 0) throw;
+    const std::string why = std::generic_category().message(error);
+    if (is_permanent(error)) throw PermanentFileError(path, "cannot open", why);
+    throw FileError(path, "cannot open", why);
+  }
 }
 
 std::unique_ptr<Database> open_for_reading(const std::string& path) {

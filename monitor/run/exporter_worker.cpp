@@ -39,6 +39,10 @@ bool ExporterWorker::full() const {
 void ExporterWorker::push(std::shared_ptr<const Record> record) {
   {
     Lock lock(mutex_);
+    if (takes_no_more()) {
+      ++counters_->dropped;
+      return;
+    }
     if (!lossless_ && queue_.size() >= capacity_) {
       queue_.pop_front();
       ++counters_->dropped;
@@ -52,6 +56,7 @@ void ExporterWorker::push(std::shared_ptr<const Record> record) {
 void ExporterWorker::end_run(TimePoint deadline) {
   {
     Lock lock(mutex_);
+    if (takes_no_more()) return;
     end_of_run_ = deadline;
   }
   wake_.notify_one();
@@ -68,6 +73,10 @@ void ExporterWorker::stop() {
 void ExporterWorker::count_failure(const std::string& what) {
   Lock lock(mutex_);
   note_failure(what);
+}
+
+bool ExporterWorker::takes_no_more() const {
+  return phase_ == Phase::given_up || phase_ == Phase::ended;
 }
 
 bool ExporterWorker::has_come(Until until) const {
@@ -116,17 +125,45 @@ void ExporterWorker::run(const Exporter::StatusSource& status) {
 }
 
 void ExporterWorker::open(Exporter& exporter, const Exporter::StatusSource& status) {
+  bool said = false;
   while (!stop_) {
-    const auto failure = outside([&] { exporter.open(status); });
+    bool unusable = false;
+    const auto failure = outside([&] {
+      try {
+        exporter.open(status);
+      } catch (const ExporterUnusable&) {
+        unusable = true;
+        throw;
+      }
+    });
     if (!failure) {
       failing_ = false;
       phase_ = Phase::serving;
       return;
     }
-    note_failure(*failure);
+    if (unusable) return give_up(*failure);
+    ++counters_->failures;
+    failing_ = true;
+    if (!std::exchange(said, true)) {
+      log(LogLevel::warning, std::string(lossless_ ? "nothing is recorded" : "nothing is shown") +
+                                 " until it opens, which is tried again: " + *failure);
+    }
     changed_.notify_all();
     pause();
   }
+}
+
+void ExporterWorker::give_up(const std::string& why) {
+  phase_ = Phase::given_up;
+  stop_ = true;
+  ++counters_->failures;
+  counters_->dropped += queue_.size();
+  queue_.clear();
+  counters_->queue_length = 0;
+  end_of_run_.reset();
+  changed_.notify_all();
+  log(LogLevel::error,
+      std::string("nothing is ") + (lossless_ ? "recorded" : "shown") + " of this run: " + why);
 }
 
 void ExporterWorker::write_next(Exporter& exporter) {
@@ -170,8 +207,11 @@ std::optional<std::string> ExporterWorker::outside(const std::function<void()>& 
 
 void ExporterWorker::note_failure(const std::string& what) {
   ++counters_->failures;
-  if (std::exchange(failing_, true)) return;
-  outside([&] { log_(LogLevel::warning, "exporter " + name_ + ": " + what); });
+  if (!std::exchange(failing_, true)) log(LogLevel::warning, what);
+}
+
+void ExporterWorker::log(LogLevel level, const std::string& what) {
+  outside([&] { log_(level, "exporter " + name_ + ": " + what); });
 }
 
 void ExporterWorker::pause() {

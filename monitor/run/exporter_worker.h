@@ -31,7 +31,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   std::shared_ptr<Exporter> exporter() const;
   bool full() const;
   /// Of a queue that may drop, the oldest record makes room. One that may not is asked `full`
-  /// first.
+  /// first. An exporter that is given up loses the record.
   void push(std::shared_ptr<const Record> record);
   /// After the last record: calls the exporter's `end_run`.
   void end_run(TimePoint deadline);
@@ -41,7 +41,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
 
   enum class Until {
     room,     ///< the queue has room
-    written,  ///< the queue is empty, the exporter idle and an `end_run` done
+    written,  ///< the queue is empty, the exporter idle and an `end_run` done; or it is given up
     settled,  ///< the same, but an exporter that never opened, and may lose records, is given up
     ended,    ///< the thread has ended, or never started
   };
@@ -52,7 +52,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   std::shared_ptr<const ExporterCounters> counters() const { return counters_; }
 
  private:
-  enum class Phase { fresh, opening, serving, ended };
+  enum class Phase { fresh, opening, serving, given_up, ended };
 
   void run(const Exporter::StatusSource& status);
   // These let go of the mutex while somebody else's code runs.
@@ -60,9 +60,12 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   void write_next(Exporter& exporter) AZIMUTH_REQUIRES(mutex_);
   void end(Exporter& exporter) AZIMUTH_REQUIRES(mutex_);
   std::optional<std::string> outside(const std::function<void()>& call) AZIMUTH_REQUIRES(mutex_);
+  void give_up(const std::string& why) AZIMUTH_REQUIRES(mutex_);
   void note_failure(const std::string& what) AZIMUTH_REQUIRES(mutex_);
+  void log(LogLevel level, const std::string& what) AZIMUTH_REQUIRES(mutex_);
   void pause() AZIMUTH_REQUIRES(mutex_);
   bool has_come(Until until) const AZIMUTH_REQUIRES(mutex_);
+  bool takes_no_more() const AZIMUTH_REQUIRES(mutex_);
 
   const std::string name_;
   const bool lossless_;

@@ -98,6 +98,53 @@ TEST_F(HistoryStoreFailureTest, NamesTheFileThatCannotBeOpened) {
   }
 }
 
+std::string opening_error(const std::filesystem::path& path) {
+  try {
+    HistoryStore::open(path)->open([] { return status_of("run-a"); });
+  } catch (const ExporterUnusable& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    return std::string("tried again: ") + error.what();
+  }
+  return "no error";
+}
+
+TEST_F(HistoryStoreFailureTest, SaysWhyAFileCanNeverBeOpened) {
+  std::ofstream(folder_ / "file") << "x";
+  std::ofstream(folder_ / "text") << std::string(5000, 'x');
+  const std::string long_name(300, 'n');
+  const std::pair<std::filesystem::path, std::string> unusable[] = {
+      {folder_ / "missing" / "run.azimuth", "cannot open: No such file or directory"},
+      {folder_ / "file" / "run.azimuth", "cannot open: Not a directory"},
+      {folder_ / long_name, "cannot open: File name too long"},
+      {folder_, "cannot open: Is a directory"},
+      {folder_ / "text", "cannot read: file is not a database"},
+  };
+  for (const auto& [path, why] : unusable) {
+    EXPECT_EQ(opening_error(path), path.string() + ": " + why);
+  }
+}
+
+TEST_F(HistoryStoreFailureTest, SaysThatAFolderCannotBeWrittenTo) {
+  const std::string missing = folder_ / "missing.azimuth";
+  const auto is_said = [&](const std::string& path) {
+    const std::string error = opening_error(path);
+    if (error == path + ": cannot open: Permission denied") return 0;
+    std::fprintf(stderr, "%s\n", error.c_str());
+    return 1;
+  };
+  EXPECT_EQ(without_permission(folder_, [&] { return is_said(missing); }), 0);
+  HistoryStore::open(path_)->write(sample_record(1, 10));
+  EXPECT_EQ(without_permission(folder_, [&] { return is_said(path_); }), 0);
+  std::filesystem::permissions(path_, static_cast<std::filesystem::perms>(0444));
+  EXPECT_EQ(without_permission(folder_, [&] { return is_said(path_); }), 0);
+}
+
+TEST_F(HistoryStoreFailureTest, AFullDiskIsTriedAgain) {
+  const FullDisk full(100);
+  EXPECT_THAT(opening_error(path_), StartsWith("tried again: " + path_.string() + ": "));
+}
+
 /// A store whose rows are all in its write-ahead log, as a young run leaves it, copied.
 class CopiedStore : public HistoryStoreFailureTest {
  protected:

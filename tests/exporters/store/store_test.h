@@ -60,6 +60,12 @@ std::string fields_of(const T& value) {
   return to_proto(value).DebugString();
 }
 
+inline MonitorStatus status_of(const std::string& run) {
+  MonitorStatus status;
+  status.run = run;
+  return status;
+}
+
 class StoreTest : public ::testing::Test {
  protected:
   StoreTest() {
@@ -77,12 +83,6 @@ class StoreTest : public ::testing::Test {
                      std::to_string(observation.sequence));
     });
     return keys;
-  }
-
-  static MonitorStatus status_of(const std::string& run) {
-    MonitorStatus status;
-    status.run = run;
-    return status;
   }
 
   std::filesystem::path folder_;

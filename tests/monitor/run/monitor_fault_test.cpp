@@ -66,6 +66,32 @@ TEST(MonitorFault, FinishDoesNotWaitForAPortThatStaysBusy) {
   EXPECT_EQ(s.exporter->observations().size(), 2u);
 }
 
+TEST(MonitorFault, GivesUpAnExporterThatCanNeverOpen) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  options.queue_capacity = 2;
+  Watched s(options);
+  const auto store = std::make_shared<RecordingExporter>();
+  store->label = "store";
+  store->is_lossless = true;
+  std::atomic<int> tries = 0;
+  store->on_open = [&] {
+    ++tries;
+    throw ExporterUnusable("h: cannot open: Read-only file system");
+  };
+  s.monitor.add(store);
+  s.attach();
+  for (int step = 1; step <= 4; ++step) s.step(step);
+  EXPECT_EQ(s.monitor.status().snapshots.at("skipped"), 0u) << "its queue holds up nothing";
+  s.monitor.finish(1h);
+  EXPECT_EQ(tries, 1);
+  EXPECT_EQ(s.monitor.status().exporters[1].dropped, 6u);
+  EXPECT_EQ(log.count("exporter store: nothing is recorded of this run: "
+                      "h: cannot open: Read-only file system"),
+            1);
+}
+
 TEST(MonitorFault, WritesTheEndOfARunAgainUntilItIsKept) {
   Watched s;
   const auto store = std::make_shared<RecordingExporter>();

@@ -24,7 +24,8 @@ class Database;
 ///
 /// Thread-safe. Everything but construction throws std::runtime_error, "FILE: what: why", where the
 /// file cannot be opened, is not a history, was made by a newer version or does not take the
-/// record.
+/// record. `open` throws ExporterUnusable where it never can be: a read-only file or folder, a
+/// missing folder, a file that is something else.
 class HistoryStore : public Exporter, public RunHistory {
  public:
   /// Touches no file yet. Throws std::invalid_argument if `path` is empty.

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,13 @@ struct Record {
   std::shared_ptr<const Signature> base;  ///< null without a base
 };
 
+/// What `Exporter::open` throws where trying again cannot help: the file is not a history, its
+/// folder is not there or cannot be written to. The exporter is given up, and its records are lost.
+class ExporterUnusable : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Where a run that starts again finds itself. Implemented by the history store.
 class RunHistory {
  public:
@@ -103,7 +111,8 @@ class Exporter {
   virtual std::string_view name() const = 0;
 
   /// Binds the port, opens the file. Throws if it cannot now: it is called again later, until it
-  /// succeeds. `status` may be called at any time from any thread.
+  /// succeeds. Throws ExporterUnusable if it never can: then nothing is called any more. `status`
+  /// may be called at any time from any thread.
   virtual void open(StatusSource status) = 0;
 
   /// Takes one observation. Throws if it could not be taken. Then a lossless exporter is given the
