@@ -122,7 +122,7 @@ void finetune(const Options& options) {
   trainer.run();
   if (stop_requested) std::printf("Stopped by a signal; the run is ended.\n");
   if (!monitor.finish(std::chrono::seconds(30))) {
-    std::printf("Not everything was written within 30 s; what follows may lack the end.\n");
+    std::printf("Something was lost, as said above; what follows may lack it.\n");
   }
 
   const auto observations = examples::observations_of(store, run);

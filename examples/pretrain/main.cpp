@@ -119,7 +119,7 @@ void pretrain(const Options& options) {
                                              .special_token_ids = {examples::CopyTask::kBos}}));
   train(decoder, watched, options);
   if (!monitor.finish(std::chrono::seconds(30))) {
-    std::printf("Not everything was written within 30 s; what follows may lack the end.\n");
+    std::printf("Something was lost, as said above; what follows may lack it.\n");
   }
 
   const auto observations = examples::observations_of(store, "pretrain");

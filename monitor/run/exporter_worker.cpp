@@ -75,6 +75,16 @@ void ExporterWorker::count_failure(const std::string& what) {
   note_failure(what);
 }
 
+std::int64_t ExporterWorker::lost() const {
+  Lock lock(mutex_);
+  return static_cast<std::int64_t>(counters_->dropped + queue_.size() + (writing_ ? 1 : 0));
+}
+
+std::string ExporterWorker::last_failure() const {
+  Lock lock(mutex_);
+  return last_failure_;
+}
+
 bool ExporterWorker::takes_no_more() const {
   return phase_ == Phase::given_up || phase_ == Phase::ended;
 }
@@ -142,7 +152,7 @@ void ExporterWorker::open(Exporter& exporter, const Exporter::StatusSource& stat
       return;
     }
     if (unusable) return give_up(*failure);
-    ++counters_->failures;
+    count(*failure);
     failing_ = true;
     if (!std::exchange(said, true)) {
       log(LogLevel::warning, std::string(lossless_ ? "nothing is recorded" : "nothing is shown") +
@@ -156,7 +166,7 @@ void ExporterWorker::open(Exporter& exporter, const Exporter::StatusSource& stat
 void ExporterWorker::give_up(const std::string& why) {
   phase_ = Phase::given_up;
   stop_ = true;
-  ++counters_->failures;
+  count(why);
   counters_->dropped += queue_.size();
   queue_.clear();
   counters_->queue_length = 0;
@@ -206,8 +216,13 @@ std::optional<std::string> ExporterWorker::outside(const std::function<void()>& 
 }
 
 void ExporterWorker::note_failure(const std::string& what) {
-  ++counters_->failures;
+  count(what);
   if (!std::exchange(failing_, true)) log(LogLevel::warning, what);
+}
+
+void ExporterWorker::count(const std::string& failure) {
+  ++counters_->failures;
+  last_failure_ = failure;
 }
 
 void ExporterWorker::log(LogLevel level, const std::string& what) {

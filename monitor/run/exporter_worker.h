@@ -38,6 +38,10 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   /// Asks the thread to end.
   void stop();
   void count_failure(const std::string& what);
+  /// Records that it has dropped, or not taken yet.
+  std::int64_t lost() const;
+  /// Why the last call that failed did; empty: none did.
+  std::string last_failure() const;
 
   enum class Until {
     room,     ///< the queue has room
@@ -62,6 +66,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   std::optional<std::string> outside(const std::function<void()>& call) AZIMUTH_REQUIRES(mutex_);
   void give_up(const std::string& why) AZIMUTH_REQUIRES(mutex_);
   void note_failure(const std::string& what) AZIMUTH_REQUIRES(mutex_);
+  void count(const std::string& failure) AZIMUTH_REQUIRES(mutex_);
   void log(LogLevel level, const std::string& what) AZIMUTH_REQUIRES(mutex_);
   void pause() AZIMUTH_REQUIRES(mutex_);
   bool has_come(Until until) const AZIMUTH_REQUIRES(mutex_);
@@ -84,6 +89,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   Phase phase_ AZIMUTH_GUARDED_BY(mutex_) = Phase::fresh;
   bool writing_ AZIMUTH_GUARDED_BY(mutex_) = false;
   bool failing_ AZIMUTH_GUARDED_BY(mutex_) = false;  ///< logged once, until it works again
+  std::string last_failure_ AZIMUTH_GUARDED_BY(mutex_);
   bool stop_ AZIMUTH_GUARDED_BY(mutex_) = false;
 };
 

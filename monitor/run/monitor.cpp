@@ -68,7 +68,8 @@ Monitor::~Monitor() {
   guarded([&] {
     const auto deadline = after(state_->shutdown_timeout());
     state_->detach();
-    state_->wait(ExporterWorker::Until::settled, deadline);
+    const bool in_time = state_->wait(ExporterWorker::Until::settled, deadline);
+    state_->log_losses(state_->report(in_time));
     state_->shut_down(deadline);
   });
 }
@@ -95,7 +96,9 @@ Attachment Monitor::attach_source(std::unique_ptr<SnapshotSource> source) {
 
 bool Monitor::watches() const { return state_->watches(); }
 
-bool Monitor::finish(std::chrono::milliseconds timeout) { return state_->finish(after(timeout)); }
+FinishReport Monitor::finish(std::chrono::milliseconds timeout) {
+  return state_->finish(after(timeout));
+}
 
 bool Monitor::drain(std::chrono::milliseconds timeout) {
   return state_->wait(ExporterWorker::Until::written, after(timeout));

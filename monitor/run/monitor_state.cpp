@@ -181,8 +181,8 @@ void MonitorState::detach() noexcept {
   });
 }
 
-bool MonitorState::finish(TimePoint deadline) {
-  if (!mailbox_.is_read()) return true;
+FinishReport MonitorState::finish(TimePoint deadline) {
+  if (!mailbox_.is_read()) return {};
   begin(0);
   bool in_time = mailbox_.wait_idle(deadline);
   for (const auto& exporter : exporters_) {
@@ -201,7 +201,37 @@ bool MonitorState::finish(TimePoint deadline) {
   in_time = wait(ExporterWorker::Until::settled, deadline) && in_time;
   call_back();
   detach();
-  return in_time;
+  FinishReport report = this->report(in_time);
+  log_losses(report);
+  return report;
+}
+
+FinishReport MonitorState::report(bool in_time) const {
+  FinishReport report = {.in_time = in_time};
+  report.failed_snapshots = static_cast<std::int64_t>(board_->read().snapshots.at("failed"));
+  for (const auto& exporter : exporters_) {
+    if (const std::int64_t records = exporter->lost(); records > 0) {
+      report.losses.push_back({exporter->name(), records});
+    }
+  }
+  return report;
+}
+
+void MonitorState::log_losses(const FinishReport& report) {
+  if (report || std::exchange(losses_logged_, true)) return;
+  std::string text = report.in_time ? "" : "the time ran out";
+  const auto add = [&](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
+  if (report.failed_snapshots > 0) {
+    add(std::to_string(report.failed_snapshots) + " snapshots failed");
+  }
+  for (const auto& exporter : exporters_) {
+    const std::int64_t records = exporter->lost();
+    if (records == 0) continue;
+    const std::string why = exporter->last_failure();
+    add("exporter " + exporter->name() + " has not taken " + std::to_string(records) + " records" +
+        (why.empty() ? "" : " (" + why + ")"));
+  }
+  guarded([&] { options_.log(LogLevel::warning, "at the end of the run: " + text); });
 }
 
 void MonitorState::end_run(TimePoint deadline) {
@@ -341,8 +371,8 @@ void MonitorState::run_analysis() {
     }
     const auto end_of_run = post->snapshot->facts.end_of_run;
     const auto failure = analyse(*std::exchange(post->snapshot, std::nullopt), workers);
-    if (end_of_run) end_run(*end_of_run);
     if (failure && !mailbox_.closed()) count_failed_snapshot(*failure);
+    if (end_of_run) end_run(*end_of_run);
     mailbox_.done([&] {
       if (failure) return;
       board_->change([](MonitorStatus& status) { ++status.snapshots["analysed"]; });

@@ -45,7 +45,11 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   void tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept;
   void detach() noexcept;
 
-  bool finish(TimePoint deadline);
+  FinishReport finish(TimePoint deadline);
+  /// What is lost as things stand.
+  FinishReport report(bool in_time) const;
+  /// Once.
+  void log_losses(const FinishReport& report);
   /// Waits until what was taken is analysed and the exporters are so far.
   bool wait(ExporterWorker::Until until, TimePoint deadline);
   /// Ends all threads; whatever has not ended by `deadline` is left behind.
@@ -91,6 +95,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   bool loss_is_nonfinite_ = false;
   bool attached_once_ = false;
   StepInfo last_step_;
+  bool losses_logged_ = false;
   bool first_step_pending_ = false;  // a run that goes on: its first step tells where it is
   std::optional<std::int64_t> begins_at_;
   bool has_begun_ = false;  // the step of the weights at attach is known

@@ -13,7 +13,9 @@ namespace azimuth {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
 using testing::every_step;
+using ::testing::FieldsAre;
 using testing::Gate;
 using testing::Log;
 using testing::RecordingExporter;
@@ -59,11 +61,55 @@ TEST(MonitorFault, OpensABusyExporterLater) {
 TEST(MonitorFault, FinishDoesNotWaitForAPortThatStaysBusy) {
   Watched s;
   const auto busy = std::make_shared<RecordingExporter>();
+  busy->label = "busy";
   busy->on_open = [] { throw std::runtime_error("port in use"); };
   s.monitor.add(busy);
   s.attach();
-  EXPECT_TRUE(s.monitor.finish(1h));
+  const FinishReport report = s.monitor.finish(1h);
   EXPECT_EQ(s.exporter->observations().size(), 2u);
+  EXPECT_TRUE(report.in_time);
+  EXPECT_FALSE(report) << "the busy one has not taken everything";
+  EXPECT_THAT(report.losses, ElementsAre(FieldsAre("busy", 2)));
+}
+
+TEST(MonitorFault, FinishSaysWhatWasLost) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  const auto broken = std::make_shared<RecordingExporter>();
+  broken->label = "broken";
+  broken->on_write = [](const Record& record) {
+    if (record.observation.step == 1) throw std::runtime_error("no space");
+  };
+  s.monitor.add(broken);
+  s.attach();
+  s.step(1);
+  s.source->before_capture = [] { throw std::runtime_error("parameter w has disappeared"); };
+  s.step(2);
+  s.step(3);
+  const FinishReport report = s.monitor.finish(30s);
+  EXPECT_FALSE(report);
+  EXPECT_TRUE(report.in_time);
+  EXPECT_EQ(report.failed_snapshots, 3) << "the last one too";
+  EXPECT_THAT(report.losses, ElementsAre(FieldsAre("broken", 1)));
+  EXPECT_FALSE(s.monitor.finish(30s));
+  EXPECT_EQ(log.count("at the end of the run: 3 snapshots failed; exporter broken has not taken 1 "
+                      "records (no space)"),
+            1);
+}
+
+TEST(MonitorFault, SaysWhatIsLostWithoutFinishToo) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  {
+    Watched s(options);
+    s.exporter->on_write = [](const Record&) { throw std::runtime_error("no space"); };
+    s.attach();
+    s.step(1);
+  }
+  EXPECT_EQ(log.count("at the end of the run: exporter recording has not taken 2 records"), 1);
 }
 
 TEST(MonitorFault, GivesUpAnExporterThatCanNeverOpen) {
@@ -84,7 +130,7 @@ TEST(MonitorFault, GivesUpAnExporterThatCanNeverOpen) {
   s.attach();
   for (int step = 1; step <= 4; ++step) s.step(step);
   EXPECT_EQ(s.monitor.status().snapshots.at("skipped"), 0u) << "its queue holds up nothing";
-  s.monitor.finish(1h);
+  EXPECT_THAT(s.monitor.finish(1h).losses, ElementsAre(FieldsAre("store", 6)));
   EXPECT_EQ(tries, 1);
   EXPECT_EQ(s.monitor.status().exporters[1].dropped, 6u);
   EXPECT_EQ(log.count("exporter store: nothing is recorded of this run: "
@@ -124,7 +170,10 @@ TEST(MonitorFault, IsNotDelayedByAnExporterThatHangs) {
     s.steps_with_busy_exporters(8);
     EXPECT_EQ(s.monitor.status().exporters[1].dropped, 5u) << "the oldest of its queue";
     EXPECT_EQ(s.monitor.status().exporters[1].queue_length, 3u);
-    EXPECT_FALSE(s.monitor.finish(20ms));
+    const FinishReport report = s.monitor.finish(20ms);
+    EXPECT_FALSE(report.in_time);
+    EXPECT_THAT(report.losses, ElementsAre(FieldsAre("recording", 10)))
+        << "six dropped, three queued, one in its hands";
   }
   EXPECT_TRUE(hanging->observations().empty()) << "the monitor has gone without it";
   gate->open();

@@ -52,9 +52,15 @@ struct MonitorStatus {
     std::string name;
     std::uint64_t failures = 0;
     std::uint64_t queue_length = 0;
-    std::uint64_t dropped = 0;
+    std::uint64_t dropped = 0;  ///< records that it never got
   };
   std::vector<ExporterStatus> exporters = {};
+};
+
+/// Records of a run that an exporter has not taken, and will not take any more.
+struct ExporterLoss {
+  std::string exporter;
+  std::int64_t records = 0;
 };
 
 /// One observation on its way out, with what a run needs to go on from it after a crash.

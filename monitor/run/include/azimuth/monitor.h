@@ -70,6 +70,16 @@ struct AtStep {
 /// Called on the training thread with an event and the observation that it belongs to.
 using EventCallback = std::function<void(const Event&, const Observation&)>;
 
+/// What had become of a run when `finish` returned: true if every snapshot was analysed, and every
+/// exporter has taken every record.
+struct FinishReport {
+  bool in_time = true;                    ///< false: what was still to be done was left behind
+  std::int64_t failed_snapshots = 0;      ///< of the whole run
+  std::vector<ExporterLoss> losses = {};  ///< of the exporters that have not taken every record
+
+  explicit operator bool() const { return in_time && failed_snapshots == 0 && losses.empty(); }
+};
+
 namespace detail {
 class MonitorState;
 }
@@ -110,7 +120,7 @@ class Attachment {
 class Monitor {
  public:
   explicit Monitor(MonitorOptions options);
-  /// Drains for at most `shutdown_timeout`, then leaves what hangs behind.
+  /// Drains for at most `shutdown_timeout`, then leaves what hangs behind; logs what was lost.
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
@@ -161,8 +171,9 @@ class Monitor {
   bool watches() const;
 
   /// Takes a last snapshot, waits until everything is analysed and exported, marks the run as
-  /// ended. The only call that may block, for at most `timeout`; false if time ran out.
-  bool finish(std::chrono::milliseconds timeout);
+  /// ended. The only call that may block, for at most `timeout`. An exporter that never opened is
+  /// not waited for, unless it is lossless and may open yet. What was lost is also logged, once.
+  FinishReport finish(std::chrono::milliseconds timeout);
 
   /// Waits until all snapshots taken so far are analysed and their records are written or dropped,
   /// for at most `timeout`. For notebooks and tests.
