@@ -26,6 +26,21 @@ v1::RunHistory to_proto(const HistoryReader::Run& run) {
   *message.mutable_first_time() = timestamp(run.first_time);
   *message.mutable_last_time() = timestamp(run.last_time);
   message.set_ended(!std::isnan(run.ended_at));
+  message.set_failed_snapshot_count(run.failed_snapshots);
+  for (const ExporterLoss& loss : run.losses) {
+    v1::ExporterLoss& added = *message.add_losses();
+    added.set_exporter(loss.exporter);
+    added.set_records(loss.records);
+  }
+  return message;
+}
+
+v1::FailedSnapshot to_proto(const FailedSnapshot& failed) {
+  v1::FailedSnapshot message;
+  message.set_attempt(failed.attempt);
+  message.set_step(failed.step);
+  *message.mutable_time() = timestamp(failed.time);
+  message.set_reason(failed.reason);
   return message;
 }
 

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "azimuth/clock.h"
+#include "azimuth/utf8.h"
 #include "schema.h"
 #include "stored_message.h"
 
 namespace azimuth {
 namespace {
+
+constexpr std::size_t kLongestReason = 1000;
 
 /// Absolute, since the file is opened later, when the working directory may be another one.
 std::string checked(const std::filesystem::path& path) {
@@ -16,13 +20,17 @@ std::string checked(const std::filesystem::path& path) {
   return std::filesystem::absolute(path).string();
 }
 
-void store_run(Database& database, const Record& record) {
-  const std::string& run = record.observation.run;
+/// A run goes on: it has not ended.
+void store_run(Database& database, const std::string& run) {
   Statement(database, "cannot write",
             "INSERT INTO runs (run) VALUES (?) ON CONFLICT DO UPDATE SET ended_at = NULL")
       .text(1, run)
       .step();
+}
+
+void store_base(Database& database, const Record& record) {
   if (record.base == nullptr) return;
+  const std::string& run = record.observation.run;
   Statement missing(database, "cannot read", "SELECT 1 FROM runs WHERE run = ? AND base IS NULL");
   if (!missing.text(1, run).step()) return;
   const std::string base = to_proto(*record.base).SerializeAsString();
@@ -49,6 +57,23 @@ void store_observation(Database& database, const Observation& o, const TrackerSt
       .step();
 }
 
+void store_losses(Database& database, const MonitorStatus& status) {
+  Statement(database, "cannot write", "DELETE FROM losses WHERE run = ?")
+      .text(1, status.run)
+      .step();
+  for (const auto& exporter : status.exporters) {
+    if (exporter.dropped == 0) continue;
+    // Of several exporters of one name, the sum.
+    Statement(database, "cannot write", R"sql(
+      INSERT INTO losses (run, exporter, records) VALUES (?, ?, ?)
+      ON CONFLICT DO UPDATE SET records = records + excluded.records)sql")
+        .text(1, status.run)
+        .text(2, exporter.name)
+        .integer(3, static_cast<std::int64_t>(exporter.dropped))
+        .step();
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<HistoryStore> HistoryStore::open(const std::filesystem::path& path) {
@@ -61,7 +86,7 @@ HistoryStore::~HistoryStore() = default;
 
 void HistoryStore::open(StatusSource status) {
   Lock lock(mutex_);
-  run_ = status().run;
+  status_ = std::move(status);
   try {
     database();
   } catch (const PermanentFileError& error) {
@@ -70,9 +95,56 @@ void HistoryStore::open(StatusSource status) {
 }
 
 void HistoryStore::write(const Record& record) {
+  write_in_transaction([&](Database& database) AZIMUTH_REQUIRES(mutex_) {
+    const Observation& o = record.observation;
+    const std::int64_t shift = attempt_shift(database, o.run, o.attempt);
+    store_run(database, o.run);
+    store_base(database, record);
+    if (shift == 0) {
+      store_observation(database, o, record.tracker);
+    } else {
+      Observation shifted = o;
+      shifted.attempt += shift;
+      store_observation(database, shifted, record.tracker);
+    }
+  });
+}
+
+void HistoryStore::write_failure(const FailedSnapshot& failure) {
+  write_in_transaction([&](Database& database) AZIMUTH_REQUIRES(mutex_) {
+    const std::int64_t shift = attempt_shift(database, failure.run, failure.attempt);
+    store_run(database, failure.run);
+    const std::string reason = escaped_text(failure.reason, kLongestReason);
+    Statement(database, "cannot write", R"sql(
+      INSERT INTO failed_snapshots (run, attempt, step, time, reason) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT DO NOTHING)sql")
+        .text(1, failure.run)
+        .integer(2, failure.attempt + shift)
+        .integer(3, failure.step)
+        .real(4, failure.time)
+        .text(5, reason)
+        .step();
+  });
+}
+
+void HistoryStore::end_run(std::chrono::steady_clock::time_point) {
+  write_in_transaction([&](Database& database) AZIMUTH_REQUIRES(mutex_) {
+    const MonitorStatus status = status_();
+    Statement(database, "cannot write", "UPDATE runs SET ended_at = ? WHERE run = ?")
+        .real(1, Clock().unix_seconds())
+        .text(2, status.run)
+        .step();
+    store_losses(database, status);
+  });
+}
+
+void HistoryStore::write_in_transaction(const std::function<void(Database&)>& write) {
   Lock lock(mutex_);
   try {
-    write_in_transaction(database(), record);
+    Database& database = this->database();
+    Transaction transaction(database);
+    write(database);
+    transaction.commit();
   } catch (...) {
     // What a failed connection still believes about the file may be wrong: the next attempt opens
     // a new one.
@@ -81,40 +153,18 @@ void HistoryStore::write(const Record& record) {
   }
 }
 
-void HistoryStore::write_in_transaction(Database& database, const Record& record) {
-  Transaction transaction(database);
-  const std::int64_t shift = attempt_shift(database, record.observation);
-  store_run(database, record);
-  if (shift == 0) {
-    store_observation(database, record.observation, record.tracker);
-  } else {
-    Observation shifted = record.observation;
-    shifted.attempt += shift;
-    store_observation(database, shifted, record.tracker);
-  }
-  transaction.commit();
-}
-
-std::int64_t HistoryStore::attempt_shift(Database& database, const Observation& observation) {
-  const auto known = attempt_shifts_.find(observation.run);
+std::int64_t HistoryStore::attempt_shift(Database& database, const std::string& run,
+                                         std::int64_t attempt) {
+  const auto known = attempt_shifts_.find(run);
   if (known != attempt_shifts_.end()) return known->second;
   Statement largest(database, "cannot read", "SELECT max(attempt) FROM observations WHERE run = ?");
-  largest.text(1, observation.run).step();
+  largest.text(1, run).step();
   const bool any = !largest.is_null(0);
-  const std::int64_t shift =
-      any ? std::max<std::int64_t>(0, largest.integer(0) + 1 - observation.attempt) : 0;
+  const std::int64_t shift = any ? std::max<std::int64_t>(0, largest.integer(0) + 1 - attempt) : 0;
   // Kept whatever becomes of the transaction: if its commit happened, the next attempt finds rows
   // of its own.
-  attempt_shifts_.emplace(observation.run, shift);
+  attempt_shifts_.emplace(run, shift);
   return shift;
-}
-
-void HistoryStore::end_run(std::chrono::steady_clock::time_point) {
-  Lock lock(mutex_);
-  Statement(database(), "cannot write", "UPDATE runs SET ended_at = ? WHERE run = ?")
-      .real(1, Clock().unix_seconds())
-      .text(2, run_)
-      .step();
 }
 
 std::optional<RunHistory::LastKnown> HistoryStore::last_known(std::string_view run) {

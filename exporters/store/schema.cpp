@@ -15,14 +15,14 @@
 namespace azimuth {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
 /// Marks an SQLite file as a history: "azim" in ASCII.
 constexpr std::int64_t kApplicationId = 0x617A696D;
 
 // The order of the primary key is that in which a run is read, and backwards that in which the
 // state to go on from is looked for. The second index finds a step.
-constexpr const char* kCreate = R"sql(
+constexpr const char* kVersion1 = R"sql(
 CREATE TABLE runs (
   run TEXT PRIMARY KEY NOT NULL,
   base BLOB,      -- azimuth.v1.Signature; null without a base
@@ -44,16 +44,35 @@ PRAGMA application_id = 1635412333;
 PRAGMA user_version = 1;
 )sql";
 
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE failed_snapshots (
+  run TEXT NOT NULL REFERENCES runs (run),
+  attempt INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  time REAL NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (run, attempt, time, step)
+);
+CREATE TABLE losses (  -- at the run's end
+  run TEXT NOT NULL REFERENCES runs (run),
+  exporter TEXT NOT NULL,
+  records INTEGER NOT NULL,
+  PRIMARY KEY (run, exporter)
+);
+PRAGMA user_version = 2;
+)sql";
+
 /// Views and virtual tables could run for ever.
-bool has_plain_tables(Database& database) {
+bool has_plain_tables(Database& database, std::int64_t version) {
   Statement tables(database, "cannot read", R"sql(
     SELECT count(*) FROM sqlite_master
-    WHERE name IN ('runs', 'observations') AND type = 'table' AND rootpage > 0)sql");
-  return tables.step() && tables.integer(0) == 2;
+    WHERE name IN ('runs', 'observations', 'failed_snapshots', 'losses')
+      AND type = 'table' AND rootpage > 0)sql");
+  return tables.step() && tables.integer(0) == (version < 2 ? 2 : 4);
 }
 
-/// Whether the file is a history; false if it is empty. Throws if it is anything else.
-bool is_history(Database& database) {
+/// Of the history's schema; 0 of an empty file. Throws if it is anything else.
+std::int64_t version_of(Database& database) {
   const std::int64_t version = database.pragma("user_version");
   const std::int64_t application_id = database.pragma("application_id");
   if (application_id == kApplicationId) {
@@ -62,16 +81,16 @@ bool is_history(Database& database) {
                                        " is newer than this program's, " +
                                        std::to_string(kVersion));
     }
-    if (!has_plain_tables(database)) {
+    if (version < 1 || !has_plain_tables(database, version)) {
       database.fail("cannot open", "an Azimuth history without its tables");
     }
-    return true;
+    return version;
   }
   Statement tables(database, "cannot read", "SELECT 1 FROM sqlite_master");
   if (application_id != 0 || version != 0 || tables.step()) {
     database.fail("cannot open", "an SQLite file, but not an Azimuth history");
   }
-  return false;
+  return 0;
 }
 
 void use_write_ahead_log(Database& database) {
@@ -150,20 +169,21 @@ bool is_permanent(int error) {
   return std::ranges::find(permanent, error) != permanent.end();
 }
 
-void create(Database& database) {
+void upgrade(Database& database) {
   Transaction transaction(database);
-  // Another process may have been faster.
-  if (!is_history(database)) database.execute(kCreate, "cannot create");
+  const std::int64_t version = version_of(database);  // another process may have been faster
+  if (version < 1) database.execute(kVersion1, "cannot create");
+  if (version < 2) database.execute(kVersion2, "cannot create");
   transaction.commit();
 }
 
 std::unique_ptr<Database> open_or_create(const std::string& path) {
   auto database = std::make_unique<Database>(path, Database::Access::write);
-  const bool exists = is_history(*database);
+  const std::int64_t version = version_of(*database);
   use_write_ahead_log(*database);
   // Each commit is on the disk before it returns: without this a loss of power takes the last ones.
   database->execute("PRAGMA synchronous = FULL", "cannot open");
-  if (!exists) create(*database);
+  if (version < kVersion) upgrade(*database);
   return database;
 }
 
@@ -188,7 +208,7 @@ std::unique_ptr<Database> open_for_reading(const std::string& path) {
   auto database = std::make_unique<Database>(path, access);
   bool is_empty = false;
   try {
-    is_empty = !is_history(*database);
+    is_empty = version_of(*database) == 0;
   } catch (const FileError&) {
     if (access == Database::Access::read) explain_closed_folder(*database, path);
     throw;

@@ -6,6 +6,17 @@
 #include "azimuth/guarded.h"
 
 namespace azimuth {
+namespace {
+
+void write_item(Exporter& exporter, const ExporterWorker::Item& item) {
+  if (const auto* record = std::get_if<std::shared_ptr<const Record>>(&item)) {
+    exporter.write(**record);
+  } else {
+    exporter.write_failure(*std::get<std::shared_ptr<const FailedSnapshot>>(item));
+  }
+}
+
+}  // namespace
 
 ExporterWorker::ExporterWorker(std::shared_ptr<Exporter> exporter, std::size_t capacity,
                                std::chrono::milliseconds retry_interval, LogCallback log)
@@ -36,7 +47,7 @@ bool ExporterWorker::full() const {
   return queue_.size() >= capacity_;
 }
 
-void ExporterWorker::push(std::shared_ptr<const Record> record) {
+void ExporterWorker::push(Item record) {
   {
     Lock lock(mutex_);
     if (takes_no_more()) {
@@ -58,6 +69,7 @@ void ExporterWorker::end_run(TimePoint deadline) {
     Lock lock(mutex_);
     if (takes_no_more()) return;
     end_of_run_ = deadline;
+    if (is_hopeless()) drop_all();
   }
   wake_.notify_one();
 }
@@ -97,7 +109,7 @@ bool ExporterWorker::has_come(Until until) const {
     case Until::written:
       return idle;
     case Until::settled:
-      return idle || (phase_ == Phase::opening && failing_ && !lossless_);
+      return idle || is_hopeless();
     case Until::ended:
       return phase_ == Phase::fresh || phase_ == Phase::ended;
   }
@@ -158,18 +170,27 @@ void ExporterWorker::open(Exporter& exporter, const Exporter::StatusSource& stat
       log(LogLevel::warning, std::string(lossless_ ? "nothing is recorded" : "nothing is shown") +
                                  " until it opens, which is tried again: " + *failure);
     }
+    if (end_of_run_ && is_hopeless()) drop_all();
     changed_.notify_all();
     pause();
   }
+}
+
+bool ExporterWorker::is_hopeless() const {
+  return phase_ == Phase::opening && failing_ && !lossless_;
+}
+
+void ExporterWorker::drop_all() {
+  counters_->dropped += queue_.size();
+  queue_.clear();
+  counters_->queue_length = 0;
 }
 
 void ExporterWorker::give_up(const std::string& why) {
   phase_ = Phase::given_up;
   stop_ = true;
   count(why);
-  counters_->dropped += queue_.size();
-  queue_.clear();
-  counters_->queue_length = 0;
+  drop_all();
   end_of_run_.reset();
   changed_.notify_all();
   log(LogLevel::error,
@@ -177,11 +198,11 @@ void ExporterWorker::give_up(const std::string& why) {
 }
 
 void ExporterWorker::write_next(Exporter& exporter) {
-  const std::shared_ptr<const Record> record = std::move(queue_.front());
+  Item record = std::move(queue_.front());
   queue_.pop_front();
   counters_->queue_length = queue_.size();
   writing_ = true;
-  const auto failure = outside([&] { exporter.write(*record); });
+  const auto failure = outside([&] { write_item(exporter, record); });
   writing_ = false;
   if (!failure) {
     failing_ = false;
@@ -189,7 +210,7 @@ void ExporterWorker::write_next(Exporter& exporter) {
   }
   note_failure(*failure);
   if (lossless_) {
-    queue_.push_front(record);
+    queue_.push_front(std::move(record));
     counters_->queue_length = queue_.size();
     pause();
   } else {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "azimuth/monitor.h"
 #include "azimuth/mutex.h"
@@ -19,6 +20,8 @@ namespace azimuth {
 class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
+  /// What is queued.
+  using Item = std::variant<std::shared_ptr<const Record>, std::shared_ptr<const FailedSnapshot>>;
 
   ExporterWorker(std::shared_ptr<Exporter> exporter, std::size_t capacity,
                  std::chrono::milliseconds retry_interval, LogCallback log);
@@ -32,8 +35,9 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   bool full() const;
   /// Of a queue that may drop, the oldest record makes room. One that may not is asked `full`
   /// first. An exporter that is given up loses the record.
-  void push(std::shared_ptr<const Record> record);
-  /// After the last record: calls the exporter's `end_run`.
+  void push(Item record);
+  /// After the last record: calls the exporter's `end_run`. One that never opened, and may lose
+  /// records, has lost them now.
   void end_run(TimePoint deadline);
   /// Asks the thread to end.
   void stop();
@@ -64,6 +68,8 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   void write_next(Exporter& exporter) AZIMUTH_REQUIRES(mutex_);
   void end(Exporter& exporter) AZIMUTH_REQUIRES(mutex_);
   std::optional<std::string> outside(const std::function<void()>& call) AZIMUTH_REQUIRES(mutex_);
+  bool is_hopeless() const AZIMUTH_REQUIRES(mutex_);
+  void drop_all() AZIMUTH_REQUIRES(mutex_);
   void give_up(const std::string& why) AZIMUTH_REQUIRES(mutex_);
   void note_failure(const std::string& what) AZIMUTH_REQUIRES(mutex_);
   void count(const std::string& failure) AZIMUTH_REQUIRES(mutex_);
@@ -84,7 +90,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   Condition changed_;
   /// Taken over by the thread, so that closing it delays nobody else.
   std::shared_ptr<Exporter> exporter_ AZIMUTH_GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<const Record>> queue_ AZIMUTH_GUARDED_BY(mutex_);
+  std::deque<Item> queue_ AZIMUTH_GUARDED_BY(mutex_);
   std::optional<TimePoint> end_of_run_ AZIMUTH_GUARDED_BY(mutex_);  ///< asked for, not yet done
   Phase phase_ AZIMUTH_GUARDED_BY(mutex_) = Phase::fresh;
   bool writing_ AZIMUTH_GUARDED_BY(mutex_) = false;

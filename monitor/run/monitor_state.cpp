@@ -194,7 +194,7 @@ FinishReport MonitorState::finish(TimePoint deadline) {
   if (in_time && attached_) {
     const auto failure =
         guarded([&] { last_taken = take_snapshot(last_step_, /*first=*/false, deadline); });
-    if (failure) count_failed_snapshot(*failure);
+    if (failure) count_failed_snapshot(last_step_.step, *failure);
   }
   // Where there is a last record, the end of the run follows it from the analysis thread.
   if (!last_taken) end_run(deadline);
@@ -236,7 +236,12 @@ void MonitorState::log_losses(const FinishReport& report) {
 
 void MonitorState::end_run(TimePoint deadline) {
   board_->change([](MonitorStatus& status) { status.run_ended = true; });
-  for (const auto& exporter : exporters_) exporter->end_run(deadline);
+  // Those that keep a history last: it has what the others have lost.
+  for (const bool lossless : {false, true}) {
+    for (const auto& exporter : exporters_) {
+      if (exporter->lossless() == lossless) exporter->end_run(deadline);
+    }
+  }
 }
 
 bool MonitorState::wait(ExporterWorker::Until until, TimePoint deadline) {
@@ -283,7 +288,7 @@ void MonitorState::step(StepInfo info) noexcept {
   if (!failure) return;
   guarded([&] {
     budget_->spend({.training_thread_seconds = clock_->monotonic_seconds() - now});
-    count_failed_snapshot(*failure);
+    count_failed_snapshot(info.step, *failure);
   });
 }
 
@@ -370,8 +375,9 @@ void MonitorState::run_analysis() {
       continue;
     }
     const auto end_of_run = post->snapshot->facts.end_of_run;
+    const std::int64_t step = post->snapshot->facts.info.value_or(StepInfo{}).step;
     const auto failure = analyse(*std::exchange(post->snapshot, std::nullopt), workers);
-    if (failure && !mailbox_.closed()) count_failed_snapshot(*failure);
+    if (failure && !mailbox_.closed()) count_failed_snapshot(step, *failure);
     if (end_of_run) end_run(*end_of_run);
     mailbox_.done([&] {
       if (failure) return;
@@ -400,9 +406,16 @@ void MonitorState::publish(std::shared_ptr<const Record> record) {
   event_calls_.put(std::move(record));
 }
 
-void MonitorState::count_failed_snapshot(const std::string& what) {
+void MonitorState::count_failed_snapshot(std::int64_t step, const std::string& what) {
   bool first = false;
   board_->change([&](MonitorStatus& status) { first = ++status.snapshots["failed"] == 1; });
+  guarded([&] {
+    const auto failed = std::make_shared<const FailedSnapshot>(
+        FailedSnapshot{options_.run, beginning_.attempt, step, clock_->unix_seconds(), what});
+    for (const auto& exporter : exporters_) {
+      if (exporter->lossless()) exporter->push(failed);
+    }
+  });
   if (!first) return;
   guarded([&] { options_.log(LogLevel::error, "a snapshot failed: " + what); });
 }

@@ -70,7 +70,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
   void run_analysis();
   std::optional<std::string> analyse(Snapshot snapshot, Workers& workers);
   void publish(std::shared_ptr<const Record> record);
-  void count_failed_snapshot(const std::string& what);
+  void count_failed_snapshot(std::int64_t step, const std::string& what);
 
   const MonitorOptions options_;
   const std::shared_ptr<const Clock> clock_;

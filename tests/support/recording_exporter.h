@@ -32,6 +32,10 @@ class RecordingExporter : public Exporter {
     records_.push_back(record);
     changed_.notify_all();
   }
+  void write_failure(const FailedSnapshot& failure) override {
+    std::lock_guard lock(mutex_);
+    failures_.push_back(failure);
+  }
   void end_run(std::chrono::steady_clock::time_point) override {
     if (on_end_run) on_end_run();
   }
@@ -45,12 +49,17 @@ class RecordingExporter : public Exporter {
     for (const Record& record : records()) all.push_back(record.observation);
     return all;
   }
+  std::vector<FailedSnapshot> failures() const {
+    std::lock_guard lock(mutex_);
+    return failures_;
+  }
   MonitorStatus status() const { return status_(); }
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Record> records_;
+  std::vector<FailedSnapshot> failures_;
   StatusSource status_;
 };
 

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,17 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class HistoryStoreFailureTest : public StoreTest {
- protected:
-  /// Runs SQL on the file, past the store.
-  void run_sql(const std::string& sql) const {
-    sqlite3* database = nullptr;
-    ASSERT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(database);
-    sqlite3_close(database);
-  }
-};
+class HistoryStoreFailureTest : public StoreTest {};
 
 template <class Function>
 std::string error_of(const Function& function) {
@@ -281,6 +270,16 @@ const HostileHistory kHostileHistories[] = {
      "UPDATE observations SET run = CAST(x'72ff0a' AS TEXT); "
      "UPDATE runs SET run = CAST(x'72ff0a' AS TEXT)",
      "cannot read: the name of a run is not UTF-8: r\\xff\\x0a"},
+    {"OfAnEndlessViewOfFailures",
+     "DROP TABLE failed_snapshots; CREATE VIEW failed_snapshots AS WITH RECURSIVE n(x) AS (SELECT "
+     "1 UNION ALL SELECT x FROM n) SELECT 'run-a' AS run, x AS attempt, x AS step, x AS time, x AS "
+     "reason FROM n",
+     kWithoutTables},
+    {"ReasonNotUtf8", "INSERT INTO failed_snapshots VALUES ('run-a', 1, 2, 3, CAST(x'ff' AS TEXT))",
+     "cannot read: the reason of a failed snapshot is not UTF-8: \\xff"},
+    {"ExporterNotUtf8",
+     "UPDATE runs SET ended_at = 1; INSERT INTO losses VALUES ('run-a', CAST(x'ff' AS TEXT), 1)",
+     "cannot read: the name of an exporter is not UTF-8: \\xff"},
     {"BlobOfAnythingElse", newest_observation_is("'damaged'"), kDamaged},
     {"BlobCut", newest_observation_is("substr(observation, 1, length(observation) / 2)"), kDamaged},
     {"BlobNotUtf8", newest_observation_is("x'1201ff'"), kDamaged},
@@ -300,7 +299,10 @@ TEST_P(HostileHistoryTest, IsOneClearErrorAndNothingElse) {
   ::testing::internal::CaptureStderr();
   EXPECT_THAT(error_of([&] {
                 HistoryReader reader(path_);
-                for (const auto& run : reader.runs()) reader.for_each(run.run, [](const auto&) {});
+                for (const auto& run : reader.runs()) {
+                  reader.for_each(run.run, [](const auto&) {});
+                  reader.for_each_failed_snapshot(run.run, [](const auto&) {});
+                }
               }),
               error);
   if (GetParam().words == kDamaged) {

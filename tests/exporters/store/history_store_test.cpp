@@ -15,6 +15,7 @@ namespace azimuth::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::FieldsAre;
 using ::testing::IsEmpty;
 
 class HistoryStoreTest : public StoreTest {};
@@ -97,6 +98,86 @@ TEST_F(HistoryStoreTest, NotesTheEndOfARunUntilItGoesOn) {
   EXPECT_TRUE(std::isnan(HistoryReader(path_).runs().at(1).ended_at)) << "another run";
   HistoryStore::open(path_)->write(sample_record(2, 20, 2));
   EXPECT_TRUE(std::isnan(ended_at()));
+}
+
+FailedSnapshot sample_failure(std::int64_t step, const std::string& reason,
+                              std::int64_t attempt = 1) {
+  return {"run-a", attempt, step, 1'700'000'000.0 + static_cast<double>(step), reason};
+}
+
+std::vector<FailedSnapshot> failures_of(const std::filesystem::path& path) {
+  std::vector<FailedSnapshot> failures;
+  HistoryReader(path).for_each_failed_snapshot(
+      "run-a", [&](const FailedSnapshot& failed) { failures.push_back(failed); });
+  return failures;
+}
+
+TEST_F(HistoryStoreTest, KeepsSnapshotsThatFailed) {
+  const auto store = HistoryStore::open(path_);
+  store->write(sample_record(1, 10));
+  store->write_failure(sample_failure(20, "parameter w has disappeared"));
+  store->write_failure(sample_failure(20, "parameter w has disappeared"));  // given again
+  store->write_failure(sample_failure(30, "a\n\xff"));
+  EXPECT_THAT(failures_of(path_),
+              ElementsAre(FieldsAre("run-a", 1, 20, 1'700'000'020.0, "parameter w has disappeared"),
+                          FieldsAre("run-a", 1, 30, 1'700'000'030.0, "a\\x0a\\xff")));
+  const HistoryReader::Run run = HistoryReader(path_).runs().at(0);
+  EXPECT_EQ(run.observations, 1);
+  EXPECT_EQ(run.failed_snapshots, 2);
+  const v1::FailedSnapshot message = to_proto(failures_of(path_)[0]);
+  EXPECT_EQ(message.attempt(), 1);
+  EXPECT_EQ(message.step(), 20);
+  EXPECT_EQ(message.time().seconds(), 1'700'000'020);
+  EXPECT_EQ(message.reason(), "parameter w has disappeared");
+}
+
+TEST_F(HistoryStoreTest, ListsARunWhoseSnapshotsAllFailed) {
+  const auto store = HistoryStore::open(path_);
+  store->write_failure(sample_failure(20, "no"));
+  store->write_failure(sample_failure(30, "no"));
+  const HistoryReader::Run run = HistoryReader(path_).runs().at(0);
+  EXPECT_EQ(run.observations, 0);
+  EXPECT_EQ(run.failed_snapshots, 2);
+  EXPECT_EQ(run.last_step, 30);
+  EXPECT_EQ(run.first_time, 1'700'000'020.0);
+  EXPECT_EQ(run.last_time, 1'700'000'030.0);
+}
+
+TEST_F(HistoryStoreTest, FailuresFollowTheAttemptOfTheirRecords) {
+  HistoryStore::open(path_)->write(sample_record(1, 10));
+  const auto store = HistoryStore::open(path_);
+  store->write(sample_record(1, 10));  // without having read the history
+  store->write_failure(sample_failure(20, "no"));
+  EXPECT_THAT(stored(), ElementsAre("1.1", "2.1"));
+  EXPECT_EQ(failures_of(path_).at(0).attempt, 2);
+}
+
+TEST_F(HistoryStoreTest, NotesWhatWasLostWithTheEnd) {
+  MonitorStatus status = status_of("run-a");
+  status.exporters = {{"prometheus", 3, 0, 2}, {"grpc", 0, 0, 0}, {"store", 0, 0, 0}};
+  const auto store = HistoryStore::open(path_);
+  store->open([&] { return status; });
+  store->write(sample_record(1, 10));
+  EXPECT_THAT(HistoryReader(path_).runs().at(0).losses, IsEmpty());
+  store->end_run({});
+  store->end_run({});
+  const HistoryReader::Run run = HistoryReader(path_).runs().at(0);
+  EXPECT_THAT(run.losses, ElementsAre(FieldsAre("prometheus", 2)));
+  EXPECT_EQ(to_proto(run).losses(0).exporter(), "prometheus");
+  EXPECT_EQ(to_proto(run).losses(0).records(), 2);
+  store->write(sample_record(2, 20));
+  EXPECT_THAT(HistoryReader(path_).runs().at(0).losses, IsEmpty()) << "it goes on";
+}
+
+TEST_F(HistoryStoreTest, ReadsTheFirstVersionAndBringsItToTheNewest) {
+  HistoryStore::open(path_)->write(sample_record(1, 10));
+  run_sql("DROP TABLE failed_snapshots; DROP TABLE losses; PRAGMA user_version = 1");
+  EXPECT_EQ(HistoryReader(path_).runs().at(0).failed_snapshots, 0);
+  EXPECT_THAT(failures_of(path_), IsEmpty());
+  EXPECT_THAT(stored(), ElementsAre("1.1"));
+  HistoryStore::open(path_)->write_failure(sample_failure(20, "no"));
+  EXPECT_EQ(HistoryReader(path_).runs().at(0).failed_snapshots, 1);
+  EXPECT_THAT(stored(), ElementsAre("1.1"));
 }
 
 TEST_F(HistoryStoreTest, IsReadWhileItIsWritten) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "azimuth/history_proto.h"
 #include "azimuth/history_reader.h"
 #include "azimuth/history_store.h"
 #include "azimuth/proto_conversion.h"
@@ -83,6 +85,15 @@ class StoreTest : public ::testing::Test {
                      std::to_string(observation.sequence));
     });
     return keys;
+  }
+
+  /// Runs SQL on the file, past the store.
+  void run_sql(const std::string& sql) const {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(database);
+    sqlite3_close(database);
   }
 
   std::filesystem::path folder_;

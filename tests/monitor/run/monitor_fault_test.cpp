@@ -13,6 +13,7 @@ namespace azimuth {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using testing::every_step;
 using ::testing::FieldsAre;
@@ -99,6 +100,32 @@ TEST(MonitorFault, FinishSaysWhatWasLost) {
             1);
 }
 
+TEST(MonitorFault, TellsAHistoryOfFailedSnapshotsAndOfWhatOthersLost) {
+  Watched s;
+  const auto busy = std::make_shared<RecordingExporter>();
+  busy->on_open = [] { throw std::runtime_error("port in use"); };
+  const auto store = std::make_shared<RecordingExporter>();
+  store->is_lossless = true;
+  std::uint64_t lost = 0;
+  store->on_end_run = [&] { lost = store->status().exporters[2].dropped; };
+  s.monitor.add(store);
+  s.monitor.add(busy);
+  s.attach();
+  while (s.monitor.status().exporters[2].failures == 0) std::this_thread::yield();
+  while (s.monitor.status().snapshots.at("analysed") == 0) std::this_thread::yield();
+  s.source->before_capture = [] { throw std::runtime_error("parameter w has disappeared"); };
+  s.attachment.step({.step = 7});
+  EXPECT_FALSE(s.monitor.finish(30s));
+  const auto failures = store->failures();
+  ASSERT_EQ(failures.size(), 2u) << "one is that of the end";
+  EXPECT_EQ(failures[0].run, "test");
+  EXPECT_EQ(failures[0].step, 7);
+  EXPECT_EQ(failures[0].reason, "parameter w has disappeared");
+  EXPECT_GT(failures[0].time, 1.7e9);
+  EXPECT_TRUE(s.exporter->failures().empty()) << "it keeps no history";
+  EXPECT_EQ(lost, store->records().size());
+}
+
 TEST(MonitorFault, SaysWhatIsLostWithoutFinishToo) {
   Log log;
   MonitorOptions options = every_step();
@@ -158,6 +185,7 @@ TEST(MonitorFault, WritesTheEndOfARunAgainUntilItIsKept) {
 TEST(MonitorFault, IsNotDelayedByAnExporterThatHangs) {
   const auto gate = std::make_shared<Gate>();
   const auto hanging = std::make_shared<RecordingExporter>();
+  hanging->label = "hanging";
   hanging->on_write = [gate](const Record&) { gate->pass(); };
   {
     MonitorOptions options = every_step();
@@ -172,7 +200,7 @@ TEST(MonitorFault, IsNotDelayedByAnExporterThatHangs) {
     EXPECT_EQ(s.monitor.status().exporters[1].queue_length, 3u);
     const FinishReport report = s.monitor.finish(20ms);
     EXPECT_FALSE(report.in_time);
-    EXPECT_THAT(report.losses, ElementsAre(FieldsAre("recording", 10)))
+    EXPECT_THAT(report.losses, Contains(FieldsAre("hanging", 10)))
         << "six dropped, three queued, one in its hands";
   }
   EXPECT_TRUE(hanging->observations().empty()) << "the monitor has gone without it";

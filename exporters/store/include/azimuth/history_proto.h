@@ -5,8 +5,10 @@
 
 namespace azimuth {
 
-/// A stored run as a message of azimuth.v1: everything but its observations. A time before 1970 or
-/// after the year 9999, which a damaged store may hold, becomes 1970-01-01: JSON cannot say it.
+/// A stored run as a message of azimuth.v1: everything but its observations and failed snapshots. A
+/// time before 1970 or after the year 9999, which a damaged store may hold, becomes 1970-01-01:
+/// JSON cannot say it.
 v1::RunHistory to_proto(const HistoryReader::Run& run);
+v1::FailedSnapshot to_proto(const FailedSnapshot& failed);
 
 }  // namespace azimuth

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "azimuth/exporter.h"
 #include "azimuth/observation.h"
 #include "azimuth/signature.h"
 
@@ -31,17 +32,25 @@ class HistoryReader {
     std::int64_t last_step = 0;          ///< of the newest observation
     double first_time = kNotApplicable;  ///< seconds since 1970-01-01 UTC, of the observations
     double last_time = kNotApplicable;
-    double ended_at = kNotApplicable;  ///< not applicable: runs still, or was killed
+    double ended_at = kNotApplicable;   ///< not applicable: runs still, or was killed
+    std::int64_t failed_snapshots = 0;  ///< that came to nothing, over all attempts
+    /// Exporters that had not taken every record when the run ended; empty if it has not.
+    std::vector<ExporterLoss> losses = {};
   };
 
   explicit HistoryReader(const std::filesystem::path& path);
 
-  /// In the order in which they began.
+  /// In the order in which they began. A run whose snapshots all failed is there too, without an
+  /// observation: its attempts, last step and times are then theirs.
   std::vector<Run> runs();
 
   /// Gives the observations of a run in order of attempt and sequence, all as they were when the
   /// call began; none for a run that is not there. What `use` throws ends the call.
   void for_each(std::string_view run, const std::function<void(const Observation&)>& use);
+
+  /// The same of the snapshots that failed, in order of attempt and time.
+  void for_each_failed_snapshot(std::string_view run,
+                                const std::function<void(const FailedSnapshot&)>& use);
 
   /// The newest observation of a step: of several attempts that of the last.
   std::optional<Observation> at_step(std::string_view run, std::int64_t step);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,7 +43,9 @@ class HistoryStore : public Exporter, public RunHistory {
   /// having read its history), the records of this process are kept beside it, as the next
   /// attempts.
   void write(const Record& record) override;
-  /// Notes when the run ended. A record that comes later takes the note away.
+  void write_failure(const FailedSnapshot& failure) override;
+  /// Notes when the run ended, and what other exporters have lost. A record that comes later takes
+  /// the note away.
   void end_run(std::chrono::steady_clock::time_point deadline) override;
   bool lossless() const override { return true; }
   RunHistory* history() override { return this; }
@@ -52,15 +55,16 @@ class HistoryStore : public Exporter, public RunHistory {
 
  private:
   Database& database() AZIMUTH_REQUIRES(mutex_);
-  void write_in_transaction(Database& database, const Record& record) AZIMUTH_REQUIRES(mutex_);
-  std::int64_t attempt_shift(Database& database, const Observation& observation)
+  /// Calls `write` within a transaction.
+  void write_in_transaction(const std::function<void(Database&)>& write);
+  std::int64_t attempt_shift(Database& database, const std::string& run, std::int64_t attempt)
       AZIMUTH_REQUIRES(mutex_);
 
   const std::string path_;
   Mutex mutex_;
   /// Null until first needed, and after a failure.
   std::unique_ptr<Database> database_ AZIMUTH_GUARDED_BY(mutex_);
-  std::string run_ AZIMUTH_GUARDED_BY(mutex_);  ///< that `end_run` ends
+  StatusSource status_ AZIMUTH_GUARDED_BY(mutex_);  ///< of the run that `end_run` ends
   /// By run: what is added to the attempts that this process writes.
   std::map<std::string, std::int64_t, std::less<>> attempt_shifts_ AZIMUTH_GUARDED_BY(mutex_);
 };

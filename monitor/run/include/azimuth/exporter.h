@@ -70,6 +70,15 @@ struct Record {
   std::shared_ptr<const Signature> base;  ///< null without a base
 };
 
+/// A snapshot that came to nothing.
+struct FailedSnapshot {
+  std::string run;
+  std::int64_t attempt = 1;
+  std::int64_t step = 0;
+  double time = kNotApplicable;  ///< seconds since 1970-01-01 UTC
+  std::string reason;            ///< may hold anything
+};
+
 /// What `Exporter::open` throws where trying again cannot help: the file is not a history, its
 /// folder is not there or cannot be written to. The exporter is given up, and its records are lost.
 class ExporterUnusable : public std::runtime_error {
@@ -125,8 +134,12 @@ class Exporter {
   /// same record again later; others have lost it, and it is counted as dropped.
   virtual void write(const Record& record) = 0;
 
-  /// The run ended by `finish`; all records have been written. May wait until `deadline` for
-  /// consumers to see the end.
+  /// The same of a snapshot that failed, where it came among the records. Of lossless exporters
+  /// alone.
+  virtual void write_failure(const FailedSnapshot& failure) { (void)failure; }
+
+  /// The run ended by `finish`; all records have been written, and the status counts what others
+  /// have dropped. May wait until `deadline` for consumers to see the end.
   virtual void end_run(std::chrono::steady_clock::time_point deadline) { (void)deadline; }
 
   /// A lossless exporter's queue never drops: while it is full, new snapshots are skipped and
