@@ -1,5 +1,6 @@
 #include "database.h"
 
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -74,7 +75,8 @@ void Database::fail(std::string_view what) const {
   if ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && system_code != 0) {
     why += " (" + std::generic_category().message(system_code) + ")";
   }
-  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) fail(what, why);
+  const bool has_no_locks = system_code == EOPNOTSUPP || system_code == ENOSYS;
+  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT || has_no_locks) fail(what, why);
   throw FileError(path_, what, why);
 }
 

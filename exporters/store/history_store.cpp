@@ -1,11 +1,14 @@
 #include "azimuth/history_store.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
 
 #include "azimuth/clock.h"
 #include "azimuth/utf8.h"
+#include "run_lock.h"
 #include "schema.h"
 #include "stored_message.h"
 
@@ -74,6 +77,29 @@ void store_losses(Database& database, const MonitorStatus& status) {
   }
 }
 
+void store_owner(Database& database, std::string_view run) {
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  Statement(database, "cannot write", R"sql(
+    INSERT INTO runs (run, host, pid) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET host = excluded.host, pid = excluded.pid)sql")
+      .text(1, run)
+      .text(2, host)
+      .integer(3, getpid())
+      .step();
+}
+
+/// In words, with what to do about it.
+std::string who_records(Database& database, std::string_view run) {
+  std::string who = "another process";
+  Statement owner(database, "cannot read",
+                  "SELECT host, pid FROM runs WHERE run = ? AND host IS NOT NULL");
+  if (owner.text(1, run).step()) {
+    who = "process " + std::to_string(owner.integer(1)) + " on host " + owner.text(0);
+  }
+  return who + " is recording it: give this run another name, or end that process first";
+}
+
 }  // namespace
 
 std::shared_ptr<HistoryStore> HistoryStore::open(const std::filesystem::path& path) {
@@ -84,11 +110,30 @@ HistoryStore::HistoryStore(const std::filesystem::path& path) : path_(checked(pa
 
 HistoryStore::~HistoryStore() = default;
 
+void HistoryStore::claim(std::string_view run) {
+  Lock lock(mutex_);
+  try {
+    take_lock(run);
+  } catch (const FileError&) {  // `open` will say so
+    database_.reset();
+  }
+}
+
+void HistoryStore::take_lock(std::string_view run) {
+  if (lock_ != nullptr) return;
+  Database& database = this->database();
+  lock_ = RunLock::try_take(path_, run);
+  if (lock_ == nullptr) {
+    throw RunInUse(FileError(path_, "run " + std::string(run), who_records(database, run)).what());
+  }
+  store_owner(database, run);
+}
+
 void HistoryStore::open(StatusSource status) {
   Lock lock(mutex_);
   status_ = std::move(status);
   try {
-    database();
+    take_lock(status_().run);
   } catch (const PermanentFileError& error) {
     throw ExporterUnusable(error.what());
   }
@@ -136,6 +181,8 @@ void HistoryStore::end_run(std::chrono::steady_clock::time_point) {
         .step();
     store_losses(database, status);
   });
+  Lock lock(mutex_);
+  lock_.reset();
 }
 
 void HistoryStore::write_in_transaction(const std::function<void(Database&)>& write) {

@@ -59,6 +59,8 @@ CREATE TABLE losses (  -- at the run's end
   records INTEGER NOT NULL,
   PRIMARY KEY (run, exporter)
 );
+ALTER TABLE runs ADD COLUMN host TEXT;    -- of the process that has recorded it last
+ALTER TABLE runs ADD COLUMN pid INTEGER;
 PRAGMA user_version = 2;
 )sql";
 

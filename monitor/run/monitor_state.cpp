@@ -116,6 +116,7 @@ void MonitorState::attach(std::unique_ptr<SnapshotSource> source) {
     throw std::invalid_argument(attached_ ? "attach: the monitor is already attached"
                                           : "attach: the monitor is detached, or has finished");
   }
+  for (const auto& worker : exporters_) worker->exporter()->claim(options_.run);
   source_ = std::move(source);
   const std::optional<RunHistory::LastKnown> known = ask_history();
   if (known) {

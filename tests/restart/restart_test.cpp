@@ -47,6 +47,11 @@ class Child {
     }
     return step;
   }
+  std::string read_line() {
+    char line[4096] = {};
+    return std::fgets(line, sizeof line, output_) == nullptr ? "" : line;
+  }
+  pid_t pid() const { return pid_; }
   void kill() {
     ::kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
@@ -128,6 +133,32 @@ TEST(Restart, GoesOnAfterBeingKilledAtRandomMoments) {
   EXPECT_GT(observations.back().attempt, 5);
   EXPECT_EQ(observations.back().events.back().kind, event_kind::run_ended);
   EXPECT_FALSE(std::isnan(history.runs().at(0).ended_at));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Restart, ARunThatAnotherLiveProcessRecordsIsRefused) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("azimuth-in-use-" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string store = folder / "run.azimuth";
+  Child first(store, 1, 1'000'000'000);
+  ASSERT_GT(first.read_steps(2), 0);
+  Child second(store, 1, 2);
+  const std::string line = second.read_line();
+  EXPECT_EQ(line.find(store + ": run restarted: process " + std::to_string(first.pid()) + " on "),
+            0u)
+      << line;
+  EXPECT_EQ(second.wait(), 3);
+  first.read_steps(2);
+  first.kill();
+
+  EXPECT_EQ(Child(store, 3, 4).wait(), 0) << "goes on at once";
+  std::int64_t attempts = 0;
+  HistoryReader(store).for_each("restarted", [&](const Observation& o) {
+    EXPECT_GE(o.attempt, attempts) << "nothing is merged";
+    attempts = o.attempt;
+  });
+  EXPECT_EQ(attempts, 2);
   std::filesystem::remove_all(folder);
 }
 

@@ -1,6 +1,6 @@
 // A training program that is going to be killed: restarted_run STORE FIRST_STEP LAST_STEP. Its
 // direction at a step is known beforehand: turned by 0.01° a step from the base. Writes a line a
-// step, for the test to choose its moment by.
+// step, for the test to choose its moment by. Ends with 3 if another process has the run.
 
 #include <chrono>
 #include <cstdio>
@@ -20,8 +20,13 @@ int main(int argc, char** argv) {
                             .probe_size = 12});
   monitor.add(azimuth::HistoryStore::open(argv[1]));
   monitor.use_first_snapshot_as_base();
-  azimuth::Attachment attached =
-      monitor.attach_source(std::make_unique<azimuth::testing::TinySource>(model));
+  azimuth::Attachment attached;
+  try {
+    attached = monitor.attach_source(std::make_unique<azimuth::testing::TinySource>(model));
+  } catch (const azimuth::RunInUse& error) {
+    std::printf("%s\n", error.what());
+    return 3;
+  }
   const std::int64_t last = std::atoll(argv[3]);
   for (std::int64_t step = std::atoll(argv[2]); step <= last; ++step) {
     model->set_direction(at_base);

@@ -1,3 +1,6 @@
+#include <fstream>
+#include <iterator>
+
 #include "store_test.h"
 
 namespace azimuth::testing {
@@ -11,6 +14,62 @@ TEST_F(HistoryStoreResumeTest, KnowsNothingOfANewRun) {
   const auto store = HistoryStore::open(path_);
   EXPECT_FALSE(store->last_known("run-a"));
   EXPECT_EQ(store->state_before("run-a", 10), std::nullopt);
+}
+
+std::string claim_error(HistoryStore& store, const std::string& run) {
+  try {
+    store.claim(run);
+  } catch (const RunInUse& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_F(HistoryStoreResumeTest, ARunBelongsToOneUntilItEnds) {
+  const auto files = [&] {
+    return std::distance(std::filesystem::directory_iterator(folder_), {});
+  };
+  auto first = HistoryStore::open(path_);
+  const auto second = HistoryStore::open(path_);
+  EXPECT_EQ(claim_error(*first, "run-a"), "");
+  EXPECT_EQ(claim_error(*first, "run-a"), "") << "again, by the same";
+  EXPECT_EQ(claim_error(*HistoryStore::open(path_), "run-b"), "") << "another run";
+  char host[256] = {};
+  ASSERT_EQ(gethostname(host, sizeof host), 0);
+  EXPECT_EQ(claim_error(*second, "run-a"),
+            path_.string() + ": run run-a: process " + std::to_string(getpid()) + " on host " +
+                host + " is recording it: give this run another name, or end that process first");
+  EXPECT_THROW(second->open([] { return status_of("run-a"); }), RunInUse);
+  EXPECT_THAT(HistoryReader(path_).runs(), ::testing::IsEmpty()) << "a claim alone is no run";
+
+  first->open([] { return status_of("run-a"); });
+  first->write(sample_record(1, 10));
+  first->end_run({});
+  EXPECT_EQ(claim_error(*second, "run-a"), "") << "it has ended";
+  first.reset();
+  EXPECT_EQ(claim_error(*HistoryStore::open(path_), "run-a"),
+            claim_error(*HistoryStore::open(path_), "run-a"));
+  EXPECT_EQ(files(), 4) << "the store, its log and index, the lock of a run";
+}
+
+TEST_F(HistoryStoreResumeTest, ALockThatWasLeftBehindHoldsUpNobody) {
+  const auto lock = [&] {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().string().find("-lock-") != std::string::npos) return entry.path();
+    }
+    return std::filesystem::path();
+  };
+  auto store = HistoryStore::open(path_);
+  store->claim("run-a");
+  const std::filesystem::path path = lock();
+  store.reset();
+  EXPECT_TRUE(lock().empty());
+  std::ofstream{path};
+  EXPECT_EQ(claim_error(*HistoryStore::open(path_), "run-a"), "");
+}
+
+TEST_F(HistoryStoreResumeTest, ClaimsNothingWhereNothingCanBeOpened) {
+  HistoryStore::open(folder_ / "missing" / "history")->claim("run-a");
 }
 
 TEST_F(HistoryStoreResumeTest, KnowsWhereTheRunWas) {

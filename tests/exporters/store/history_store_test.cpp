@@ -171,7 +171,10 @@ TEST_F(HistoryStoreTest, NotesWhatWasLostWithTheEnd) {
 
 TEST_F(HistoryStoreTest, ReadsTheFirstVersionAndBringsItToTheNewest) {
   HistoryStore::open(path_)->write(sample_record(1, 10));
-  run_sql("DROP TABLE failed_snapshots; DROP TABLE losses; PRAGMA user_version = 1");
+  run_sql(
+      "DROP TABLE failed_snapshots; DROP TABLE losses; "
+      "ALTER TABLE runs DROP COLUMN host; ALTER TABLE runs DROP COLUMN pid; PRAGMA user_version = "
+      "1");
   EXPECT_EQ(HistoryReader(path_).runs().at(0).failed_snapshots, 0);
   EXPECT_THAT(failures_of(path_), IsEmpty());
   EXPECT_THAT(stored(), ElementsAre("1.1"));

@@ -12,6 +12,7 @@
 namespace azimuth {
 
 class Database;
+class RunLock;
 
 /// Keeps every observation of a run in one SQLite file, with what the run needs to go on after a
 /// crash. `write` returns once the record is committed to the disk: it then survives kill -9 and a
@@ -19,9 +20,14 @@ class Database;
 ///
 ///     monitor.add(azimuth::HistoryStore::open("pretrain-7.azimuth"));
 ///
+/// A run belongs to one process at a time: `claim` refuses one that another process records, as
+/// long as that lives and has not ended the run. How it ended does not matter: the kernel frees
+/// what it held. Host and process are in the store for the message alone.
+///
 /// Read it with HistoryReader, also while it is written. The file must lie on a disk of this
-/// machine, since the write-ahead log needs shared memory; `-wal` and `-shm` files appear beside it
-/// while it is open and belong to it: who copies a store meanwhile copies its `-wal` too.
+/// machine, since the write-ahead log needs shared memory; `-wal`, `-shm` and `-lock-…` files
+/// appear beside it while it is open and belong to it: who copies a store meanwhile copies its
+/// `-wal` too.
 ///
 /// Thread-safe. Everything but construction throws std::runtime_error, "FILE: what: why", where the
 /// file cannot be opened, is not a history, was made by a newer version or does not take the
@@ -35,6 +41,9 @@ class HistoryStore : public Exporter, public RunHistory {
   ~HistoryStore() override;
 
   std::string_view name() const override { return "store"; }
+  /// Opens the file. A file that cannot be opened is no error here.
+  void claim(std::string_view run) override;
+  /// Throws RunInUse too, if the run could not be claimed before.
   void open(StatusSource status) override;
   /// One transaction. The same record again changes nothing, so that a failure whose commit may
   /// have happened can be repeated.
@@ -55,6 +64,7 @@ class HistoryStore : public Exporter, public RunHistory {
 
  private:
   Database& database() AZIMUTH_REQUIRES(mutex_);
+  void take_lock(std::string_view run) AZIMUTH_REQUIRES(mutex_);
   /// Calls `write` within a transaction.
   void write_in_transaction(const std::function<void(Database&)>& write);
   std::int64_t attempt_shift(Database& database, const std::string& run, std::int64_t attempt)
@@ -64,7 +74,8 @@ class HistoryStore : public Exporter, public RunHistory {
   Mutex mutex_;
   /// Null until first needed, and after a failure.
   std::unique_ptr<Database> database_ AZIMUTH_GUARDED_BY(mutex_);
-  StatusSource status_ AZIMUTH_GUARDED_BY(mutex_);  ///< of the run that `end_run` ends
+  std::unique_ptr<RunLock> lock_ AZIMUTH_GUARDED_BY(mutex_);  ///< until the run has ended
+  StatusSource status_ AZIMUTH_GUARDED_BY(mutex_);            ///< of the run that `end_run` ends
   /// By run: what is added to the attempts that this process writes.
   std::map<std::string, std::int64_t, std::less<>> attempt_shifts_ AZIMUTH_GUARDED_BY(mutex_);
 };

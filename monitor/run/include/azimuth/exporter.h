@@ -86,6 +86,12 @@ class ExporterUnusable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What `Exporter::claim` throws where another process that is alive records the same run.
+class RunInUse : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Where a run that starts again finds itself. Implemented by the history store.
 class RunHistory {
  public:
@@ -109,10 +115,10 @@ class RunHistory {
 };
 
 /// Takes observations somewhere. The monitor gives each exporter a bounded queue and a thread of
-/// its own, and calls everything but the constructor, the destructor and `history` on that thread,
-/// one call at a time. An exporter may therefore block, and may throw: a failure is logged once,
-/// counted and shown as a metric, and never reaches training. It may also hang: nobody waits for it
-/// longer than `finish` or the monitor's `shutdown_timeout` allow.
+/// its own, and calls everything but the constructor, the destructor, `claim` and `history` on that
+/// thread, one call at a time. An exporter may therefore block, and may throw: a failure is logged
+/// once, counted and shown as a metric, and never reaches training. It may also hang: nobody waits
+/// for it longer than `finish` or the monitor's `shutdown_timeout` allow.
 ///
 /// Construction checks the arguments, throws std::invalid_argument on misuse (a malformed address)
 /// and does no work that can fail for other reasons: that belongs to `open`.
@@ -124,6 +130,12 @@ class Exporter {
 
   /// Value of the metrics' label `exporter`: "prometheus", "grpc", "store", "console".
   virtual std::string_view name() const = 0;
+
+  /// Called by `attach`, on the caller's thread, before everything else; again with the same run if
+  /// `attach` has failed. Throws, and `attach` with it, where another run or another process is in
+  /// the way: RunInUse, or std::invalid_argument within one program. Whatever else is wrong is left
+  /// to `open`.
+  virtual void claim(std::string_view run) { (void)run; }
 
   /// Binds the port, opens the file. Throws if it cannot now: it is called again later, until it
   /// succeeds. Throws ExporterUnusable if it never can: then nothing is called any more. `status`

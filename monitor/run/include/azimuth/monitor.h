@@ -165,7 +165,8 @@ class Monitor {
     return attach(std::forward<Args>(args)...);
   }
 
-  /// What `attach_to` calls. Throws std::invalid_argument on misuse.
+  /// What `attach_to` calls. Throws std::invalid_argument on misuse, and RunInUse where another
+  /// process that is alive records the same run in the same store: give this run another name.
   Attachment attach_source(std::unique_ptr<SnapshotSource> source);
   /// False on ranks that do nothing: `attach_to` then need not look at the model at all.
   bool watches() const;
