@@ -1,5 +1,6 @@
 #include "run/exporter_worker.h"
 
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -25,7 +26,12 @@ ExporterWorker::ExporterWorker(std::shared_ptr<Exporter> exporter, std::size_t c
       capacity_(capacity),
       retry_interval_(retry_interval),
       log_(std::move(log)),
-      exporter_(std::move(exporter)) {}
+      exporter_(std::move(exporter)) {
+  if (exporter_->given_.exchange(true)) {
+    throw std::invalid_argument("this exporter (" + name_ +
+                                ") has been given to a monitor: make one for each");
+  }
+}
 
 std::shared_ptr<Exporter> ExporterWorker::exporter() const {
   Lock lock(mutex_);
@@ -220,7 +226,11 @@ void ExporterWorker::write_next(Exporter& exporter) {
 
 void ExporterWorker::end(Exporter& exporter) {
   const TimePoint deadline = *end_of_run_;
-  const auto failure = outside([&] { exporter.end_run(deadline); });
+  const auto failure = outside([&] {
+    const std::string awaited = exporter.end_waits_for(deadline);
+    if (!awaited.empty()) log_(LogLevel::info, "exporter " + name_ + " waits for " + awaited);
+    exporter.end_run(deadline);
+  });
   if (failure) note_failure(*failure);
   if (failure && lossless_) {
     pause();  // the end is a record too

@@ -23,6 +23,7 @@ class ExporterWorker : public std::enable_shared_from_this<ExporterWorker> {
   /// What is queued.
   using Item = std::variant<std::shared_ptr<const Record>, std::shared_ptr<const FailedSnapshot>>;
 
+  /// Throws std::invalid_argument if the exporter has been given to a monitor before.
   ExporterWorker(std::shared_ptr<Exporter> exporter, std::size_t capacity,
                  std::chrono::milliseconds retry_interval, LogCallback log);
 

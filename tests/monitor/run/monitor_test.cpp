@@ -72,6 +72,29 @@ TEST(Monitor, FinishTakesALastSnapshotAndMarksTheEnd) {
   EXPECT_EQ(s.exporter->observations().size(), 3u) << "after the end nothing is watched";
 }
 
+TEST(Monitor, AnExporterServesOneMonitorOnce) {
+  Watched s;
+  EXPECT_THROW(s.monitor.add(s.exporter), std::invalid_argument) << "twice to one";
+  Monitor other(every_step("other"));
+  EXPECT_THROW(other.add(s.exporter), std::invalid_argument);
+  s.attach();
+  EXPECT_TRUE(s.monitor.finish(30s)) << "it is there once";
+}
+
+TEST(Monitor, SaysWhatTheEndOfTheRunWaitsFor) {
+  struct Waits : testing::RecordingExporter {
+    std::string end_waits_for(std::chrono::steady_clock::time_point) override { return "a scrape"; }
+  };
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  s.monitor.add(std::make_shared<Waits>());
+  s.attach();
+  EXPECT_TRUE(s.monitor.finish(30s));
+  EXPECT_EQ(log.count("exporter recording waits for a scrape"), 1);
+}
+
 TEST(Monitor, TakesSnapshotsAtMultiplesOfTheInterval) {
   MonitorOptions options = every_step();
   options.snapshot_interval = SnapshotInterval::every_steps(5);

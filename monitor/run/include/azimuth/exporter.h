@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -160,6 +161,16 @@ class Exporter {
 
   /// What this exporter remembers of earlier runs, if it does. Lives as long as the exporter.
   virtual RunHistory* history() { return nullptr; }
+
+  /// What `end_run` would wait for, and how long at most, in words for the log; empty: nothing.
+  virtual std::string end_waits_for(std::chrono::steady_clock::time_point deadline) {
+    (void)deadline;
+    return {};
+  }
+
+ private:
+  friend class ExporterWorker;
+  std::atomic<bool> given_ = false;  ///< to a monitor: an exporter serves one
 };
 
 }  // namespace azimuth

@@ -125,7 +125,8 @@ class Monitor {
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
-  /// Before `attach`. Throws std::invalid_argument for none, or one that was added before.
+  /// Before `attach`. Throws std::invalid_argument for none, or one that was given to a monitor
+  /// before.
   void add(std::shared_ptr<Exporter> exporter);
   /// The model that this run started from: angles to it are measured, it is the anchor of the
   /// states, and its probe ids are used. One without a direction is logged and counts as no base.
