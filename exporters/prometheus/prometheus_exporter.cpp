@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -24,6 +25,7 @@ struct PrometheusExporter::Implementation {
   Mutex mutex;
   StatusSource status AZIMUTH_GUARDED_BY(mutex);
   std::shared_ptr<const Observation> newest AZIMUTH_GUARDED_BY(mutex);
+  bool was_scraped AZIMUTH_GUARDED_BY(mutex) = false;
   bool end_was_scraped AZIMUTH_GUARDED_BY(mutex) = false;
   Condition end_scraped;
 
@@ -42,15 +44,20 @@ struct PrometheusExporter::Implementation {
     add_status_metrics(families, now);
     add_process_metrics(families);
     MetricsServer::Page page = {prometheus::TextSerializer().Serialize(std::move(families).take())};
-    if (now.run_ended) page.served = [this] { note_end(); };
+    page.served = [this, ended = now.run_ended] { note_scrape(ended); };
     return page;
   }
 
-  void note_end() {
+  void note_scrape(bool showed_end) {
     Lock lock(mutex);
+    was_scraped = true;
+    if (!showed_end) return;
     end_was_scraped = true;
     end_scraped.notify_all();
   }
+
+  /// Whoever has scraped before will come again; if nobody has, nobody may be there.
+  bool awaits_scrape() AZIMUTH_REQUIRES(mutex) { return was_scraped && !end_was_scraped; }
 };
 
 std::shared_ptr<PrometheusExporter> PrometheusExporter::listen(std::string address,
@@ -88,12 +95,24 @@ void PrometheusExporter::write(const Record& record) {
   implementation_->newest = std::move(observation);
 }
 
+std::string PrometheusExporter::end_waits_for(std::chrono::steady_clock::time_point deadline) {
+  auto& self = *implementation_;
+  const std::chrono::duration<double> left = deadline - std::chrono::steady_clock::now();
+  const std::chrono::duration<double> linger = self.linger;
+  Lock lock(self.mutex);
+  if (!self.awaits_scrape()) return {};
+  char text[100];
+  std::snprintf(text, sizeof text, "a scrape that shows the end of the run, for at most %.1f s",
+                std::clamp(left.count(), 0.0, linger.count()));
+  return text;
+}
+
 void PrometheusExporter::end_run(std::chrono::steady_clock::time_point deadline) {
   auto& self = *implementation_;
   const auto limit = std::min(deadline, std::chrono::steady_clock::now() + self.linger);
   Lock lock(self.mutex);
   self.end_scraped.wait_until(
-      self.mutex, limit, [&self]() AZIMUTH_REQUIRES(self.mutex) { return self.end_was_scraped; });
+      self.mutex, limit, [&self]() AZIMUTH_REQUIRES(self.mutex) { return !self.awaits_scrape(); });
 }
 
 }  // namespace azimuth

@@ -38,8 +38,28 @@ TEST(PrometheusExporterEndRun, DoesNotWaitIfTheEndWasSeen) {
   EXPECT_EQ(end.wait_for(30s), std::future_status::ready);
 }
 
+TEST(PrometheusExporterEndRun, DoesNotWaitIfNobodyHasEverScraped) {
+  ScrapedExporter exporter({.linger = 1h});
+  exporter.set_status(ended_status());
+  EXPECT_EQ(exporter->end_waits_for(Clock::now() + 1h), "");
+  exporter->end_run(Clock::now() + 1h);  // returns, or the test never ends
+}
+
+TEST(PrometheusExporterEndRun, SaysWhatItWaitsFor) {
+  ScrapedExporter exporter({.linger = 20s});
+  exporter.scrape();
+  exporter.set_status(ended_status());
+  EXPECT_EQ(exporter->end_waits_for(Clock::now() + 1h),
+            "a scrape that shows the end of the run, for at most 20.0 s");
+  EXPECT_EQ(exporter->end_waits_for(Clock::now()),
+            "a scrape that shows the end of the run, for at most 0.0 s");
+  exporter.scrape();
+  EXPECT_EQ(exporter->end_waits_for(Clock::now() + 1h), "");
+}
+
 TEST(PrometheusExporterEndRun, GivesUpAfterTheLingerTime) {
   ScrapedExporter exporter({.linger = 20ms});
+  exporter.scrape();
   exporter.set_status(ended_status());
   const auto start = Clock::now();
   exporter->end_run(start + 60s);
@@ -49,6 +69,7 @@ TEST(PrometheusExporterEndRun, GivesUpAfterTheLingerTime) {
 
 TEST(PrometheusExporterEndRun, GivesUpAtTheDeadline) {
   ScrapedExporter exporter({.linger = 60s});
+  exporter.scrape();
   exporter.set_status(ended_status());
   const auto start = Clock::now();
   exporter->end_run(start + 20ms);

@@ -10,8 +10,8 @@
 namespace azimuth {
 
 struct PrometheusExporterOptions {
-  /// How long a run that has ended is served at most, for one scrape to see the end. Choose it
-  /// longer than the scrape interval.
+  /// How long a run that has ended is served at most, for one scrape to see the end, if there was
+  /// one before. Choose it longer than the scrape interval.
   std::chrono::milliseconds linger = std::chrono::seconds(20);
 };
 
@@ -43,8 +43,10 @@ class PrometheusExporter : public Exporter {
   /// Throws std::runtime_error if the address cannot be bound now.
   void open(StatusSource status) override;
   void write(const Record& record) override;
-  /// Waits until one scrape has been served that showed `azimuth_run_ended` 1.
+  /// Waits until one scrape has been served that showed `azimuth_run_ended` 1. If nobody has
+  /// scraped before, it does not wait.
   void end_run(std::chrono::steady_clock::time_point deadline) override;
+  std::string end_waits_for(std::chrono::steady_clock::time_point deadline) override;
 
  private:
   struct Implementation;
