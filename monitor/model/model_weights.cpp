@@ -39,15 +39,17 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
   weights.architecture_ = std::move(architecture);
   const std::size_t hiding = hiding_prefix(weights.architecture_, tensors.tensors, extra);
   for (NamedTensor& tensor : tensors.tensors) tensor.name.erase(0, hiding);
+  std::vector<std::string_view> placeless;
   for (UnreadableTensor& tensor : tensors.unreadable) {
     tensor.name.erase(0, std::min(hiding, tensor.name.size()));
     const auto place = role_of(weights.architecture_, tensor.name, extra);
-    if (!place && !tensor.counts) refuse_within(weights.architecture_, tensor.name, extra);
+    if (!place && !tensor.counts) placeless.push_back(tensor.name);
     if (!place || (tensor.empty && !is_read_by_pass(place->role))) continue;
     throw std::invalid_argument("tensor " + tensor.name + ": " + tensor.why);
   }
   FoundRoles found = find_roles(weights.architecture_, tensors.tensors, extra);
-  std::string warning = unplaced(weights.architecture_, found.placeless, extra);
+  for (const NamedTensor* tensor : found.placeless) placeless.push_back(tensor->name);
+  std::string warning = unplaced(weights.architecture_, placeless, extra);
   if (!warning.empty()) weights.add_warning(std::move(warning));
   weights.bound_ = check_roles(weights.architecture_, tensors.tensors, std::move(found));
   weights.names_ = extra;

@@ -77,13 +77,13 @@ Standing refuse_within(const Architecture& architecture, const std::string& name
 }
 
 std::string unplaced(const Architecture& architecture,
-                     std::span<const NamedTensor* const> placeless, const RoleNames& extra) {
+                     std::span<const std::string_view> placeless, const RoleNames& extra) {
   constexpr std::size_t kShown = 3;
   std::size_t count = 0;
   std::string names;
-  for (const NamedTensor* tensor : placeless) {
-    if (refuse_within(architecture, tensor->name, extra) == Standing::idle) continue;
-    if (count < kShown) names += (count == 0 ? "" : ", ") + tensor->name;
+  for (const std::string_view name : placeless) {
+    if (refuse_within(architecture, std::string(name), extra) == Standing::idle) continue;
+    if (count < kShown) names += (count == 0 ? "" : ", ") + std::string(name);
     ++count;
   }
   if (count == 0) return {};
@@ -94,7 +94,11 @@ std::string unplaced(const Architecture& architecture,
 
 std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
                      const RoleNames& extra) {
-  return unplaced(architecture, find_roles(architecture, tensors, extra).placeless, extra);
+  std::vector<std::string_view> placeless;
+  for (const NamedTensor* tensor : find_roles(architecture, tensors, extra).placeless) {
+    placeless.push_back(tensor->name);
+  }
+  return unplaced(architecture, placeless, extra);
 }
 
 }  // namespace azimuth

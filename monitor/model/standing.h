@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "azimuth/roles.h"
 
@@ -14,6 +15,6 @@ Standing refuse_within(const Architecture& architecture, const std::string& name
 
 /// The public function of that name, of tensors that are known to play no role.
 std::string unplaced(const Architecture& architecture,
-                     std::span<const NamedTensor* const> placeless, const RoleNames& extra);
+                     std::span<const std::string_view> placeless, const RoleNames& extra);
 
 }  // namespace azimuth

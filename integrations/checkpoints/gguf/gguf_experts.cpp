@@ -3,18 +3,24 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "azimuth/file_error.h"
 
 namespace azimuth {
 
-void split_experts(const std::filesystem::path& file, std::int64_t experts,
-                   std::vector<NamedTensor>& tensors) {
+void split_experts(const std::filesystem::path& file, std::int64_t experts, NamedTensors& tensors) {
   constexpr std::string_view kMerged = "_exps.weight";
+  const auto holds_experts = [&](std::string_view name) {
+    return name.starts_with("blk.") && name.ends_with(kMerged);
+  };
+  for (const UnreadableTensor& tensor : tensors.unreadable) {
+    if (holds_experts(tensor.name)) throw FileError(file, "tensor " + tensor.name, tensor.why);
+  }
   constexpr std::size_t kMaxTensors = 100'000;  // far more than any model has
   std::vector<NamedTensor> all;
-  for (NamedTensor& tensor : tensors) {
-    if (!tensor.name.starts_with("blk.") || !tensor.name.ends_with(kMerged)) {
+  for (NamedTensor& tensor : tensors.tensors) {
+    if (!holds_experts(tensor.name)) {
       all.push_back(std::move(tensor));
       continue;
     }
@@ -37,7 +43,7 @@ void split_experts(const std::filesystem::path& file, std::int64_t experts,
       all.push_back(std::move(one));
     }
   }
-  tensors = std::move(all);
+  tensors.tensors = std::move(all);
 }
 
 }  // namespace azimuth

@@ -31,6 +31,7 @@ namespace {
 using Fields = const GgufFields&;
 
 constexpr std::int64_t kMaxExperts = 4'096;
+constexpr std::string_view kFalconSecondNorm = "blk.0.attn_norm_2";
 
 void read_rms_norm(Fields fields, Architecture& a) {
   a.norm = NormKind::rms;
@@ -53,7 +54,7 @@ void read_bloom(Fields fields, Architecture& a) {
 void read_falcon(Fields fields, Architecture& a) {
   read_plain(fields, a, Activation::gelu);
   a.parallel = true;
-  a.shared_norm = !fields.has_tensor("blk.0.attn_norm_2.weight");
+  a.shared_norm = !fields.has_module(kFalconSecondNorm);
 }
 
 // The converter has added Gemma's 1 to the weights of its norms.
@@ -174,7 +175,7 @@ void check_supported(const GgufFields& fields, std::string_view family) {
 
 RoleNames gguf_role_names(const GgufFields& fields, const Architecture& architecture) {
   // Falcon with two norms: that of the FFN has the name that other models give to attention's.
-  if (architecture.name == "falcon" && fields.has_tensor("blk.0.attn_norm_2.weight")) {
+  if (architecture.name == "falcon" && fields.has_module(kFalconSecondNorm)) {
     return {.patterns = {{Role::attention_norm_weight, "blk.{}.attn_norm_2.weight"},
                          {Role::attention_norm_bias, "blk.{}.attn_norm_2.bias"},
                          {Role::ffn_norm_weight, "blk.{}.attn_norm.weight"},

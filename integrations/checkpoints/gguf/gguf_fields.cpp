@@ -6,7 +6,9 @@ namespace azimuth {
 
 GgufFields::GgufFields(const GgufFile& file, std::string_view architecture)
     : file_(file), prefix_(std::string(architecture) + ".") {
-  for (const NamedTensor& tensor : file.tensors().tensors) shapes_[tensor.name] = tensor.view;
+  const NamedTensors tensors = file.tensors();
+  for (const NamedTensor& tensor : tensors.tensors) shapes_[tensor.name] = tensor.view;
+  for (const UnreadableTensor& tensor : tensors.unreadable) shapes_[tensor.name] = {};
 }
 
 std::int64_t GgufFields::count(std::string_view key, std::int64_t max) const {
@@ -24,6 +26,12 @@ std::int64_t GgufFields::count(std::string_view key, std::int64_t otherwise,
 
 bool GgufFields::flag(std::string_view key, bool otherwise) const {
   return has(key) ? file_.flag(full(key)) : otherwise;
+}
+
+bool GgufFields::has_module(std::string_view name) const {
+  const std::string start = std::string(name) + ".";
+  const auto found = shapes_.lower_bound(start);
+  return found != shapes_.end() && found->first.starts_with(start);
 }
 
 std::int64_t GgufFields::rows(std::string_view tensor) const {

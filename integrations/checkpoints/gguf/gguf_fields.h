@@ -25,6 +25,8 @@ class GgufFields {
   bool flag(std::string_view key, bool otherwise) const;
 
   bool has_tensor(std::string_view name) const { return shapes_.contains(name); }
+  /// Whether there is a tensor of a module, whatever is behind the point.
+  bool has_module(std::string_view name) const;
   /// 0 if there is no such tensor.
   std::int64_t rows(std::string_view tensor) const;
 

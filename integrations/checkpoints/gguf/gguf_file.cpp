@@ -55,12 +55,14 @@ void check(const GgufPart& part, const char* key, std::int64_t expected) {
 void check_tensors(const Parts& parts) {
   std::map<std::string_view, const GgufPart*> owners;
   for (const auto& part : parts) {
-    for (const NamedTensor& tensor : part->layout().tensors) {
-      const auto [owner, is_new] = owners.try_emplace(tensor.name, part.get());
-      if (is_new) continue;
-      throw FileError(part->path(), "tensor " + tensor.name,
+    const auto add = [&](const std::string& name) {
+      const auto [owner, is_new] = owners.try_emplace(name, part.get());
+      if (is_new) return;
+      throw FileError(part->path(), "tensor " + name,
                       "is also in " + owner->second->path().filename().string());
-    }
+    };
+    for (const NamedTensor& tensor : part->layout().tensors) add(tensor.name);
+    for (const UnreadableTensor& tensor : part->layout().unreadable) add(tensor.name);
   }
   check(*parts.front(), kTensorsKey, static_cast<std::int64_t>(owners.size()));
 }
@@ -117,6 +119,8 @@ std::string_view GgufFile::string(std::string_view key) const {
   return contents_->first().value<std::string_view>(key);
 }
 
+std::int64_t GgufFile::length(std::string_view key) const { return contents_->first().length(key); }
+
 std::vector<std::int64_t> GgufFile::integers(std::string_view key) const {
   return contents_->first().array<std::int64_t>(key);
 }
@@ -136,6 +140,8 @@ NamedTensors GgufFile::tensors() const {
       result.parameter_count += tensor.view.size();
       result.tensors.push_back(tensor);
     }
+    const auto& unreadable = part->layout().unreadable;
+    result.unreadable.insert(result.unreadable.end(), unreadable.begin(), unreadable.end());
   }
   result.storage = contents_;
   return result;

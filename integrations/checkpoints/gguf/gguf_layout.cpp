@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "azimuth/utf8.h"
 #include "gguf/gguf_cursor.h"
@@ -74,16 +75,18 @@ constexpr TensorType kTensorTypes[] = {
     {"NVFP4"},
 };
 
-StoredType stored_type(const GgufCursor& cursor, std::uint32_t number) {
-  const TensorType type = number < std::size(kTensorTypes) ? kTensorTypes[number] : TensorType{};
-  if (type.stored) return *type.stored;
+TensorType type_of(std::uint32_t number) {
+  return number < std::size(kTensorTypes) ? kTensorTypes[number] : TensorType{};
+}
+
+std::string why_not_read(std::uint32_t number) {
   std::string readable;
   for (const TensorType& known : kTensorTypes) {
     if (known.stored) readable += (readable.empty() ? "" : ", ") + std::string(known.name);
   }
-  cursor.fail("its type is " +
-              (type.name.empty() ? "number " + std::to_string(number) : std::string(type.name)) +
-              "; types that can be read are " + readable);
+  const std::string_view name = type_of(number).name;
+  return "its type is " + (name.empty() ? "number " + std::to_string(number) : std::string(name)) +
+         "; types that can be read are " + readable;
 }
 
 // Bytes of a value that has a fixed size, 0 of one that has not; nothing if there is no such type.
@@ -189,37 +192,49 @@ std::uint64_t read_alignment(GgufCursor& cursor, const GgufLayout& layout,
 }
 
 std::int64_t multiply(const GgufCursor& cursor, std::int64_t a, std::int64_t b) {
-  if (a > std::numeric_limits<std::int64_t>::max() / b) cursor.fail("its size overflows");
+  if (b != 0 && a > std::numeric_limits<std::int64_t>::max() / b) {
+    cursor.fail("its size overflows");
+  }
   return a * b;
 }
 
-// Type and shape; `offset` receives where the data begin, within all data.
-TensorView read_tensor(GgufCursor& cursor, std::uint64_t& offset) {
-  TensorView view;
+/// A tensor as the header describes it.
+struct Description {
+  std::vector<std::int64_t> shape;
+  std::int64_t size = 1;  ///< numbers
+  std::uint32_t type = 0;
+  std::uint64_t offset = 0;  ///< where the data begin, within all data
+};
+
+Description read_description(GgufCursor& cursor) {
+  Description tensor;
   const auto dims = cursor.number<std::uint32_t>();
   if (dims < 1 || dims > kMaxDims) {
     cursor.fail("has " + std::to_string(dims) + " dimensions; 1 to " + std::to_string(kMaxDims) +
                 " are allowed");
   }
-  std::int64_t size = 1;
   for (std::uint32_t i = 0; i < dims; ++i) {
     const auto dim = cursor.number<std::uint64_t>();
-    if (dim == 0) cursor.fail("has a dimension of 0");
     if (dim > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
       cursor.fail("its size overflows");
     }
-    size = multiply(cursor, size, static_cast<std::int64_t>(dim));
-    view.shape.push_back(static_cast<std::int64_t>(dim));
+    tensor.size = multiply(cursor, tensor.size, static_cast<std::int64_t>(dim));
+    tensor.shape.push_back(static_cast<std::int64_t>(dim));
   }
-  std::ranges::reverse(view.shape);
+  std::ranges::reverse(tensor.shape);
+  tensor.type = cursor.number<std::uint32_t>();
+  tensor.offset = cursor.number<std::uint64_t>();
+  return tensor;
+}
 
-  view.type = stored_type(cursor, cursor.number<std::uint32_t>());
+// Of a type that is read; the data come later.
+TensorView view_of(const GgufCursor& cursor, Description tensor, StoredType type) {
+  TensorView view = {type, std::move(tensor.shape), nullptr};
   if (view.columns() % block_length(view.type) != 0) {
     cursor.fail("its rows of " + std::to_string(view.columns()) +
                 " numbers are not whole blocks of " + std::to_string(block_length(view.type)));
   }
-  multiply(cursor, size / block_length(view.type), block_bytes(view.type));
-  offset = cursor.number<std::uint64_t>();
+  multiply(cursor, tensor.size / block_length(view.type), block_bytes(view.type));
   return view;
 }
 
@@ -283,8 +298,18 @@ GgufLayout read_gguf_layout(const std::filesystem::path& file, std::span<const s
   for (std::uint64_t i = 0; i < tensor_count; ++i) {
     const std::string_view name = read_name(cursor, "tensor", i, kMaxTensorNameBytes);
     if (!names.insert(name).second) cursor.fail("appears twice");
-    TensorView view = read_tensor(cursor, offsets.emplace_back());
-    layout.tensors.push_back({std::string(name), std::move(view), {}, {}});
+    Description tensor = read_description(cursor);
+    const TensorType type = type_of(tensor.type);
+    if (!type.stored) {
+      layout.unreadable.push_back(
+          {std::string(name), why_not_read(tensor.type), tensor.size == 0, type.name == "I64"});
+    } else if (tensor.size == 0) {
+      layout.unreadable.push_back({std::string(name), "has a dimension of 0", true});
+    } else {
+      offsets.push_back(tensor.offset);
+      TensorView view = view_of(cursor, std::move(tensor), *type.stored);
+      layout.tensors.push_back({std::string(name), std::move(view), {}, {}});
+    }
   }
   place_data(cursor, layout, offsets, bytes, read_alignment(cursor, layout, bytes));
   return layout;

@@ -42,6 +42,7 @@ struct GgufLayout {
   std::vector<std::string_view> keys;  ///< in the order of the file
   std::map<std::string_view, GgufValue> values;
   std::vector<NamedTensor> tensors;
+  std::vector<UnreadableTensor> unreadable;  ///< their data are not looked at
 };
 
 /// Throws FileError, naming `file`.

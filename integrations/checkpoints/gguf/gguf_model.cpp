@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kTokenizer = "tokenizer.ggml.";
 constexpr std::string_view kTokenEmbedding = "token_embd.weight";
+constexpr std::int64_t kMaxHeadSize = 65'536;
 
 std::vector<std::int64_t> special_token_ids(const GgufFile& file, std::int64_t vocab_size) {
   // Converters write ids that no token has (-1, as an unsigned number) for "none".
@@ -56,7 +57,6 @@ const GgufFamily& family_of(const GgufFile& file) {
 Architecture read_architecture(const GgufFile& file, const GgufFamily& family,
                                const GgufFields& fields) {
   constexpr std::int64_t kMaxHeads = 65'536;
-  constexpr std::int64_t kMaxHeadSize = 65'536;
   Architecture a;
   a.name = family.architecture;
   a.heads = fields.count("attention.head_count", kMaxHeads);
@@ -75,10 +75,66 @@ void check_size(const GgufFields& fields, std::string_view key, std::int64_t fou
                        std::to_string(found));
 }
 
+// Matrices of heads have as many rows as the key says, in every block: it stands for hidden size
+// through heads where it is missing, as in llama.cpp.
+void check_heads(const GgufFields& fields, std::string_view key, const ModelWeights& weights,
+                 Role role, std::int64_t heads) {
+  const std::int64_t otherwise = weights.hidden_size() / weights.architecture().heads;
+  const std::int64_t size = fields.has(key) ? fields.count(key, kMaxHeadSize) : otherwise;
+  const std::vector<std::int64_t> expected = {heads * size, weights.hidden_size()};
+  for (std::size_t block = 1; block <= weights.blocks().size(); ++block) {
+    const auto found = weights.stored_shape(role, static_cast<std::int64_t>(block));
+    if (found.empty() || found == expected) continue;
+    fields.fail(key, (fields.has(key) ? "is " : "is missing, and stands for ") +
+                         std::to_string(size) + ", but " + std::string(name_of(role)) +
+                         " of block " + std::to_string(block) + " has shape " + shape_text(found) +
+                         " where " + shape_text(expected) + " is expected");
+  }
+}
+
 // Their converters write four times the hidden size, whatever the weights have.
 bool writes_four_times(std::string_view family) {
   constexpr std::string_view kFamilies[] = {"bloom", "falcon", "gpt2", "mpt", "phi2"};
   return std::ranges::find(kFamilies, family) != std::end(kFamilies);
+}
+
+// Each size that the metadata give, against the tensors: those that the pass does not read too,
+// since a file in which they do not fit is another model's, or a part of one.
+void check_sizes(const GgufFile& file, const GgufFamily& family, const GgufFields& fields,
+                 const ModelWeights& weights) {
+  const Architecture& a = weights.architecture();
+  const std::int64_t d = weights.hidden_size();
+  check_size(fields, "embedding_length", d);
+  check_size(fields, "block_count", static_cast<std::int64_t>(weights.blocks().size()));
+  check_size(fields, "vocab_size", weights.vocab_size());
+  constexpr std::string_view kFfnSize = "feed_forward_length";
+  const bool four_times =
+      writes_four_times(family.name) && fields.has(kFfnSize) && fields.integer(kFfnSize) == 4 * d;
+  if (!four_times) check_size(fields, kFfnSize, weights.ffn_size());
+  if (a.experts > 0) check_size(fields, "expert_feed_forward_length", weights.ffn_size());
+  constexpr std::string_view kKeySize = "attention.key_length";
+  if (weights.has(Role::query_key_value_weight, 1)) {
+    check_size(fields, kKeySize, weights.head_size());
+  }
+  check_heads(fields, kKeySize, weights, Role::query_weight, a.heads);
+  check_heads(fields, kKeySize, weights, Role::key_weight, a.kv_heads);
+  check_heads(fields, "attention.value_length", weights, Role::value_weight, a.kv_heads);
+  if (a.learned_positions) {
+    check_size(fields, "context_length", weights.stored_shape(Role::position_embedding, 0).front());
+  }
+  const std::vector<std::int64_t> head = weights.stored_shape(Role::head_weight, 0);
+  const std::vector<std::int64_t> expected_head = {weights.vocab_size(), d};
+  if (!head.empty() && head != expected_head) {
+    throw FileError(
+        file.path(), "tensor output.weight",
+        "has shape " + shape_text(head) + " where " + shape_text(expected_head) + " is expected");
+  }
+  const std::string tokens = std::string(kTokenizer) + "tokens";
+  if (file.has(tokens) && file.length(tokens) != weights.vocab_size()) {
+    throw FileError(file.path(), "key " + tokens,
+                    "has " + std::to_string(file.length(tokens)) +
+                        " tokens, but the weights have " + std::to_string(weights.vocab_size()));
+  }
 }
 
 }  // namespace
@@ -98,13 +154,9 @@ ModelWeights load_gguf(const std::filesystem::path& file) {
     const Architecture architecture = read_architecture(gguf, family, fields);
     const RoleNames names = gguf_role_names(fields, architecture);
     NamedTensors tensors = gguf.tensors();
-    split_experts(gguf.path(), architecture.experts, tensors.tensors);
+    split_experts(gguf.path(), architecture.experts, tensors);
     ModelWeights weights = ModelWeights::from_tensors(architecture, std::move(tensors), names);
-    check_size(fields, "embedding_length", weights.hidden_size());
-    check_size(fields, "block_count", static_cast<std::int64_t>(weights.blocks().size()));
-    if (!writes_four_times(family.name)) {
-      check_size(fields, "feed_forward_length", weights.ffn_size());
-    }
+    check_sizes(gguf, family, fields, weights);
     note_ids_outside(gguf, weights);
     return weights;
   });

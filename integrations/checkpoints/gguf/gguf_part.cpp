@@ -82,15 +82,25 @@ Wanted read(GgufCursor& cursor, GgufType type) {
 GgufPart::GgufPart(const std::filesystem::path& file)
     : path_(file), mapping_(file), layout_(read_gguf_layout(path_, mapping_.bytes())) {}
 
+const GgufValue& GgufPart::find(std::string_view key, bool array) const {
+  const auto found = layout_.values.find(key);
+  const auto fail = [&](const char* why) {
+    throw FileError(path_, "key " + std::string(key), why);
+  };
+  if (found == layout_.values.end()) fail("is missing");
+  if (found->second.is_array != array) fail(array ? "is not an array" : "is an array");
+  return found->second;
+}
+
+std::int64_t GgufPart::length(std::string_view key) const {
+  return static_cast<std::int64_t>(find(key, true).count);
+}
+
 template <class Wanted>
 std::vector<Wanted> GgufPart::values(std::string_view key, bool array) const {
-  const auto found = layout_.values.find(key);
-  const bool is_there = found != layout_.values.end();
-  GgufCursor cursor(path_, mapping_.bytes(), is_there ? found->second.position : 0);
+  const GgufValue& value = find(key, array);
+  GgufCursor cursor(path_, mapping_.bytes(), value.position);
   cursor.enter("key", key);
-  if (!is_there) cursor.fail("is missing");
-  const GgufValue& value = found->second;
-  if (value.is_array != array) cursor.fail(array ? "is not an array" : "is an array");
   std::vector<Wanted> result;
   for (std::uint64_t i = 0; i < value.count; ++i) {
     result.push_back(read<Wanted>(cursor, value.type));

@@ -20,6 +20,9 @@ class GgufPart {
   const GgufLayout& layout() const { return layout_; }
   bool has(std::string_view key) const { return layout_.values.contains(key); }
 
+  /// Elements of the array that a key holds. Throws FileError, naming the key.
+  std::int64_t length(std::string_view key) const;
+
   /// The value of a key, or the elements of an array. `Wanted` is std::int64_t, double, bool or
   /// std::string_view. Throws FileError, naming the key.
   template <class Wanted>
@@ -32,6 +35,7 @@ class GgufPart {
   }
 
  private:
+  const GgufValue& find(std::string_view key, bool array) const;
   template <class Wanted>
   std::vector<Wanted> values(std::string_view key, bool array) const;
 

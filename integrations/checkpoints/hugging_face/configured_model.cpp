@@ -71,7 +71,7 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
   const HuggingFaceConfig described = HuggingFaceConfig::open(config);
   NamedTensors tensors = with_file_errors(model, "model", [&] {
     NamedTensors all = read();
-    split_fused_experts(described.architecture, all.tensors);
+    split_fused_experts(described.architecture, all);
     check_names(described.architecture, all, names);
     return all;
   });

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace azimuth {
 namespace {
@@ -43,10 +44,14 @@ void split(const NamedTensor& fused, std::string_view end, std::int64_t experts,
 
 }  // namespace
 
-void split_fused_experts(const Architecture& architecture, std::vector<NamedTensor>& tensors) {
+void split_fused_experts(const Architecture& architecture, NamedTensors& tensors) {
   if (architecture.experts == 0) return;
+  for (const UnreadableTensor& tensor : tensors.unreadable) {
+    if (!tensor.name.ends_with(kGateUp) && !tensor.name.ends_with(kDown)) continue;
+    throw std::invalid_argument("tensor " + tensor.name + ": " + tensor.why);
+  }
   std::vector<NamedTensor> all;
-  for (NamedTensor& tensor : tensors) {
+  for (NamedTensor& tensor : tensors.tensors) {
     if (tensor.name.ends_with(kGateUp)) {
       split(tensor, kGateUp, architecture.experts, {"gate_proj", "up_proj"}, all);
     } else if (tensor.name.ends_with(kDown)) {
@@ -55,7 +60,7 @@ void split_fused_experts(const Architecture& architecture, std::vector<NamedTens
       all.push_back(std::move(tensor));
     }
   }
-  tensors = std::move(all);
+  tensors.tensors = std::move(all);
 }
 
 }  // namespace azimuth

@@ -144,6 +144,44 @@ TEST_P(GgufArchitectures, NoTensorOfThePassIsLeftOut) {
   EXPECT_GT(zeroed, 10);
 }
 
+// The rule of docs/checkpoints.md: what is in a block is used, or refused by name.
+TEST_P(GgufArchitectures, UnknownTensorsOfABlockAreRefusedByName) {
+  if (GetParam().file.find("-of-") != std::string::npos) return;  // as in one file
+  std::ifstream stream(file_, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+  const GgufWriter whole = taken_apart(bytes, GgufFile::open(file_).tensors());
+  TemporaryFile changed(whole.bytes());
+  EXPECT_EQ(load_gguf(changed.path()).digest(), load_gguf(file_).digest());
+  const auto expect_refused = [&](const GgufWriter& writer, const std::string& why) {
+    changed.write(writer.bytes());
+    EXPECT_THAT([&] { load_gguf(changed.path()); },
+                ::testing::ThrowsMessage<FileError>(::testing::HasSubstr(why)));
+  };
+  int tried = 0;
+  for (std::size_t i = 0; i < whole.tensors.size(); ++i) {
+    const GgufTensor& tensor = whole.tensors[i];
+    if (!tensor.name.starts_with("blk.")) continue;
+    const std::string unknown = tensor.name.substr(0, tensor.name.rfind('.')) + ".unknown";
+
+    GgufWriter copied = whole;
+    copied.tensors.push_back(tensor);
+    copied.tensors.back().name = unknown;
+    expect_refused(copied, "tensor " + unknown + ": is not known to models of");
+    copied.tensors.back().type = 16;
+    expect_refused(copied, "tensor " + unknown + ": is not known to models of");
+
+    GgufWriter renamed = whole;
+    renamed.tensors[i].name = unknown;
+    expect_refused(renamed, "tensor " + unknown + ": is not known to models of");
+
+    GgufWriter of_another_type = whole;
+    of_another_type.tensors[i].type = 16;
+    expect_refused(of_another_type, "tensor " + tensor.name + ": its type is IQ2_XXS;");
+    ++tried;
+  }
+  EXPECT_GT(tried, 10);
+}
+
 INSTANTIATE_TEST_SUITE_P(Converted, GgufArchitectures, ::testing::ValuesIn(converted()),
                          [](const auto& info) {
                            std::string name = info.param.file;

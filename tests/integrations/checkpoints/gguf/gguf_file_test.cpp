@@ -66,6 +66,36 @@ TEST(GgufFile, AFileWithoutTensorsIsValid) {
   EXPECT_TRUE(GgufFile::open(file.path()).tensors().tensors.empty());
 }
 
+// They are an error only where they play a role, which a file does not know.
+TEST(GgufFile, NamesTensorsThatCannotBeReadAndGoesOn) {
+  GgufWriter writer = small_file();
+  const auto add = [&](const char* name, std::uint32_t type, std::uint64_t columns) {
+    writer.tensors.push_back({name, {columns}, type, "", ~0ull});
+  };
+  add("known", 16, 256);
+  add("withdrawn", 4, 32);
+  add("unknown", ~0u, 7);
+  add("ids", 27, 5);
+  add("numbers", 28, 5);
+  add("placeholder", 0, 0);
+  const TemporaryFile file(writer.bytes());
+  const NamedTensors tensors = GgufFile::open(file.path()).tensors();
+  ASSERT_EQ(tensors.tensors.size(), 2u);
+  EXPECT_THAT(numbers_of(tensors.tensors[0].view), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_EQ(tensors.parameter_count, 6 + 32);
+  ASSERT_EQ(tensors.unreadable.size(), 6u);
+  EXPECT_EQ(tensors.unreadable[0].why,
+            "its type is IQ2_XXS; types that can be read are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, "
+            "Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, BF16");
+  EXPECT_THAT(tensors.unreadable[1].why, HasSubstr("its type is number 4;"));
+  EXPECT_THAT(tensors.unreadable[2].why, HasSubstr("its type is number 4294967295;"));
+  EXPECT_TRUE(tensors.unreadable[3].counts);
+  EXPECT_FALSE(tensors.unreadable[4].counts);
+  EXPECT_THAT(tensors.unreadable[4].why, HasSubstr("its type is F64;"));
+  EXPECT_TRUE(tensors.unreadable[5].empty);
+  EXPECT_EQ(tensors.unreadable[5].why, "has a dimension of 0");
+}
+
 class Metadata : public ::testing::Test {
  protected:
   static std::string bytes() {
@@ -115,6 +145,7 @@ TEST_F(Metadata, HasAValueOfEachType) {
   EXPECT_THAT(file_.integers("empty"), ElementsAre());
   EXPECT_THAT(file_.reals("reals"), ElementsAre(1.5, -2.5));
   EXPECT_THAT(file_.strings("strings"), ElementsAre("one", ""));
+  EXPECT_EQ(file_.length("strings"), 2);
   EXPECT_EQ(file_.integer("last"), 1) << "after the nested array";
 }
 
@@ -140,6 +171,8 @@ TEST_F(Metadata, NamesTheKeyThatIsMissingOrOfAnotherType) {
   EXPECT_THAT([&] { file_.flag("u8"); }, error("u8: is neither true nor false"));
   EXPECT_THAT([&] { file_.string("u32"); }, error("u32: is not a string"));
   EXPECT_THAT([&] { file_.strings("string"); }, error("string: is not an array"));
+  EXPECT_THAT([&] { file_.length("string"); }, error("string: is not an array"));
+  EXPECT_THAT([&] { file_.length("absent"); }, error("absent: is missing"));
   EXPECT_THAT([&] { file_.strings("integers"); }, error("integers: is not a string"));
   EXPECT_THAT([&] { file_.integers("nested"); }, error("nested: is not an integer"));
 }

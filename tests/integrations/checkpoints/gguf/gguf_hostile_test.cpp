@@ -124,11 +124,6 @@ const HostileFile kHostileFiles[] = {
        f.tensors[1].dims = {32, 1, 1, 1, 1};
      },
      "tensor row: has 5 dimensions; 1 to 4"},
-    {"DimZero",
-     [](auto& f) {
-       f.tensors[1].dims = {32, 0};
-     },
-     "tensor row: has a dimension of 0"},
     {"DimNegative", [](auto& f) { f.tensors[1].dims = {~0ull - 31}; },
      "tensor row: its size overflows"},
     {"DimsOverflow",
@@ -168,12 +163,6 @@ const HostileFile kHostileFiles[] = {
        f.tensors[1].dims = {256};
      },
      "tensor row: its 84 bytes at offset 32 lie beyond the file's 66 bytes of data"},
-    {"TypeNotSupported", [](auto& f) { f.tensors[1].type = 16; },
-     "tensor row: its type is IQ2_XXS; types that can be read are F32, F16, Q4_0, Q4_1, Q5_0, "
-     "Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, BF16"},
-    {"TypeWithdrawn", [](auto& f) { f.tensors[1].type = 4; }, "tensor row: its type is number 4"},
-    {"TypeUnknown", [](auto& f) { f.tensors[1].type = ~0u; },
-     "tensor row: its type is number 4294967295"},
     {"OffsetUnaligned", [](auto& f) { f.tensors[1].offset = 40; },
      "tensor row: its offset 40 is not a multiple of the alignment 32"},
     {"OffsetBeyondTheFile", [](auto& f) { f.tensors[1].offset = 4096; },

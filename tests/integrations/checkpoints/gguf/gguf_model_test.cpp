@@ -173,10 +173,61 @@ TEST(GgufModel, NeutralSettingsAreAccepted) {
   writer.keys.emplace_back("llama.block_count", u32(1));
   writer.keys.emplace_back("llama.embedding_length", u32(8));
   writer.keys.emplace_back("llama.attention.value_length", u32(4));
+  writer.keys.emplace_back("llama.attention.key_length", u32(4));
+  writer.keys.emplace_back("llama.vocab_size", u32(16));
+  writer.keys.emplace_back("llama.feed_forward_length", u32(12));
   writer.tensors.push_back(zeros("rope_freqs.weight", 2, 1));
   writer.tensors.push_back(zeros("blk.0.attn_rot_embd.weight", 2, 1));
   const TemporaryFile file(writer.bytes());
   EXPECT_EQ(load_gguf(file.path()).architecture().name, "llama");
+}
+
+// What cannot be read, and plays no part: the model is the one without it.
+TEST(GgufModel, TensorsThatPlayNoPartMayBeOfAnyType) {
+  const TemporaryFile plain(small_llama().bytes());
+  const ModelWeights expected = load_gguf(plain.path());
+  GgufWriter writer = small_llama();
+  const auto add = [&](GgufTensor tensor, std::uint32_t type) {
+    tensor.type = type;
+    writer.tensors.push_back(std::move(tensor));
+  };
+  add(zeros("rope_freqs.weight", 2, 1), 28);
+  add(zeros("blk.0.attn_rot_embd.weight", 2, 1), 24);
+  add(zeros("blk.0.attn_v.ids", 2, 1), 27);
+  const TemporaryFile idle(writer.bytes());
+  EXPECT_EQ(load_gguf(idle.path()).digest(), expected.digest());
+  EXPECT_THAT(load_gguf(idle.path()).warnings(), ElementsAre());
+  add(zeros("v.blk.0.attn_q.weight", 8, 8), 16);
+  add({"output.weight", {8, 0}, 0, ""}, 0);  // the placeholder of a head
+  const TemporaryFile outside(writer.bytes());
+  EXPECT_EQ(load_gguf(outside.path()).digest(), expected.digest());
+  EXPECT_EQ(load_gguf(outside.path()).sizes().parameter_count, expected.sizes().parameter_count);
+  EXPECT_THAT(load_gguf(outside.path()).warnings(),
+              ElementsAre("1 tensor outside the blocks is not used: v.blk.0.attn_q.weight"));
+}
+
+TEST(GgufModel, PositionsAreAsManyAsTheMetadataSay) {
+  GgufWriter writer;
+  writer.keys = {{"general.architecture", text("gpt2")},
+                 {"gpt2.attention.head_count", u32(2)},
+                 {"gpt2.attention.layer_norm_epsilon", f32(0.5f)},
+                 {"gpt2.context_length", u32(7)},
+                 {"gpt2.feed_forward_length", u32(32)}};  // four times the hidden size
+  writer.tensors = {zeros("token_embd.weight", 8, 16),       zeros("position_embd.weight", 8, 7),
+                    zeros("blk.0.attn_norm.weight", 8, 1),   zeros("blk.0.attn_qkv.weight", 8, 24),
+                    zeros("blk.0.attn_output.weight", 8, 8), zeros("blk.0.ffn_norm.weight", 8, 1),
+                    zeros("blk.0.ffn_up.weight", 8, 12),     zeros("blk.0.ffn_down.weight", 12, 8),
+                    zeros("output_norm.weight", 8, 1)};
+  const TemporaryFile file(writer.bytes());
+  EXPECT_EQ(load_gguf(file.path()).ffn_size(), 12);
+  const auto refused = [&](const char* key, std::uint32_t value, const char* why) {
+    GgufWriter changed = writer;
+    set(changed, key, u32(value));
+    const TemporaryFile other(changed.bytes());
+    EXPECT_THAT([&] { load_gguf(other.path()); }, ThrowsMessage<FileError>(HasSubstr(why)));
+  };
+  refused("gpt2.context_length", 8, "key gpt2.context_length: is 8, but the weights have 7");
+  refused("gpt2.feed_forward_length", 24, "key gpt2.feed_forward_length: is 24, but the weights");
 }
 
 struct BadModel {
@@ -218,6 +269,81 @@ const BadModel kBadModels[] = {
      "key llama.embedding_length", "is 16, but the weights have 8"},
     {"HeadSizeOfAnotherModel", [](auto& f) { set(f, "llama.attention.value_length", u32(8)); },
      "model", "tensor blk.0.attn_v.weight: shape"},
+    {"KeySizeOfAnotherModel", [](auto& f) { set(f, "llama.attention.key_length", u32(8)); },
+     "key llama.attention.key_length",
+     "is 8, but query_weight of block 1 has shape {8, 8} where {16, 8} is expected"},
+    {"QueriesOfAnotherModel",
+     [](auto& f) { tensor_of(f, "blk.0.attn_q.weight") = zeros("blk.0.attn_q.weight", 8, 4); },
+     "key llama.attention.key_length",
+     "is missing, and stands for 4, but query_weight of block 1 has shape {4, 8} where {8, 8}"},
+    {"KeysOfAnotherModel",
+     [](auto& f) { tensor_of(f, "blk.0.attn_k.weight") = zeros("blk.0.attn_k.weight", 8, 8); },
+     "key llama.attention.key_length", "key_weight of block 1 has shape {8, 8} where {4, 8}"},
+    {"KeySizeOfAFusedMatrix",
+     [](auto& f) {
+       f.tensors.erase(f.tensors.begin() + 2, f.tensors.begin() + 5);
+       f.tensors.push_back(zeros("blk.0.attn_qkv.weight", 8, 16));
+       set(f, "llama.attention.key_length", u32(8));
+     },
+     "key llama.attention.key_length", "is 8, but the weights have 4"},
+    {"OneRanksShard",  // values and what follows them, and the FFN, halved; nothing is said of
+                       // heads
+     [](auto& f) {
+       for (const char* name : {"q", "k", "v"}) {
+         const std::string full = "blk.0.attn_" + std::string(name) + ".weight";
+         tensor_of(f, full) = zeros(full, 8, name[0] == 'q' ? 4 : 2);
+       }
+       tensor_of(f, "blk.0.attn_output.weight") = zeros("blk.0.attn_output.weight", 4, 8);
+     },
+     "key llama.attention.key_length", "is missing, and stands for 4, but query_weight of block 1"},
+    {"ValuesOfAnotherModel",
+     [](auto& f) {
+       tensor_of(f, "blk.0.attn_v.weight") = zeros("blk.0.attn_v.weight", 8, 2);
+       tensor_of(f, "blk.0.attn_output.weight") = zeros("blk.0.attn_output.weight", 4, 8);
+     },
+     "key llama.attention.value_length", "value_weight of block 1 has shape {2, 8} where {4, 8}"},
+    {"FfnOfAnotherModel", [](auto& f) { set(f, "llama.feed_forward_length", u32(24)); },
+     "key llama.feed_forward_length", "is 24, but the weights have 12"},
+    {"ExpertsOfAnotherModel",
+     [](auto& f) {
+       f = small_mixtral();
+       set(f, "llama.expert_feed_forward_length", u32(24));
+     },
+     "key llama.expert_feed_forward_length", "is 24, but the weights have 12"},
+    {"VocabularyOfAnotherModel", [](auto& f) { set(f, "llama.vocab_size", u32(15)); },
+     "key llama.vocab_size", "is 15, but the weights have 16"},
+    {"TokensOfAnotherModel",
+     [](auto& f) {
+       set(f, "tokenizer.ggml.tokens", array(8, 2, raw_string("a") + raw_string("b")));
+     },
+     "key tokenizer.ggml.tokens", "has 2 tokens, but the weights have 16"},
+    {"HeadOfAnotherModel", [](auto& f) { f.tensors.push_back(zeros("output.weight", 8, 15)); },
+     "tensor output.weight", "has shape {15, 8} where {16, 8} is expected"},
+    {"RoleOfATypeThatIsNotRead", [](auto& f) { tensor_of(f, "blk.0.attn_k.weight").type = 16; },
+     "model: tensor blk.0.attn_k.weight", "its type is IQ2_XXS; types that can be read are"},
+    {"HeadOfATypeThatIsNotRead",
+     [](auto& f) {
+       f.tensors.push_back(zeros("output.weight", 8, 16));
+       f.tensors.back().type = 39;
+     },
+     "model: tensor output.weight", "its type is MXFP4; types that can be read are"},
+    {"ExpertsOfATypeThatIsNotRead",
+     [](auto& f) {
+       f = small_mixtral();
+       tensor_of(f, "blk.0.ffn_up_exps.weight").type = 23;
+     },
+     "tensor blk.0.ffn_up_exps.weight", "its type is IQ4_XS; types that can be read are"},
+    {"UnknownInABlockOfATypeThatIsNotRead",
+     [](auto& f) {
+       f.tensors.push_back(zeros("blk.0.attn_v.scale", 8, 1));
+       f.tensors.back().type = 28;
+     },
+     "model: tensor blk.0.attn_v.scale", "is not known to models of llama"},
+    {"EmptyRole",
+     [](auto& f) {
+       tensor_of(f, "blk.0.attn_v.weight").dims = {8, 0};
+     },
+     "model: tensor blk.0.attn_v.weight", "has a dimension of 0"},
     {"ValuesClamped", [](auto& f) { set(f, "llama.attention.clamp_kqv", f32(8)); },
      "key llama.attention.clamp_kqv", "is not supported for llama"},
     {"ValuesClampedToOne", [](auto& f) { set(f, "llama.attention.clamp_kqv", f32(1)); },

@@ -152,6 +152,12 @@ const HostileSplit kHostileSplits[] = {
     {"SamePartTwice", [](auto& p) { p[2] = p[1]; }, 2, "key split.no: is 1 where 2 is expected"},
     {"SameTensorTwice", [](auto& p) { p[2].tensors[0].name = "tensor.1"; }, 2,
      "tensor tensor.1: is also in model-00002-of-00003.gguf"},
+    {"SameTensorTwiceOfATypeThatIsNotRead",
+     [](auto& p) {
+       p[2].tensors[0].name = "tensor.1";
+       p[2].tensors[0].type = 16;
+     },
+     2, "tensor tensor.1: is also in model-00002-of-00003.gguf"},
     {"TensorMissing", [](auto& p) { p[1].tensors.clear(); }, 0,
      "key split.tensors.count: is 5 where 4 is expected"},
     {"TensorsNotCounted", [](auto& p) { p[0].keys.pop_back(); }, 0,

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "azimuth/tensor_view.h"
+
 namespace azimuth::testing {
 
 /// The bytes of a number, as this machine (and GGUF) stores it.
@@ -78,6 +80,58 @@ struct GgufWriter {
     to.append((alignment - to.size() % alignment) % alignment, '\0');
   }
 };
+
+/// A valid file, taken apart so that it can be changed and written again. `tensors` are its own.
+inline GgufWriter taken_apart(const std::string& bytes, const NamedTensors& tensors) {
+  GgufWriter writer;
+  std::size_t at = 4;
+  const auto number = [&]<class Number>(Number& value) {
+    std::memcpy(&value, bytes.data() + at, sizeof value);
+    at += sizeof value;
+  };
+  const auto string = [&] {
+    std::uint64_t length = 0;
+    number(length);
+    at += length;
+    return bytes.substr(at - length, length);
+  };
+  const auto skip = [&](std::uint32_t type, std::uint64_t count) {
+    constexpr std::size_t kBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+    if (type != 8) at += kBytes[type] * count;
+    for (; type == 8 && count > 0; --count) string();
+  };
+  std::uint64_t tensor_count = 0;
+  std::uint64_t key_count = 0;
+  number(writer.version);
+  number(tensor_count);
+  number(key_count);
+  for (; key_count > 0; --key_count) {
+    const std::string key = string();
+    const std::size_t begin = at;
+    std::uint32_t type = 0;
+    std::uint64_t count = 1;
+    number(type);
+    if (type == 9) {
+      number(type);
+      number(count);
+    }
+    skip(type, count);
+    writer.keys.emplace_back(key, bytes.substr(begin, at - begin));
+  }
+  for (const NamedTensor& tensor : tensors.tensors) {
+    GgufTensor& copy = writer.tensors.emplace_back();
+    copy.name = string();
+    std::uint32_t dims = 0;
+    number(dims);
+    copy.dims.resize(dims);
+    for (std::uint64_t& dim : copy.dims) number(dim);
+    number(copy.type);
+    at += sizeof(std::uint64_t);
+    copy.data.assign(reinterpret_cast<const char*>(tensor.view.data),
+                     static_cast<std::size_t>(tensor.view.bytes()));
+  }
+  return writer;
+}
 
 /// A file that is there as long as this object.
 class TemporaryFile {

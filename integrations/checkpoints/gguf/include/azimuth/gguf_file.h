@@ -28,8 +28,9 @@ namespace azimuth {
 ///     for (const NamedTensor& tensor : file.tensors().tensors) ...
 class GgufFile {
  public:
-  /// Every StoredType. Throws FileError, naming the file at fault: cannot be opened, no GGUF file,
-  /// damaged, a tensor of another type; of a split model a part that is missing or of another one.
+  /// Every StoredType; tensors of other types, and those without numbers, are `unreadable` ones.
+  /// Throws FileError, naming the file at fault: cannot be opened, no GGUF file, damaged; of a
+  /// split model a part that is missing or of another one.
   static GgufFile open(const std::filesystem::path& file);
 
   /// Of a split model: its first file, which holds the metadata.
@@ -44,6 +45,7 @@ class GgufFile {
   double real(std::string_view key) const;           ///< float32 or float64
   bool flag(std::string_view key) const;
   std::string_view string(std::string_view key) const;  ///< lives as long as the file
+  std::int64_t length(std::string_view key) const;      ///< of an array
   std::vector<std::int64_t> integers(std::string_view key) const;
   std::vector<double> reals(std::string_view key) const;
   std::vector<std::string_view> strings(std::string_view key) const;
