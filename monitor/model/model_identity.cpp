@@ -29,6 +29,13 @@ void add_update(Sha256& sum, const BoundUpdate& bound) {
   sum.add(lengths.data(), static_cast<std::size_t>(lengths.size()) * sizeof(float));
 }
 
+void add_rows(Sha256& sum, const BoundTensor& place, const NamedTensor& rows) {
+  const TensorView& view = rows.view;
+  sum.add(heading(place, view.shape) + std::string(name_of(view.type)) + " rows\n");
+  sum.add(rows.row_ids.data(), rows.row_ids.size() * sizeof(std::int64_t));
+  sum.add(view.data, rows.row_ids.size() * static_cast<std::size_t>(view.row_bytes()));
+}
+
 // Those of all tensors but one; what is one in memory counts once.
 std::int64_t numbers_in(const std::vector<NamedTensor>& tensors, const NamedTensor& left_out) {
   std::set<const std::byte*> places;
@@ -95,6 +102,7 @@ std::string ModelWeights::fingerprint(Workers& workers) const {
   }
   Sha256 sum;
   sum.add(words.data(), words.size() * sizeof(std::uint64_t));
+  for (const auto& [place, rows] : rows_) add_rows(sum, place, rows);
   for (const BoundUpdate& bound : updates_) add_update(sum, bound);
   return sum.hexadecimal().substr(0, 16);
 }
@@ -115,7 +123,7 @@ std::string ModelWeights::digest(Workers& workers) const {
       return bound.role == Role::head_weight && &tensors_->tensors[bound.tensor] == head;
     });
   }
-  std::vector<std::string> sums(hashed.size() + updates_.size());
+  std::vector<std::string> sums(hashed.size() + rows_.size() + updates_.size());
   workers.for_each(static_cast<std::int64_t>(sums.size()), [&](std::int64_t index) {
     const auto i = static_cast<std::size_t>(index);
     Sha256 sum;
@@ -123,8 +131,11 @@ std::string ModelWeights::digest(Workers& workers) const {
       const TensorView& view = tensors_->tensors[hashed[i].tensor].view;
       sum.add(heading(hashed[i], view.shape) + std::string(name_of(view.type)) + "\n");
       sum.add(view.data, static_cast<std::size_t>(view.bytes()));
+    } else if (i < hashed.size() + rows_.size()) {
+      const auto& [place, rows] = rows_[i - hashed.size()];
+      add_rows(sum, place, rows);
     } else {
-      add_update(sum, updates_[i - hashed.size()]);
+      add_update(sum, updates_[i - hashed.size() - rows_.size()]);
     }
     sums[i] = sum.hexadecimal() + "\n";
   });

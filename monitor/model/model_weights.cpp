@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -29,6 +30,24 @@ auto placed_at(const std::vector<BoundTensor>& bound, Role role, std::int64_t bl
   const auto place = [](const BoundTensor& b) { return std::tuple(b.block, b.role); };
   const auto found = std::ranges::lower_bound(bound, std::tuple(block, role), {}, place);
   return found != bound.end() && place(*found) == std::tuple(block, role) ? found : bound.end();
+}
+
+// Whether every format lays out a tensor of this role alike: matrices are transposed, permuted and
+// fused, and so are their biases.
+bool is_laid_out_alike(Role role) {
+  switch (role) {
+    case Role::query_bias:
+    case Role::key_bias:
+    case Role::value_bias:
+    case Role::query_key_value_bias:
+    case Role::output_bias:
+    case Role::gate_bias:
+    case Role::up_bias:
+    case Role::down_bias:
+      return false;
+    default:
+      return facts_of(role).kind != RoleFacts::Kind::matrix;
+  }
 }
 
 }  // namespace
@@ -94,12 +113,11 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
            shape_text(expected));
     }
     if (std::ranges::any_of(updated.updates_, same, &BoundUpdate::place)) fail("appears twice");
-    if (update.magnitude.size() > 0 && update.magnitude.size() != update.b.rows()) {
+    const bool of_columns = place->role == Role::token_embedding;
+    const std::int64_t lengths = of_columns ? update.a.cols() : update.b.rows();
+    if (update.magnitude.size() > 0 && update.magnitude.size() != lengths) {
       fail("a magnitude of " + std::to_string(update.magnitude.size()) + " numbers does not fit " +
-           std::to_string(update.b.rows()) + " rows");
-    }
-    if (update.magnitude.size() > 0 && place->role == Role::token_embedding) {
-      fail("rows of the embedding cannot be scaled");
+           std::to_string(lengths) + (of_columns ? " columns" : " rows"));
     }
     if (place->role == Role::query_key_value_weight) {
       if (!update.qkv_layout) fail("the layout of its queries, keys and values is not known");
@@ -129,16 +147,28 @@ ModelWeights ModelWeights::with_tensors(NamedTensors replacements) const {
     };
     const auto bound = place ? std::ranges::find_if(bound_, same) : bound_.end();
     if (bound == bound_.end()) reject(tensor, "the model has none in its place");
-    if (!has_a_row_a_token(place->role)) {
-      reject(tensor, "only the embedding and the head can be replaced");
+    if (!is_laid_out_alike(place->role)) {
+      reject(tensor,
+             "is not the embedding, the head, positions, a norm or a router, which alone can "
+             "be replaced");
     }
     if (std::ranges::count(done, bound->tensor) > 0) reject(tensor, "appears twice");
     done.push_back(bound->tensor);
     const std::vector<std::int64_t>& shape = tensor.view.shape;
-    if (shape.size() != 2 || shape[0] < 1 || shape[1] != hidden_size_) {
-      reject(tensor, "shape " + shape_text(shape) + " does not fit hidden size " +
-                         std::to_string(hidden_size_));
+    const std::vector<std::int64_t>& replaced_shape = all.tensors[bound->tensor].view.shape;
+    if (!tensor.row_ids.empty()) {
+      replaced.replace_rows(*place, tensor);
+      continue;
     }
+    if (has_a_row_a_token(place->role)
+            ? shape.size() != 2 || shape[0] < 1 || shape[1] != hidden_size_
+            : shape != replaced_shape) {
+      reject(tensor, "shape " + shape_text(shape) + " does not fit " +
+                         (has_a_row_a_token(place->role)
+                              ? "hidden size " + std::to_string(hidden_size_)
+                              : "in the place of " + shape_text(replaced_shape)));
+    }
+    std::erase_if(replaced.rows_, [&](const auto& rows) { return same(rows.first); });
     all.parameter_count += tensor.view.size() - all.tensors[bound->tensor].view.size();
     all.tensors[bound->tensor] = std::move(tensor);
   }
@@ -151,6 +181,23 @@ ModelWeights ModelWeights::with_tensors(NamedTensors replacements) const {
   return replaced;
 }
 
+void ModelWeights::replace_rows(const BoundTensor& place, const NamedTensor& tensor) {
+  const std::vector<std::int64_t> expected = stored_shape(place.role, place.block);
+  if (!has_a_row_a_token(place.role) || tensor.view.shape != expected) {
+    reject(tensor, "rows of shape " + shape_text(tensor.view.shape) + " do not fit in " +
+                       shape_text(expected));
+  }
+  std::set<std::int64_t> ids;
+  for (const std::int64_t id : tensor.row_ids) {
+    if (id < 0 || id >= expected.front()) {
+      reject(tensor, "there is no row " + std::to_string(id) + " among " +
+                         std::to_string(expected.front()));
+    }
+    if (!ids.insert(id).second) reject(tensor, "row " + std::to_string(id) + " appears twice");
+  }
+  rows_.emplace_back(place, tensor);
+}
+
 bool ModelWeights::has(Role role, std::int64_t block) const {
   return placed_at(bound_, role, block) != bound_.end();
 }
@@ -159,6 +206,7 @@ void ModelWeights::build(Nudge nudge) {
   const TensorsByRole tensors(*tensors_, bound_, updates_, nudge);
   nudge_ = nudge;
   read_sizes(tensors);
+  embedding_scales_ = embedding_scales(tensors);
   blocks_.clear();
   const std::int64_t block_count = bound_.back().block;
   for (std::int64_t b = 1; b <= block_count; ++b) blocks_.push_back(read_block(tensors, b));
@@ -294,6 +342,38 @@ std::int64_t ModelWeights::embedding_row(const NamedTensor& table, std::int64_t 
                           std::to_string(vocab_size_) + ")");
 }
 
+// The tensor of rows that holds the one of a token; null where it is the embedding's own.
+const NamedTensor* ModelWeights::replaced_row(std::int64_t id) const {
+  for (const auto& [place, tensor] : rows_) {
+    if (place.role != Role::token_embedding) continue;
+    if (std::ranges::find(tensor.row_ids, id) != tensor.row_ids.end()) return &tensor;
+  }
+  return nullptr;
+}
+
+// Of DoRA (azimuth/low_rank_update.h): the length that each column of the embedding is to have,
+// through the length that it has with its update. Reads the whole embedding.
+Eigen::VectorXf ModelWeights::embedding_scales(const TensorsByRole& tensors) const {
+  constexpr std::int64_t kRows = 64;
+  const LowRankUpdate* update = tensors.update(Role::token_embedding, 0);
+  if (update == nullptr || update->magnitude.size() == 0) return {};
+  const TensorView& view = in_host_memory(tensors.at(Role::token_embedding, 0));
+  const Nudge nudge = nudge_for(nudge_, tensors.index(Role::token_embedding, 0));
+  Eigen::VectorXd squares = Eigen::VectorXd::Zero(hidden_size_);
+  Eigen::MatrixXf rows;
+  for (std::int64_t first = 0; first < vocab_size_; first += kRows) {
+    rows.resize(hidden_size_, std::min(kRows, vocab_size_ - first));
+    unpack(view, first, rows.cols(), rows.data(), nudge);
+    rows += update->a.transpose() * update->b.middleRows(first, rows.cols()).transpose();
+    squares += rows.cast<double>().rowwise().squaredNorm();
+  }
+  const Eigen::ArrayXd lengths = squares.array().sqrt();
+  // A column of zeros stays one.
+  const Eigen::ArrayXd scales =
+      (lengths > 0).select(update->magnitude.cast<double>().array() / lengths, 0.0);
+  return scales.cast<float>().matrix();
+}
+
 Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) const {
   const TensorsByRole tensors(*tensors_, bound_, updates_, nudge_);
   const NamedTensor& table = tensors.at(Role::token_embedding, 0);
@@ -304,8 +384,13 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
   Eigen::MatrixXf states(hidden_size_, static_cast<std::int64_t>(token_ids.size()));
   for (std::int64_t i = 0; i < states.cols(); ++i) {
     const std::int64_t id = token_ids[static_cast<std::size_t>(i)];
-    unpack(rows, embedding_row(table, id), 1, states.col(i).data(), nudge);
+    if (const NamedTensor* const replaced = replaced_row(id)) {
+      unpack(replaced->view, embedding_row(*replaced, id), 1, states.col(i).data(), nudge);
+    } else {
+      unpack(rows, embedding_row(table, id), 1, states.col(i).data(), nudge);
+    }
     if (update != nullptr) states.col(i) += update->a.transpose() * update->b.row(id).transpose();
+    if (embedding_scales_.size() > 0) states.col(i).array() *= embedding_scales_.array();
   }
   states *= static_cast<float>(architecture_.embedding_multiplier);
   if (architecture_.learned_positions) {
@@ -341,7 +426,9 @@ std::optional<NonfiniteTensor> ModelWeights::first_nonfinite(
     const NamedTensor& tensor = tensors_->tensors[bound.tensor];
     if (bound.role == Role::token_embedding) {
       return std::ranges::all_of(token_ids, [&](std::int64_t id) {
-        return is_finite(tensor.view, embedding_row(tensor, id));
+        const NamedTensor* const replaced = replaced_row(id);
+        const NamedTensor& table = replaced != nullptr ? *replaced : tensor;
+        return is_finite(table.view, embedding_row(table, id));
       });
     }
     if (bound.role == Role::position_embedding) {

@@ -17,10 +17,11 @@ constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr std::size_t kMaxValues = 100'000;
 constexpr double kMaxAlpha = 1e6;
 constexpr std::size_t kMaxSavedModules = 1'000;
+constexpr std::uint64_t kMaxRow = 1ull << 31;
 constexpr std::size_t kMaxPatternSteps = 200'000;  // of all patterns
 
 // What is read here, or has no say in the result.
-constexpr std::array<std::string_view, 27> kKnown = {"alpha_pattern",
+constexpr std::array<std::string_view, 28> kKnown = {"alpha_pattern",
                                                      "auto_mapping",
                                                      "base_model_name_or_path",
                                                      "bias",
@@ -43,6 +44,7 @@ constexpr std::array<std::string_view, 27> kKnown = {"alpha_pattern",
                                                      "revision",
                                                      "target_modules",
                                                      "task_type",
+                                                     "trainable_token_indices",
                                                      "r",
                                                      "rank_pattern",
                                                      "use_dora",
@@ -86,6 +88,19 @@ std::vector<std::string> names_of(const ConfigFields& config, const std::string&
   return names;
 }
 
+std::vector<std::int64_t> rows_in(const ConfigFields& config, const Json& list) {
+  constexpr const char* kKey = "trainable_token_indices";
+  if (!list.is_array()) config.fail(kKey, "is not a list");
+  std::vector<std::int64_t> rows;
+  for (const Json& row : list) {
+    if (!row.is_number_unsigned() || row.get<std::uint64_t>() > kMaxRow) {
+      config.fail(kKey, "holds something that is no token id");
+    }
+    rows.push_back(row.get<std::int64_t>());
+  }
+  return rows;
+}
+
 }  // namespace
 
 AdapterConfig AdapterConfig::open(const std::filesystem::path& file) {
@@ -112,7 +127,25 @@ AdapterConfig AdapterConfig::open(const std::filesystem::path& file) {
     if (steps > kMaxPatternSteps) fields.fail("alpha_pattern", "is too large");
   }
   config.saved_modules_ = names_of(fields, "modules_to_save");
+  if (fields.has("trainable_token_indices") && !fields.is_null("trainable_token_indices")) {
+    const Json& rows = json.at("trainable_token_indices");
+    if (rows.is_object()) {
+      for (const auto& [module, list] : rows.items()) {
+        config.rows_.emplace_back(module, rows_in(fields, list));
+      }
+    } else if (rows != false) {
+      config.rows_.emplace_back("", rows_in(fields, rows));
+    }
+    std::erase_if(config.rows_, [](const auto& entry) { return entry.second.empty(); });
+  }
   return config;
+}
+
+std::vector<std::int64_t> AdapterConfig::rows_of(std::string_view module, bool is_embedding) const {
+  for (const auto& [end, rows] : rows_) {
+    if (end.empty() ? is_embedding : module.ends_with(end)) return rows;
+  }
+  return {};
 }
 
 float AdapterConfig::scale_of(std::string_view module, std::int64_t rank) {

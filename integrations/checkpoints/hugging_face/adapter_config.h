@@ -27,6 +27,10 @@ class AdapterConfig {
   bool dora() const { return dora_; }
   /// An adapter of the head is one of the embedding too, where the model ties the two.
   bool ties_weights() const { return ties_weights_; }
+  /// The rows of a module that `trainable_token_indices` names, in the order of their tensor;
+  /// empty: none. A list without a module's name is that of the embedding.
+  std::vector<std::int64_t> rows_of(std::string_view module, bool is_embedding) const;
+  bool has_rows() const { return !rows_.empty(); }
   /// `modules_to_save`.
   const std::vector<std::string>& saved_modules() const { return saved_modules_; }
 
@@ -43,6 +47,8 @@ class AdapterConfig {
   std::vector<std::pair<ModulePattern, double>> alphas_;  // the first that matches counts
   std::int64_t budget_ = 200'000'000;                     // steps of matching: a second or so
   std::vector<std::string> saved_modules_;
+  /// By the end of a module's name; empty: the embedding.
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> rows_;
 };
 
 }  // namespace azimuth

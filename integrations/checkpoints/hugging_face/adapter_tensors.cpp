@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "azimuth/file_error.h"
@@ -18,19 +20,40 @@ constexpr std::array<std::string_view, 6> kOtherSenses = {
 // What stands in the head's place in Transformers' and TRL's models for classification and reward.
 constexpr std::array<std::string_view, 4> kScores = {"score", "classifier", "qa_outputs", "v_head"};
 
-constexpr std::array<std::pair<std::string_view, const NamedTensor * AdaptedModule::*>, 5> kParts =
-    {{
-        {".lora_A", &AdaptedModule::a},
-        {".lora_B", &AdaptedModule::b},
-        {".lora_embedding_A", &AdaptedModule::embedding_a},
-        {".lora_embedding_B", &AdaptedModule::embedding_b},
-        {".lora_magnitude_vector", &AdaptedModule::magnitude},
-    }};
+using Part = const NamedTensor* AdaptedModule::*;
+
+constexpr std::array<std::pair<std::string_view, Part>, 6> kParts = {{
+    {".lora_A", &AdaptedModule::a},
+    {".lora_B", &AdaptedModule::b},
+    {".lora_embedding_A", &AdaptedModule::embedding_a},
+    {".lora_embedding_B", &AdaptedModule::embedding_b},
+    {".lora_magnitude_vector", &AdaptedModule::magnitude},
+    {".token_adapter.trainable_tokens_delta", &AdaptedModule::rows},
+}};
 
 bool take_off(std::string_view& name, std::string_view suffix) {
   if (!name.ends_with(suffix)) return false;
   name.remove_suffix(suffix.size());
   return true;
+}
+
+// Takes the name of a part off that of its module. Null: of what the part was before, which counts
+// for nothing. Nothing: it is no part that is known.
+std::optional<Part> take_part(std::string_view& name) {
+  const bool is_weight = take_off(name, ".weight");
+  const bool is_bias = !is_weight && take_off(name, ".bias");
+  // The adapter's name, left in by trainers that save a state dict as it is.
+  take_off(name, ".default");
+  const auto part =
+      std::ranges::find_if(kParts, [&](const auto& p) { return take_off(name, p.first); });
+  if (part != kParts.end()) return part->second;
+  if (!is_weight && !is_bias) return std::nullopt;
+  // Of a vocabulary that has grown PEFT saves all: the weight as it is now, twice, and as it was.
+  if (take_off(name, ".original_module")) return nullptr;
+  const bool saved = take_off(name, ".modules_to_save");
+  if (!saved && take_off(name, ".base_layer")) take_off(name, ".token_adapter");
+  if (is_bias) return &AdaptedModule::bias;
+  return saved ? &AdaptedModule::saved : &AdaptedModule::whole;
 }
 
 bool plays_no_part(std::string_view name) {
@@ -45,44 +68,30 @@ bool plays_no_part(std::string_view name) {
 
 }  // namespace
 
-std::map<std::string, AdaptedModule> adapted_modules(const std::filesystem::path& file,
-                                                     const NamedTensors& tensors) {
-  std::map<std::string, AdaptedModule> modules;
+AdaptedModules adapted_modules(const std::filesystem::path& file, const NamedTensors& tensors) {
+  AdaptedModules adapted;
   for (const NamedTensor& tensor : tensors.tensors) {
     std::string_view name = tensor.name;
     if (name.starts_with(kModelPrefix)) name.remove_prefix(kModelPrefix.size());
-    if (plays_no_part(name) || name.ends_with("lm_head.bias")) continue;
-    const auto put = [&](const NamedTensor* AdaptedModule::*part) {
-      const NamedTensor*& place = modules[std::string(name)].*part;
-      if (place != nullptr) {
-        throw FileError(file, "tensor " + tensor.name, "is the same as " + place->name);
-      }
-      place = &tensor;
-    };
-    const bool is_weight = take_off(name, ".weight");
-    // The adapter's name, left in by trainers that save a state dict as it is.
-    take_off(name, ".default");
-    const auto part =
-        std::ranges::find_if(kParts, [&](const auto& p) { return take_off(name, p.first); });
-    if (part != kParts.end()) {
-      put(part->second);
+    const std::optional<Part> part = take_part(name);
+    if (plays_no_part(name)) {
+      adapted.left_out.emplace(name);
       continue;
     }
-    if (!is_weight) {
+    if (!part) {
       throw FileError(
           file, "tensor " + tensor.name,
-          "is neither a factor nor the magnitude of a weight, which alone are supported");
+          "is neither a factor nor the magnitude of a weight nor rows of it, nor a weight or bias "
+          "saved whole, which alone are supported");
     }
-    // Of a vocabulary that has grown PEFT saves all: the weight as it is now, twice, and as it was.
-    if (take_off(name, ".original_module")) continue;
-    if (take_off(name, ".modules_to_save")) {
-      put(&AdaptedModule::saved);
-      continue;
+    if (*part == nullptr) continue;
+    const NamedTensor*& place = adapted.modules[std::string(name)].*(*part);
+    if (place != nullptr) {
+      throw FileError(file, "tensor " + tensor.name, "is the same as " + place->name);
     }
-    take_off(name, ".base_layer");
-    put(&AdaptedModule::whole);
+    place = &tensor;
   }
-  return modules;
+  return adapted;
 }
 
 }  // namespace azimuth

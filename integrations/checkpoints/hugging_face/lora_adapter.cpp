@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <list>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "azimuth/hugging_face_config.h"
 #include "hugging_face/adapter_config.h"
 #include "hugging_face/adapter_tensors.h"
 #include "hugging_face/hugging_face_families.h"
@@ -40,13 +44,29 @@ class Adapter {
         // PEFT adapts the model as Transformers has it, whatever `base` was read from.
         qkv_layout_(published_qkv_layout(base.architecture().name)) {
     if (tensors.tensors.empty()) throw FileError(file_, "tensors", "there are none");
-    whole_.storage = tensors.storage;
-    for (const auto& [name, module] : adapted_modules(file_, tensors)) add(name, module);
+    using Storages = std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>;
+    whole_.storage = std::make_shared<const Storages>(tensors.storage, converted_);
+    rows_.storage = tensors.storage;
+    if (qkv_layout_) {
+      const std::string config = R"({"model_type":")" + base.architecture().name + "\"}";
+      norm_offset_ = HuggingFaceConfig::parse(config).architecture.norm_offset -
+                     base.architecture().norm_offset;
+    }
+    AdaptedModules adapted = adapted_modules(file_, tensors);
+    left_out_ = std::move(adapted.left_out);
+    for (const auto& [name, module] : adapted.modules) add(name, module);
     check_embedding();
   }
 
   ModelWeights apply() && {
-    return base_.with_tensors(std::move(whole_)).with_updates(std::move(updates_));
+    ModelWeights tuned = base_.with_tensors(std::move(whole_));
+    for (NamedTensor& rows : rows_.tensors) {
+      const auto place = role_of(tuned.architecture(), rows.name);
+      rows.view.shape = tuned.stored_shape(place->role, place->block);
+    }
+    tuned = tuned.with_tensors(std::move(rows_)).with_updates(std::move(updates_));
+    if (!left_out_.empty()) tuned.add_warning(left_out());
+    return tuned;
   }
 
  private:
@@ -58,15 +78,23 @@ class Adapter {
     has_embedding_ = has_embedding_ || is_embedding;
     has_head_ = has_head_ || is_head;
     // A head that is the embedding, or that the file does without: the pass does not read it.
-    if (is_head && !base_.has(Role::head_weight)) return;
+    if (is_head && !base_.has(Role::head_weight)) {
+      left_out_.insert(name);
+      has_rows_ = has_rows_ || module.rows != nullptr;
+      return;
+    }
     const NamedTensor* whole = module.whole != nullptr ? module.whole : module.saved;
     if (whole != nullptr) {
-      if (!is_embedding && !is_head) {
-        fail(name, "was saved whole, which is supported for the embedding and the head alone");
-      }
-      whole_.tensors.push_back(*whole);
+      whole_.tensors.push_back(place ? as_stored(*whole, place->role) : *whole);
       whole_.tensors.back().name = weight;
     }
+    if (module.bias != nullptr && is_head && !base_.has(Role::head_bias)) {
+      left_out_.insert(name + ".bias");
+    } else if (module.bias != nullptr) {
+      whole_.tensors.push_back(*module.bias);
+      whole_.tensors.back().name = name + ".bias";
+    }
+    if (module.rows != nullptr) add_rows(name, module, is_embedding || is_head, is_embedding);
     if (module.embedding_a != nullptr || module.embedding_b != nullptr) {
       add_embedding(name, module, is_embedding);
     } else if (module.a != nullptr || module.b != nullptr) {
@@ -78,8 +106,21 @@ class Adapter {
   }
 
   void add_matrix(const std::string& name, const AdaptedModule& module) {
-    LowRankUpdate update =
-        update_of(name, matrix_of(name, "lora_A", module.a), matrix_of(name, "lora_B", module.b));
+    add_update(
+        name, module,
+        update_of(name, matrix_of(name, "lora_A", module.a), matrix_of(name, "lora_B", module.b)));
+  }
+
+  // The embedding of a token is a row of its matrix, a column of `lora_embedding_A` says how much
+  // of each column of `lora_embedding_B` is added to it.
+  void add_embedding(const std::string& name, const AdaptedModule& module, bool is_embedding) {
+    if (!is_embedding) fail(name, "has lora_embedding, and is not the embedding of tokens");
+    const Eigen::MatrixXf a = matrix_of(name, "lora_embedding_A", module.embedding_a);
+    const Eigen::MatrixXf b = matrix_of(name, "lora_embedding_B", module.embedding_b);
+    add_update(name, module, update_of(name, b.transpose(), a.transpose()));
+  }
+
+  void add_update(const std::string& name, const AdaptedModule& module, LowRankUpdate update) {
     update.b *= config_.scale_of(name, update.a.rows());
     if (config_.dora()) update.magnitude = vector_of(name, module.magnitude);
     if (!config_.dora() && module.magnitude != nullptr) {
@@ -88,16 +129,55 @@ class Adapter {
     updates_.push_back(std::move(update));
   }
 
-  // The embedding of a token is a row of its matrix, a column of `lora_embedding_A` says how much
-  // of each column of `lora_embedding_B` is added to it.
-  void add_embedding(const std::string& name, const AdaptedModule& module, bool is_embedding) {
-    if (!is_embedding) fail(name, "has lora_embedding, and is not the embedding of tokens");
-    if (config_.dora()) fail(name, "is an embedding with use_dora, which is not supported");
-    const Eigen::MatrixXf a = matrix_of(name, "lora_embedding_A", module.embedding_a);
-    const Eigen::MatrixXf b = matrix_of(name, "lora_embedding_B", module.embedding_b);
-    LowRankUpdate update = update_of(name, b.transpose(), a.transpose());
-    update.b *= config_.scale_of(name, update.a.rows());
-    updates_.push_back(std::move(update));
+  void add_rows(const std::string& name, const AdaptedModule& module, bool has_tokens,
+                bool is_embedding) {
+    const NamedTensor& tensor = *module.rows;
+    if (!has_tokens) fail(name, "has rows of tokens, and is neither the embedding nor the head");
+    if (module.a != nullptr || module.embedding_a != nullptr) {
+      fail(name, "has rows of tokens and factors, which PEFT does not train together");
+    }
+    NamedTensor rows = tensor;
+    rows.name = name + ".weight";
+    rows.row_ids = config_.rows_of(name, is_embedding);
+    const std::vector<std::int64_t> expected = {static_cast<std::int64_t>(rows.row_ids.size()),
+                                                base_.hidden_size()};
+    if (rows.row_ids.empty() || tensor.view.shape != expected) {
+      throw FileError(file_, "tensor " + tensor.name,
+                      "shape " + shape_text(tensor.view.shape) + " does not fit the " +
+                          std::to_string(rows.row_ids.size()) +
+                          " tokens of trainable_token_indices and hidden size " +
+                          std::to_string(base_.hidden_size()));
+    }
+    has_rows_ = true;
+    rows_.tensors.push_back(std::move(rows));
+  }
+
+  // A norm as the base has it: llama.cpp's converters add to the weights what Gemma adds to them as
+  // it computes.
+  NamedTensor as_stored(const NamedTensor& tensor, Role role) {
+    if (norm_offset_ == 0 || !name_of(role).ends_with("_norm_weight")) return tensor;
+    if (tensor.view.shape.size() != 1) return tensor;  // does not fit, which is found later
+    std::vector<float>& numbers = converted_->emplace_back(tensor.view.size());
+    unpack(tensor.view, 0, 1, numbers.data());
+    for (float& number : numbers) number += static_cast<float>(norm_offset_);
+    NamedTensor converted = tensor;
+    converted.view.type = StoredType::f32;
+    converted.view.data = reinterpret_cast<const std::byte*>(numbers.data());
+    return converted;
+  }
+
+  // One line about the modules that are not used.
+  std::string left_out() const {
+    constexpr std::size_t kShown = 3;
+    std::string names;
+    std::size_t shown = 0;
+    for (const std::string& name : left_out_) {
+      if (shown++ == kShown) break;
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    return std::to_string(left_out_.size()) + " of the adapter's modules " +
+           (left_out_.size() == 1 ? "is" : "are") + " not used: " + names +
+           (left_out_.size() > kShown ? " and others" : "");
   }
 
   LowRankUpdate update_of(const std::string& name, Eigen::MatrixXf a, Eigen::MatrixXf b) const {
@@ -111,6 +191,9 @@ class Adapter {
 
   // Where the configuration says that there is more to the embedding than was found.
   void check_embedding() const {
+    if (config_.has_rows() && !has_rows_) {
+      config_.fail("trainable_token_indices", "names tokens, and their rows are missing");
+    }
     if (has_embedding_) return;
     if (has_head_ && config_.ties_weights()) {
       config_.fail(
@@ -159,6 +242,12 @@ class Adapter {
   std::vector<LowRankUpdate> updates_;
   bool has_embedding_ = false;
   bool has_head_ = false;
+  bool has_rows_ = false;
+  double norm_offset_ = 0;  // of what is published over what the base has
+  std::shared_ptr<std::list<std::vector<float>>> converted_ =
+      std::make_shared<std::list<std::vector<float>>>();
+  NamedTensors rows_;
+  std::set<std::string> left_out_;
 };
 
 }  // namespace

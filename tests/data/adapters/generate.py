@@ -30,7 +30,7 @@ spec.loader.exec_module(architectures)
 # Name of the folder: the base and the adapter. Separate matrices with ranks and scales of their own; a fused matrix that
 # is stored transposed; a fused one that keeps values head by head. Two whose fused matrix GGUF lays out otherwise, with
 # as many KV heads as heads and with fewer, in the blocks that ../gguf has.
-ADDED_TOKENS = {"llama_tokens": 3}
+ADDED_TOKENS = {"llama_tokens": 3, "llama_added_rows": 2}
 CASES = {
     "llama": ("llama", dict(r=3, lora_alpha=7, target_modules="all-linear", rank_pattern={"down_proj": 2},
                             alpha_pattern={"layers.1.self_attn.v_proj": 11})),
@@ -50,6 +50,18 @@ CASES = {
     "llama_tokens": ("llama", dict(r=2, lora_alpha=4, target_modules=["v_proj"], modules_to_save=["embed_tokens", "lm_head"])),
     # An empty list of parameters, as PEFT writes it for every mixture of experts.
     "mixtral": ("mixtral", dict(r=2, lora_alpha=4, target_modules=["v_proj", "o_proj"])),
+    # Rows of tokens: of a list, and of an embedding and a head that have grown; where the embedding is normed or tied.
+    "llama_rows": ("llama", dict(r=2, lora_alpha=4, target_modules=["v_proj"], layers_to_transform=[1],
+                                 trainable_token_indices=[7, 2, 0], modules_to_save=["norm"])),
+    "llama_added_rows": ("llama", dict(r=2, lora_alpha=4, target_modules=["v_proj"], layers_to_transform=[0],
+                                       trainable_token_indices={"model.embed_tokens": [38, 7], "lm_head": [37]})),
+    # Norms, positions and routers saved whole, with biases; DoRA of an embedding that is multiplied.
+    "gpt2_saved": ("gpt2", dict(r=2, lora_alpha=4, target_modules=["c_fc"], layers_to_transform=[0], fan_in_fan_out=True,
+                                trainable_token_indices=[1], modules_to_save=["ln_1", "wpe"])),
+    "gemma2_dora": ("gemma2", dict(r=2, lora_alpha=4, use_dora=True, target_modules=["embed_tokens", "up_proj"],
+                                   modules_to_save=["input_layernorm", "post_feedforward_layernorm"])),
+    "mixtral_router": ("mixtral", dict(r=2, lora_alpha=4, target_modules=["v_proj"], layers_to_transform=[0],
+                                       modules_to_save=["gate"])),
 }
 
 
@@ -71,7 +83,7 @@ def write_case(name):
         if "lora_" in key:
             noise = 0.3 * torch.randn(parameter.shape, generator=generator)
             parameter.data = parameter * (1 + noise) if "magnitude" in key else noise
-        elif "modules_to_save" in key:
+        elif "modules_to_save" in key or "trainable_tokens" in key:
             parameter.data += 0.3 * torch.randn(parameter.shape, generator=generator)
     tuned.float().save_pretrained(folder)
     if name == "llama":  # as PEFT saved it before safetensors were its default

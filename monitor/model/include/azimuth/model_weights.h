@@ -82,9 +82,10 @@ class ModelWeights {
   std::vector<std::int64_t> stored_shape(Role role, std::int64_t block) const;
 
   /// The same model with other tensors in the place of some, which all formats lay out alike: the
-  /// embedding and the head, with tokens added or left out too. Throws std::invalid_argument naming
-  /// the tensor: the model has none for it or it is another, the shape does not fit, twice the
-  /// same.
+  /// embedding and the head, with tokens added or left out too, positions, norms, routers. Of the
+  /// first two, one that has just some rows (`row_ids`) takes the place of these alone. Throws
+  /// std::invalid_argument naming the tensor: the model has none for it or it is another, the shape
+  /// does not fit, twice the same.
   ModelWeights with_tensors(NamedTensors replacements) const;
 
   /// What a parameter of this name plays in the model, whether or not there is one: `role_of` with
@@ -126,8 +127,8 @@ class ModelWeights {
   std::string fingerprint() const;  ///< on the calling thread
 
   /// SHA-256, hexadecimal, over all bound tensors in canonical order: name of the role, block,
-  /// shape, stored type and bytes of each are hashed, then the list of hashes, those of updates
-  /// last. Not among them is a head that equals the token embedding in type, shape and bytes: the
+  /// shape, stored type and bytes of each are hashed, then the list of hashes, those of
+  /// replaced rows and of updates last. Not among them is a head that equals the token embedding in type, shape and bytes: the
   /// copy of a tied one, which some containers store and others do not. Empty if a tensor was
   /// captured only in part or does not lie in host memory.
   std::string digest(Workers& workers) const;
@@ -141,6 +142,9 @@ class ModelWeights {
       const TensorsByRole& tensors, std::int64_t block) const;
   const NamedTensor* tied_head() const;
   std::int64_t embedding_row(const NamedTensor& table, std::int64_t token_id) const;
+  const NamedTensor* replaced_row(std::int64_t token_id) const;
+  void replace_rows(const BoundTensor& place, const NamedTensor& tensor);
+  Eigen::VectorXf embedding_scales(const TensorsByRole& tensors) const;
   FfnWeights read_ffn(const TensorsByRole& tensors, std::int64_t block, std::int64_t expert) const;
   BlockWeights read_block(const TensorsByRole& tensors, std::int64_t block) const;
 
@@ -149,6 +153,8 @@ class ModelWeights {
   RoleNames names_;
   std::vector<BoundTensor> bound_;
   std::vector<BoundUpdate> updates_;
+  std::vector<std::pair<BoundTensor, NamedTensor>> rows_;  // in the place of some of a tensor's
+  Eigen::VectorXf embedding_scales_;  // of DoRA, what each column is multiplied with; empty: as is
   Nudge nudge_;
   std::int64_t hidden_size_ = 0;
   std::int64_t ffn_size_ = 0;

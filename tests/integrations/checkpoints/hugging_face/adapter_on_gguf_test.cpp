@@ -51,36 +51,61 @@ bool can_be_adapted(Role role) {
   }
 }
 
-/// An adapter of every matrix in the first `blocks` blocks, random.
+bool can_be_saved_whole(Role role) {
+  switch (role) {
+    case Role::position_embedding:
+    case Role::embedding_norm_weight:
+    case Role::embedding_norm_bias:
+    case Role::attention_norm_weight:
+    case Role::attention_norm_bias:
+    case Role::attention_output_norm_weight:
+    case Role::ffn_norm_weight:
+    case Role::ffn_norm_bias:
+    case Role::router_weight:
+    case Role::ffn_output_norm_weight:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// An adapter of every matrix in the first `blocks` blocks, random, with rows of the embedding, and
+/// with norms, positions and routers saved whole.
 void write_adapter(const TemporaryFolder& folder, const std::string& model, std::size_t blocks) {
   const Architecture architecture = published(model).architecture();
   const bool inputs_first = model == "gpt2";
   std::mt19937 random(7);
   std::normal_distribution<float> normal(0, 0.3F);
   SafetensorsWriter adapter;
-  const auto add = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
-    std::vector<float> numbers(static_cast<std::size_t>(rows * columns));
+  const auto add = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    const TensorView view = {StoredType::f32, shape, nullptr};
+    std::vector<float> numbers(static_cast<std::size_t>(view.size()));
     std::ranges::generate(numbers, [&] { return normal(random); });
     adapter.tensors.push_back(
-        {.name = name, .shape = json({rows, columns}).dump(), .data = f32_data(numbers)});
+        {.name = name, .shape = json(shape).dump(), .data = f32_data(numbers)});
   };
   for (const auto& entry :
        std::filesystem::directory_iterator(kTestData / "architectures" / model)) {
     if (entry.path().extension() != ".safetensors") continue;
     for (const NamedTensor& t : SafetensorsFile::open(entry.path()).tensors().tensors) {
       const auto place = role_of(architecture, t.name);
-      if (!place || !can_be_adapted(place->role)) continue;
-      if (place->block > static_cast<std::int64_t>(blocks)) continue;
+      if (!place || place->block > static_cast<std::int64_t>(blocks)) continue;
       const std::string module =
           "base_model.model." + t.name.substr(0, t.name.size() - std::string(".weight").size());
+      if (can_be_saved_whole(place->role)) add("base_model.model." + t.name, t.view.shape);
+      if (place->role == Role::token_embedding) {
+        add(module + ".token_adapter.trainable_tokens_delta", {2, t.view.columns()});
+      }
+      if (!can_be_adapted(place->role)) continue;
       const std::int64_t outputs = t.view.shape[inputs_first ? 1 : 0];
       const std::int64_t inputs = t.view.shape[inputs_first ? 0 : 1];
-      add(module + ".lora_A.weight", 2, inputs);
-      add(module + ".lora_B.weight", outputs, 2);
+      add(module + ".lora_A.weight", {2, inputs});
+      add(module + ".lora_B.weight", {outputs, 2});
     }
   }
   folder.write("adapter_model.safetensors", adapter.bytes());
-  folder.write("adapter_config.json", R"({"peft_type":"LORA","r":2,"lora_alpha":2})");
+  folder.write("adapter_config.json",
+               R"({"peft_type":"LORA","r":2,"lora_alpha":2,"trainable_token_indices":[16,2]})");
 }
 
 struct Pair {

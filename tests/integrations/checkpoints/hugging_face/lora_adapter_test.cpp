@@ -23,7 +23,9 @@ namespace {
 
 using nlohmann::json;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 const std::filesystem::path kData = AZIMUTH_TEST_DATA;
@@ -82,9 +84,10 @@ TEST_P(EveryAdapter, MapsAreTheMergedMatrices) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Peft, EveryAdapter,
-                         ::testing::Values("bloom", "falcon_40b", "gemma2_embedding", "gpt2",
-                                           "gpt2_dora", "gpt_neox", "llama", "llama_dora",
-                                           "llama_tokens", "mixtral"),
+                         ::testing::Values("bloom", "falcon_40b", "gemma2_dora", "gemma2_embedding",
+                                           "gpt2", "gpt2_dora", "gpt2_saved", "gpt_neox", "llama",
+                                           "llama_added_rows", "llama_dora", "llama_rows",
+                                           "llama_tokens", "mixtral", "mixtral_router"),
                          [](const auto& info) { return info.param; });
 
 /// A copy of the adapter of `llama` that can be damaged.
@@ -198,7 +201,15 @@ TEST_F(LoraAdapter, RefusesTensorsThatAreNotOfTheModel) {
   put_tensors({{a("layers.0.mlp"), {2, 24}}, {b("layers.0.mlp"), {24, 2}}});
   EXPECT_THAT(complaint(), HasSubstr("the model has no such weight"));
   put_tensors({{"base_model.model.model.norm.weight", {24}}});
-  EXPECT_THAT(complaint(), HasSubstr("module model.norm: was saved whole"));
+  EXPECT_EQ(complaint(), "");
+  put_tensors({{"base_model.model.model.norm.weight", {23}}});
+  EXPECT_THAT(complaint(), HasSubstr("model.norm.weight: shape {23} does not fit in the place of"));
+  put_tensors({{"base_model.model.model." + out + ".weight", {24, 32}}});
+  EXPECT_THAT(complaint(), HasSubstr(out + ".weight: is not the embedding, the head, positions"));
+  put_tensors({{"base_model.model.model.norm.bias", {24}}});
+  EXPECT_THAT(complaint(), HasSubstr("model.norm.bias: the model has none in its place"));
+  put_tensors({{"base_model.model.model." + out + ".lora_C", {24, 32}}});
+  EXPECT_THAT(complaint(), HasSubstr("is neither a factor nor the magnitude"));
   put_tensors({{"base_model.model.model.embed_tokens.weight", {37, 23}}});
   EXPECT_THAT(complaint(), HasSubstr("shape {37, 23} does not fit hidden size 24"));
   put_tensors({{"base_model.model.model.embed_tokens.lora_embedding_A", {2, 36}},
@@ -227,7 +238,45 @@ TEST_F(LoraAdapter, RefusesMagnitudesThatDoNotFit) {
   EXPECT_THAT(complaint(), HasSubstr("lora_magnitude_vector is missing"));
   const std::string embedding = "base_model.model.model.embed_tokens.lora_embedding_";
   put_tensors({{embedding + "A", {2, 37}}, {embedding + "B", {24, 2}}});
-  EXPECT_THAT(complaint(), HasSubstr("is an embedding with use_dora"));
+  EXPECT_THAT(complaint(), HasSubstr("lora_magnitude_vector is missing"));
+  put_tensors({{embedding + "A", {2, 37}},
+               {embedding + "B", {24, 2}},
+               {"base_model.model.model.embed_tokens.lora_magnitude_vector", {37}}});
+  EXPECT_THAT(complaint(), HasSubstr("a magnitude of 37 numbers does not fit 24 columns"));
+}
+
+TEST_F(LoraAdapter, RefusesRowsThatDoNotFit) {
+  const std::string embedding = "base_model.model.model.embed_tokens.";
+  const std::string rows = embedding + "token_adapter.trainable_tokens_delta";
+  const std::string v_proj = "base_model.model.model.layers.0.self_attn.v_proj.";
+  put_tensors({{rows, {2, 24}}});
+  EXPECT_THAT(complaint(), HasSubstr("does not fit the 0 tokens of trainable_token_indices"));
+  set("trainable_token_indices", {7, 2});
+  EXPECT_EQ(complaint(), "");
+  const std::vector<std::pair<json, const char*>> indices = {
+      {{7, 37}, "model.embed_tokens.weight: there is no row 37 among 37"},
+      {{7, 7}, "model.embed_tokens.weight: row 7 appears twice"},
+      {{7, 2, 3}, "shape {2, 24} does not fit the 3 tokens"},
+      {{7, -1}, "key trainable_token_indices: holds something that is no token id"},
+      {{7, 1ull << 40}, "key trainable_token_indices: holds something that is no token id"},
+      {{{"lm_head", {7, 2}}}, "does not fit the 0 tokens"},
+      {7, "key trainable_token_indices: is not a list"},
+  };
+  for (const auto& [value, why] : indices) {
+    set("trainable_token_indices", value);
+    EXPECT_THAT(complaint(), HasSubstr(why)) << value;
+  }
+  set("trainable_token_indices", {7, 2});
+  put_tensors({{rows, {2, 23}}});
+  EXPECT_THAT(complaint(), HasSubstr("shape {2, 23} does not fit"));
+  put_tensors({{v_proj + "token_adapter.trainable_tokens_delta", {2, 24}}});
+  EXPECT_THAT(complaint(), HasSubstr("is neither the embedding nor the head"));
+  put_tensors({{rows, {2, 24}},
+               {embedding + "lora_embedding_A", {2, 37}},
+               {embedding + "lora_embedding_B", {24, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("which PEFT does not train together"));
+  put_tensors({{v_proj + "lora_A.weight", {2, 24}}, {v_proj + "lora_B.weight", {16, 2}}});
+  EXPECT_THAT(complaint(), HasSubstr("key trainable_token_indices: names tokens, and their rows"));
 }
 
 TEST_F(LoraAdapter, RefusesAnEmbeddingThatIsSaidToBeThere) {
@@ -254,6 +303,19 @@ TEST_F(LoraAdapter, LeavesOutWhatPlaysNoPart) {
   Workers workers;
   EXPECT_EQ(single_token_pass<float>(tuned, ids, workers).initial,
             single_token_pass<float>(base, ids, workers).initial);
+  EXPECT_THAT(base.warnings(), IsEmpty());
+  EXPECT_THAT(
+      tuned.warnings(),
+      ElementsAre("3 of the adapter's modules are not used: model.multi_modal_projector, model." +
+                  v_proj.substr(0, v_proj.size() - 1) + ", score"));
+}
+
+// Of a base whose head is the embedding.
+TEST_F(LoraAdapter, SaysThatAHeadIsNotUsed) {
+  set("modules_to_save", {"lm_head"});
+  put_tensors({{"base_model.model.lm_head.weight", {37, 24}}});
+  EXPECT_THAT(with_lora_adapter(base_of("gemma2"), folder_.path()).warnings(),
+              ElementsAre("1 of the adapter's modules is not used: lm_head"));
 }
 
 TEST_F(LoraAdapter, ReadsNamesWithTheNameOfTheAdapter) {
@@ -285,6 +347,33 @@ TEST(LoraAdapterOfTokens, AddsThemToTheVocabulary) {
   const ModelWeights tuned = with_lora_adapter(base, kData / "adapters" / "llama_tokens");
   EXPECT_EQ(tuned.vocab_size(), base.vocab_size() + 3);
   EXPECT_EQ(tuned.sizes().parameter_count, base.sizes().parameter_count + 2 * 3 * 24);
+}
+
+TEST(LoraAdapterOfRows, IsNudgedAsTheBaseIs) {
+  const ModelWeights base = base_of("llama");
+  const ModelWeights tuned = with_lora_adapter(base, kData / "adapters" / "llama_rows");
+  const std::vector<std::int64_t> replaced = {7};
+  const std::vector<std::int64_t> others = {1};
+  EXPECT_NE(tuned.embed(replaced), base.embed(replaced));
+  EXPECT_EQ(tuned.embed(others), base.embed(others));
+  const Eigen::MatrixXf nudged = tuned.nudged(1).embed(replaced);
+  EXPECT_NE(nudged, tuned.embed(replaced));
+  EXPECT_LT((nudged - tuned.embed(replaced)).norm(), 1e-5F * nudged.norm());
+}
+
+TEST_F(LoraAdapter, RowsThatAreNotFiniteAreFound) {
+  SafetensorsWriter file;
+  file.tensors.push_back(
+      {.name = "base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta",
+       .shape = "[1,24]",
+       .data = f32_data(std::vector<float>(24, NAN))});
+  folder_.write("adapter_model.safetensors", file.bytes());
+  set("trainable_token_indices", {7});
+  const ModelWeights tuned = with_lora_adapter(base_of("llama"), folder_.path());
+  Workers workers;
+  const std::vector<std::int64_t> ids = {1, 7};
+  EXPECT_EQ(tuned.first_nonfinite(ids, workers)->name, "model.embed_tokens.weight");
+  EXPECT_FALSE(tuned.first_nonfinite(std::span(ids).first(1), workers));
 }
 
 // As PEFT saved it before safetensors were its default.
