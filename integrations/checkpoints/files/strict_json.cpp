@@ -82,6 +82,8 @@ constexpr std::size_t kMaxMembers = 10'000;
 
 using OrderedJson = nlohmann::ordered_json;
 
+constexpr std::string_view kTooMany = "more than";
+
 OrderedJson stand_in(std::string_view what) { return OrderedJson::array({std::string(what)}); }
 
 // Builds the values that are kept, of a text that has been checked.
@@ -134,8 +136,13 @@ class Outline final : public nlohmann::json_sax<OrderedJson> {
       return true;
     }
     Open& open = open_.back();
+    if (open.value.size() == kMaxMembers && open_.size() == 1) {
+      throw FileError(file_, what_,
+                      "holds more than the " + std::to_string(kMaxMembers) +
+                          " members that are read, lists and objects within it apart");
+    }
     if (open.value.size() == kMaxMembers) {
-      open.value = stand_in("more than " + std::to_string(kMaxMembers) + " members");
+      open.value = stand_in(std::string(kTooMany) + " " + std::to_string(kMaxMembers) + " members");
       open.dropped = true;
       kept_ = open.kept_before + 2;
     } else if (open.value.is_array()) {
@@ -212,6 +219,12 @@ std::string_view text_of(const MappedFile& mapping, const std::filesystem::path&
 }
 
 }  // namespace
+
+std::string why_left_out(const nlohmann::ordered_json& value) {
+  if (!value.is_array() || value.size() != 1 || !value[0].is_string()) return {};
+  const auto& text = value[0].get_ref<const std::string&>();
+  return text.starts_with(kTooMany) ? "has " + text : "";
+}
 
 template <class Json>
 Json parse_json(const std::filesystem::path& file, std::string_view what, std::string_view text,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 namespace azimuth {
@@ -25,8 +26,8 @@ Json parse_json_file(const std::filesystem::path& file, std::size_t max_bytes,
 /// Parses JSON as Python writes it, of what people and programs put into a config.json: as above,
 /// but for two things. `NaN`, `Infinity` and `-Infinity` are values. And of an array or object of
 /// more than 10,000 members (the labels of a classifier) only that it is there is kept, so that
-/// memory and time stay bounded; throws FileError where more than 100,000 values are left, or there
-/// were more than 1,000,000.
+/// memory and time stay bounded; throws FileError where the outermost has more, more than 100,000
+/// values are left, or there were more than 1,000,000.
 ///
 /// Either is put down as an array that holds one string: no number, string, flag or object, so that
 /// a reader which needs the value refuses it.
@@ -36,5 +37,8 @@ nlohmann::ordered_json parse_python_json(const std::filesystem::path& file, std:
 /// The same for a whole file of at most `max_bytes`.
 nlohmann::ordered_json parse_python_json_file(const std::filesystem::path& file,
                                               std::size_t max_bytes);
+
+/// Of what stands for too many members, "has more than 10000 members"; of any other value, nothing.
+std::string why_left_out(const nlohmann::ordered_json& value);
 
 }  // namespace azimuth

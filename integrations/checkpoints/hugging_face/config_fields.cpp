@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "azimuth/file_error.h"
+#include "files/strict_json.h"
 
 namespace azimuth {
 
@@ -62,7 +63,10 @@ bool ConfigFields::is_null(std::string_view key) const {
 }
 
 void ConfigFields::fail(std::string_view key, std::string_view why) const {
-  throw FileError(file_, "key " + prefix_ + std::string(key), why);
+  // What was too long to be kept is of none of the types that are asked for.
+  const Json* value = find(key);
+  const std::string left_out = value == nullptr ? "" : why_left_out(*value);
+  throw FileError(file_, "key " + prefix_ + std::string(key), left_out.empty() ? why : left_out);
 }
 
 const ConfigFields::Json* ConfigFields::find(std::string_view key) const {

@@ -121,6 +121,15 @@ PickleValue PickleCalls::make_record(const PickleValue& type, const PickleValue&
   return make(PickleKind::record, {});
 }
 
+PickleValue PickleCalls::make_record(const PickleValue& type, const PickleValue& arguments,
+                                     const PickleValue& named_arguments) {
+  if (is_unknown(type)) return type;
+  if (named_arguments.kind != PickleKind::dict || !named_arguments.items->empty()) {
+    errors_.fail("makes an instance with arguments");
+  }
+  return make_record(type, arguments);
+}
+
 // The state of a dict is that of the object around it: PyTorch keeps versions there.
 void PickleCalls::set_state(const PickleValue& value, const PickleValue& state) {
   if (value.kind == PickleKind::record) {
@@ -133,6 +142,9 @@ void PickleCalls::set_state(const PickleValue& value, const PickleValue& state) 
 PickleValue PickleCalls::storage(const PickleValue& id) {
   // Of a storage or, in the older format, of a module: its class is the second.
   if (id.kind == PickleKind::tuple && id.items->size() >= 2 && is_unknown((*id.items)[1])) {
+    if (id.items->size() >= 3 && is_text((*id.items)[0], "storage")) {
+      pickle_.unknown_storages.push_back(id);
+    }
     return (*id.items)[1];
   }
   const bool tuple = id.kind == PickleKind::tuple && id.items->size() >= 5;

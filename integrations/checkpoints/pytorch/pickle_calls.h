@@ -33,6 +33,8 @@ class PickleCalls {
   PickleValue global(std::string_view module, std::string_view name);
   PickleValue reduce(const PickleValue& callee, const PickleValue& arguments);
   PickleValue make_record(const PickleValue& type, const PickleValue& arguments);
+  PickleValue make_record(const PickleValue& type, const PickleValue& arguments,
+                          const PickleValue& named_arguments);
   void set_state(const PickleValue& value, const PickleValue& state);
   PickleValue storage(const PickleValue& id);
 

@@ -165,6 +165,10 @@ class PickleReader {
         const auto values = pop_last(2);
         return push(calls_.make_record(values[0], values[1]));
       }
+      case kNewObjEx: {
+        const auto values = pop_last(3);
+        return push(calls_.make_record(values[0], values[1], values[2]));
+      }
       case kBuild: {
         const auto values = pop_last(2);
         calls_.set_state(values[0], values[1]);

@@ -45,6 +45,7 @@ struct Pickle {
   std::size_t values = 0;  ///< how many it is made of
   std::deque<std::vector<PickleValue>> items;
   std::vector<PickleValue> storages;
+  std::vector<PickleValue> unknown_storages;  ///< of types that no state dict needs: the tuples
 };
 
 }  // namespace azimuth

@@ -113,10 +113,23 @@ class LegacyReader {
         throw FileError(file_, "storage " + std::string(key), "has two types");
       }
     }
+    for (const PickleValue& storage : pickle.unknown_storages) {
+      unknown_types_.try_emplace((*storage.items)[2].text, &(*storage.items)[1]);
+    }
   }
 
   void read_storage(const PickleValue& key) {
     const auto known = element_bytes_.find(key.text);
+    const auto unknown = unknown_types_.find(key.text);
+    if (key.kind == PickleKind::text && known == element_bytes_.end() &&
+        unknown != unknown_types_.end()) {
+      const auto& names = *unknown->second->items;
+      throw FileError(file_, "storage " + std::string(key.text),
+                      "is a " + std::string(names[0].text.substr(0, 120)) + "." +
+                          std::string(names[1].text.substr(0, 120)) +
+                          ", which is not known, so that nobody knows where it ends; newer files, "
+                          "zip archives, can be read");
+    }
     if (key.kind != PickleKind::text || known == element_bytes_.end()) {
       throw FileError(file_, "storage keys",
                       "hold one that no tensor uses: " + std::string(key.text));
@@ -146,6 +159,7 @@ class LegacyReader {
   std::span<const std::byte> bytes_;
   std::size_t position_ = 0;
   std::map<std::string_view, std::int64_t> element_bytes_;
+  std::map<std::string_view, const PickleValue*> unknown_types_;
   Storages storages_;
 };
 

@@ -108,8 +108,7 @@ TEST_F(Output, OfAMistakeInACallIsOneLine) {
   for (const std::vector<std::string>& call : {std::vector<std::string>{"inspect"},
                                                {"--nope"},
                                                {"nope"},
-                                               {"inspect", kModelFolder, "--nope"},
-                                               {"watch", "not an address"}}) {
+                                               {"inspect", kModelFolder, "--nope"}}) {
     const Ended ended = run_program(call);
     EXPECT_EQ(ended.code, 2) << call.back();
     EXPECT_THAT(ended.err, StartsWith("azimuth: ")) << call.back();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -123,7 +124,10 @@ TEST(Watch, SaysSoWhereNothingAnswers) {
 }
 
 TEST(Watch, RefusesAMalformedAddress) {
-  EXPECT_EQ(run_program({"watch", "not an address"}).code, 2);
+  const Ended ended = run_program({"watch", "not an address"});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_THAT(ended.err, ::testing::StartsWith("azimuth: "));
+  EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
 }
 
 // A person who asks for help must not wait for libraries that only `watch` needs.

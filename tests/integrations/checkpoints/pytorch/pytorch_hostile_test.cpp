@@ -161,6 +161,12 @@ const HostileFile kHostileArchives[] = {
     {"LegacyKeyOfNoTensor",
      legacy_with([](auto& l) { l.keys = pickle_of("](" + text_of("9") + "e"); }),
      "storage keys: hold one that no tensor uses: 9"},
+    {"LegacyStorageOfAnUnknownType", legacy_with([](auto& l) {
+       l.pickle = pickle_of(dict_of({{"model", dict_of({{"matrix", small_matrix()}})},
+                                     {"scales", storage_of("QInt8Storage", "1", 4)}}));
+       l.keys = pickle_of("](" + text_of("0") + text_of("1") + "e");
+     }),
+     "storage 1: is a torch.QInt8Storage, which is not known"},
     {"LegacyKeyIsANumber", legacy_with([](auto& l) { l.keys = pickle_of("](K\1e"); }),
      "storage keys: hold one that no tensor uses"},
     {"LegacyKeyTwice", legacy_with([](auto& l) {
@@ -282,7 +288,10 @@ const HostileFile kHostilePickles[] = {
     {"Ext2", zip_of(std::string("\x83\x01\x00", 3)), kPickle + "has the opcode 131 at byte 2"},
     {"Ext4", zip_of(std::string("\x84\x01\x00\x00\x00", 5)),
      kPickle + "has the opcode 132 at byte 2"},
-    {"NewObjectEx", zip_of("N)}\x92"), kPickle + "has the opcode 146 at byte 5"},
+    {"NewObjectEx", zip_of("N)}\x92"), kPickle + "makes an instance of something that is not a"},
+    {"NewObjectExWithArguments", zip_of(global_of("__torch__", "Module") + ")NN\x92"),
+     kPickle + "makes an instance with arguments"},
+    {"NewObjectExOfTooFew", zip_of(")}\x92"), kPickle + "takes a value at byte"},
     {"PersistentIdAsALine", zip_of("P1\n"), kPickle + "has the opcode 80 at byte 2"},
     {"NumberAsALine", zip_of("I1\n"), kPickle + "has the opcode 73 at byte 2"},
     {"NextBuffer", zip_of("\x97"), kPickle + "has the opcode 151 at byte 2"},
