@@ -98,7 +98,8 @@ def write_configs_and_folders():
 
 
 def write_adapters():
-    for name in ("bloom", "gemma2_embedding", "llama", "llama_dora", "llama_tokens"):
+    for name in ("bloom", "gemma2_dora", "gemma2_embedding", "llama", "llama_added_rows", "llama_dora", "llama_rows",
+                 "llama_tokens"):
         folder = DATA / "adapters" / name
         tensors = tensors_of(folder)
         chosen = {k: v.astype(numpy.float16) for k, v in tensors.items() if block_of(k) in (None, 1)}
@@ -165,6 +166,11 @@ def write_ggufs():
         for tensor in reader.tensors:
             if block_of(tensor.name) in (None, 0) and tensor.name != "output.weight":
                 writer.add_tensor(tensor.name, numpy.array(tensor.data).astype(numpy.float16))
+        if name == "gemma2":  # what plays no part, of types that are not read; tokens, as many as rows
+            writer.add_tensor("rope_freqs.weight", numpy.ones(4))
+            writer.add_tensor("v.blk.0.ids", numpy.ones(4, numpy.int64))
+            writer.add_array("tokenizer.ggml.tokens", [f"t{i}" for i in range(37)])
+            writer.add_uint32("gemma2.vocab_size", 37)
         put("gguf", name, written(writer))
 
     # An observation as it is, and with its field 4, the step, changed.

@@ -19,7 +19,8 @@
 //   matrices                 outputs first  inputs first    gpt2               fits both: factors
 //                                                                              say which is which
 //   experts                  one tensor     one each        llama (Mixtral)    fits the slices
-//   norms                    1 is added     as they are     gemma2, gemma3     is refused
+//   norms                    1 is added     as they are     gemma2, gemma3     saved whole: gets
+//                                                                              the 1 too
 //   rows of the embedding    of tokens      padded          gemma3             is refused if the
 //                                                                              numbers differ
 //

@@ -22,8 +22,8 @@ struct LowRankUpdate {
   /// the model, which need not be that of the file that W is read from. Empty: not known, and an
   /// update of a fused matrix is refused.
   std::optional<QkvLayout> qkv_layout = {};
-  /// Of DoRA: the length of each row of W + B A, laid out as the rows of `b`; of the embedding, that
-  /// of each column, over all tokens. Empty: as it is.
+  /// Of DoRA: the length of each row of W + B A, laid out as the rows of `b`; of the embedding,
+  /// that of each column, over all tokens. Empty: as it is.
   Eigen::VectorXf magnitude = {};
 };
 

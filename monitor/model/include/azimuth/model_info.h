@@ -12,7 +12,9 @@ struct ModelInfo {
   std::int64_t ffn_size = 0;
   std::int64_t block_count = 0;
   std::int64_t vocab_size = 0;
-  std::int64_t parameter_count = 0;  ///< tied ones count once, however often they are stored
+  /// Those that the pass does not read too, but none of a tensor whose type is not read; tied ones
+  /// count once, however often they are stored.
+  std::int64_t parameter_count = 0;
   /// Of every tensor that has a role, a tied head's copy apart (ModelWeights::digest): equal for
   /// equal weights in any container that keeps their stored types, whatever their names there. Not
   /// of the configuration, nor of buffers.

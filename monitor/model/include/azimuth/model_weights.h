@@ -128,9 +128,9 @@ class ModelWeights {
 
   /// SHA-256, hexadecimal, over all bound tensors in canonical order: name of the role, block,
   /// shape, stored type and bytes of each are hashed, then the list of hashes, those of
-  /// replaced rows and of updates last. Not among them is a head that equals the token embedding in type, shape and bytes: the
-  /// copy of a tied one, which some containers store and others do not. Empty if a tensor was
-  /// captured only in part or does not lie in host memory.
+  /// replaced rows and of updates last. Not among them is a head that equals the token embedding in
+  /// type, shape and bytes: the copy of a tied one, which some containers store and others do not.
+  /// Empty if a tensor was captured only in part or does not lie in host memory.
   std::string digest(Workers& workers) const;
   std::string digest() const;  ///< on the calling thread
 

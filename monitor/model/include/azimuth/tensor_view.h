@@ -116,7 +116,7 @@ struct UnreadableTensor {
 /// All tensors that a source gives, with what keeps their memory alive.
 struct NamedTensors {
   std::vector<NamedTensor> tensors;
-  std::int64_t parameter_count = 0;  ///< of the model, tied tensors once
+  std::int64_t parameter_count = 0;  ///< of all `tensors`, or of a module; tied ones once
   std::shared_ptr<const void> storage;
   std::vector<UnreadableTensor> unreadable = {};  ///< an error only where they play a role
 };

@@ -335,6 +335,14 @@ TEST_F(LoraAdapter, ReadsNamesWithTheNameOfTheAdapter) {
   EXPECT_EQ(with_lora_adapter(base_of("llama"), folder_.path()).digest(), digest);
 }
 
+// The factors that are there say which modules and ranks they are, whatever the patterns.
+TEST_F(LoraAdapter, NeedsNoPatternsButThoseOfScales) {
+  const std::string digest = with_lora_adapter(base_of("llama"), folder_.path()).digest();
+  set("target_modules", "(?!.*vision).*(?<=_)proj");
+  set("rank_pattern", {{"(?=.*down)\\w+", 2}});
+  EXPECT_EQ(with_lora_adapter(base_of("llama"), folder_.path()).digest(), digest);
+}
+
 TEST_F(LoraAdapter, TakesEmptyListsForNothing) {
   for (const char* key : {"target_parameters", "modules_to_save", "trainable_token_indices"}) {
     set(key, json::array());

@@ -18,8 +18,9 @@ Architecture architecture_from_gguf(const GgufFile& file);
 
 /// The weights of a GGUF file, or of one that was split, mapped and not inflated. Throws FileError
 /// for everything that is wrong with it, a tensor that is missing, unknown to its architecture or
-/// of the wrong shape included. Use this, not tensors(), with architecture_from_gguf: some files
-/// name tensors otherwise than the core does, or hold all experts in one.
+/// of the wrong shape included, and a size of the metadata that is not that of the tensors. Use
+/// this, not tensors(), with architecture_from_gguf: some files name tensors otherwise than the
+/// core does, or hold all experts in one.
 ///
 ///     const ModelWeights weights = load_gguf("SmolLM2-135M-Instruct.Q4_1.gguf");
 ModelWeights load_gguf(const std::filesystem::path& file);
