@@ -25,13 +25,6 @@ bool has_a_row_a_token(Role role) {
   return role == Role::token_embedding || role == Role::head_weight;
 }
 
-// What plays the role in the block, the first of several members, in what bind_roles has sorted.
-auto placed_at(const std::vector<BoundTensor>& bound, Role role, std::int64_t block) {
-  const auto place = [](const BoundTensor& b) { return std::tuple(b.block, b.role); };
-  const auto found = std::ranges::lower_bound(bound, std::tuple(block, role), {}, place);
-  return found != bound.end() && place(*found) == std::tuple(block, role) ? found : bound.end();
-}
-
 // Whether every format lays out a tensor of this role alike: matrices are transposed, permuted and
 // fused, and so are their biases.
 bool is_laid_out_alike(Role role) {
@@ -50,6 +43,13 @@ bool is_laid_out_alike(Role role) {
   }
 }
 
+// What plays the role in the block, the first of several members, in what bind_roles has sorted.
+auto placed_at(const std::vector<BoundTensor>& bound, Role role, std::int64_t block) {
+  const auto place = [](const BoundTensor& b) { return std::tuple(b.block, b.role); };
+  const auto found = std::ranges::lower_bound(bound, std::tuple(block, role), {}, place);
+  return found != bound.end() && place(*found) == std::tuple(block, role) ? found : bound.end();
+}
+
 }  // namespace
 
 ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors tensors,
@@ -58,16 +58,18 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
   weights.architecture_ = std::move(architecture);
   const std::size_t hiding = hiding_prefix(weights.architecture_, tensors.tensors, extra);
   for (NamedTensor& tensor : tensors.tensors) tensor.name.erase(0, hiding);
-  std::vector<std::string_view> placeless;
   for (UnreadableTensor& tensor : tensors.unreadable) {
     tensor.name.erase(0, std::min(hiding, tensor.name.size()));
+  }
+  FoundRoles found = find_roles(weights.architecture_, tensors.tensors, extra);
+  std::vector<const std::string*> placeless;
+  for (const NamedTensor* tensor : found.placeless) placeless.push_back(&tensor->name);
+  for (const UnreadableTensor& tensor : tensors.unreadable) {
     const auto place = role_of(weights.architecture_, tensor.name, extra);
-    if (!place && !tensor.counts) placeless.push_back(tensor.name);
+    if (!place && !tensor.counts) placeless.push_back(&tensor.name);
     if (!place || (tensor.empty && !is_read_by_pass(place->role))) continue;
     throw std::invalid_argument("tensor " + tensor.name + ": " + tensor.why);
   }
-  FoundRoles found = find_roles(weights.architecture_, tensors.tensors, extra);
-  for (const NamedTensor* tensor : found.placeless) placeless.push_back(tensor->name);
   std::string warning = unplaced(weights.architecture_, placeless, extra);
   if (!warning.empty()) weights.add_warning(std::move(warning));
   weights.bound_ = check_roles(weights.architecture_, tensors.tensors, std::move(found));
@@ -84,7 +86,8 @@ std::vector<std::int64_t> ModelWeights::stored_shape(Role role, std::int64_t blo
 }
 
 std::optional<BoundTensor> ModelWeights::place_of(std::string_view name) const {
-  return role_of(architecture_, name, names_);
+  const auto place = role_of(architecture_, name, names_);
+  return place ? place : role_of(architecture_, name);
 }
 
 ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) const {

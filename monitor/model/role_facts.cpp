@@ -79,4 +79,9 @@ static_assert(!is_enumerator<static_cast<Role>(std::size(kFacts))>(), "a role ha
 
 std::span<const RoleFacts> role_facts() { return kFacts; }
 
+bool is_left_out(Role role, const Architecture& architecture) {
+  const RoleFacts& facts = facts_of(role);
+  return facts.is_required != never && !facts.is_required(architecture);
+}
+
 }  // namespace azimuth

@@ -33,4 +33,8 @@ std::span<const RoleFacts> role_facts();
 
 inline const RoleFacts& facts_of(Role role) { return role_facts()[static_cast<std::size_t>(role)]; }
 
+/// Whether a model of this architecture computes without what plays this role, though it has it:
+/// the norm of an FFN that reads attention's, a gate of an FFN without one.
+bool is_left_out(Role role, const Architecture& architecture);
+
 }  // namespace azimuth

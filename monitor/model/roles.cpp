@@ -143,6 +143,24 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
                               about_placeless(architecture, missing, placeless));
 }
 
+// What has a role in a block, but is of an expert that there is not, or of a norm or gate that the
+// model computes without: unlike what has none, it would be left out in silence, or used.
+void refuse_left_out(const Architecture& architecture, const std::string& name,
+                     const BoundTensor& place) {
+  const auto fail = [&](const std::string& why) {
+    throw std::invalid_argument("tensor " + name + ": " + why);
+  };
+  const std::int64_t experts = std::max<std::int64_t>(architecture.experts, 1);
+  if (facts_of(place.role).place == RoleFacts::Place::expert && place.member >= experts) {
+    fail("is of expert " + std::to_string(place.member) + " (from 0), and there are " +
+         std::to_string(experts));
+  }
+  if (place.block > 0 && is_left_out(place.role, architecture)) {
+    fail("is the " + std::string(name_of(place.role)) + " of block " + std::to_string(place.block) +
+         ", which this " + architecture.name + " computes without");
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(Role role) { return facts_of(role).name; }
@@ -230,6 +248,7 @@ std::vector<BoundTensor> check_roles(const Architecture& architecture,
                                 tensors[std::next(twice)->tensor].name + " both play the role of " +
                                 std::string(name_of(twice->role)));
   }
+  for (const BoundTensor& b : bound) refuse_left_out(architecture, tensors[b.tensor].name, b);
   check_complete(architecture, bound, found.placeless);
   return bound;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <vector>
 
 #include "model/found_roles.h"
 #include "model/name_patterns.h"
@@ -77,13 +78,13 @@ Standing refuse_within(const Architecture& architecture, const std::string& name
 }
 
 std::string unplaced(const Architecture& architecture,
-                     std::span<const std::string_view> placeless, const RoleNames& extra) {
+                     std::span<const std::string* const> placeless, const RoleNames& extra) {
   constexpr std::size_t kShown = 3;
   std::size_t count = 0;
   std::string names;
-  for (const std::string_view name : placeless) {
-    if (refuse_within(architecture, std::string(name), extra) == Standing::idle) continue;
-    if (count < kShown) names += (count == 0 ? "" : ", ") + std::string(name);
+  for (const std::string* name : placeless) {
+    if (refuse_within(architecture, *name, extra) == Standing::idle) continue;
+    if (count < kShown) names += (count == 0 ? "" : ", ") + *name;
     ++count;
   }
   if (count == 0) return {};
@@ -94,9 +95,9 @@ std::string unplaced(const Architecture& architecture,
 
 std::string unplaced(const Architecture& architecture, std::span<const NamedTensor> tensors,
                      const RoleNames& extra) {
-  std::vector<std::string_view> placeless;
+  std::vector<const std::string*> placeless;
   for (const NamedTensor* tensor : find_roles(architecture, tensors, extra).placeless) {
-    placeless.push_back(tensor->name);
+    placeless.push_back(&tensor->name);
   }
   return unplaced(architecture, placeless, extra);
 }

@@ -2,7 +2,6 @@
 
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "azimuth/roles.h"
 
@@ -13,8 +12,8 @@ namespace azimuth {
 Standing refuse_within(const Architecture& architecture, const std::string& name,
                        const RoleNames& extra);
 
-/// The public function of that name, of tensors that are known to play no role.
+/// The public function of that name, of names that are known to have no role.
 std::string unplaced(const Architecture& architecture,
-                     std::span<const std::string_view> placeless, const RoleNames& extra);
+                     std::span<const std::string* const> placeless, const RoleNames& extra);
 
 }  // namespace azimuth

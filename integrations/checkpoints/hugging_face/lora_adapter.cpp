@@ -61,7 +61,7 @@ class Adapter {
   ModelWeights apply() && {
     ModelWeights tuned = base_.with_tensors(std::move(whole_));
     for (NamedTensor& rows : rows_.tensors) {
-      const auto place = role_of(tuned.architecture(), rows.name);
+      const auto place = tuned.place_of(rows.name);
       rows.view.shape = tuned.stored_shape(place->role, place->block);
     }
     tuned = tuned.with_tensors(std::move(rows_)).with_updates(std::move(updates_));

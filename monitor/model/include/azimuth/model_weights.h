@@ -89,7 +89,7 @@ class ModelWeights {
   ModelWeights with_tensors(NamedTensors replacements) const;
 
   /// What a parameter of this name plays in the model, whether or not there is one: `role_of` with
-  /// the names that it was made with.
+  /// the names that it was made with, or else without, since an adapter may have the published ones.
   std::optional<BoundTensor> place_of(std::string_view name) const;
 
   /// Whether there is a tensor of this role, in a block (from 1) or outside them (0).

@@ -169,6 +169,29 @@ TEST_P(UnusedTensors, NamesOfWrappersAreTakenOffWhereverTheyStand) {
 INSTANTIATE_TEST_SUITE_P(Transformers, UnusedTensors, ::testing::ValuesIn(models()),
                          [](const auto& info) { return info.param; });
 
+// Names that are known, of what this model does not have or computes without.
+TEST(LeftOutTensors, OfABlockAreRefusedByName) {
+  const auto refused = [](const char* model, const std::string& copied, const std::string& name,
+                          const char* why) {
+    NamedTensors tensors = tensors_of(kModelFolders / model);
+    const Architecture architecture =
+        HuggingFaceConfig::open(kModelFolders / model / "config.json").architecture;
+    const auto found = std::ranges::find(tensors.tensors, copied, &NamedTensor::name);
+    ASSERT_NE(found, tensors.tensors.end()) << copied;
+    NamedTensor copy = *found;
+    copy.name = name;
+    tensors.tensors.push_back(copy);
+    EXPECT_THAT([&] { ModelWeights::from_tensors(architecture, tensors); },
+                ThrowsMessage<std::invalid_argument>(HasSubstr("tensor " + name + ": " + why)));
+  };
+  const std::string experts = "model.layers.1.block_sparse_moe.experts.";
+  refused("mixtral", experts + "3.w1.weight", experts + "4.w1.weight",
+          "is of expert 4 (from 0), and there are 4");
+  refused("phi", "model.layers.0.input_layernorm.weight",
+          "model.layers.0.post_attention_layernorm.weight",
+          "is the ffn_norm_weight of block 1, which this phi computes without");
+}
+
 TEST(IdleTensors, OfEachFamilyAreLeftAlone) {
   const std::pair<const char*, const char*> idle[] = {
       {"llama", "model.layers.0.self_attn.rotary_emb.inv_freq"},
