@@ -2,11 +2,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "azimuth/history_proto.h"
@@ -33,6 +36,13 @@ using Run = HistoryReader::Run;
 
 constexpr std::size_t kTimeWidth = 19;
 constexpr std::size_t kAttemptWidth = 9;
+constexpr std::size_t kLongestReason = 200;
+
+std::vector<FailedSnapshot> failed_snapshots(HistoryReader& history, const Run& run) {
+  std::vector<FailedSnapshot> failed;
+  history.for_each_failed_snapshot(run.run, [&](const FailedSnapshot& f) { failed.push_back(f); });
+  return failed;
+}
 
 std::string row(const Observation& o, bool colours) {
   std::string out =
@@ -42,6 +52,13 @@ std::string row(const Observation& o, bool colours) {
     out += (colours ? words::coloured(line) : line.text) + "\n";
   }
   return out;
+}
+
+std::string row(const FailedSnapshot& failed) {
+  return left(time_text(failed.time), kTimeWidth) +
+         right(std::to_string(failed.attempt), kAttemptWidth) +
+         right(std::to_string(failed.step), 8) +
+         "  ! the snapshot failed: " + printable(failed.reason, kLongestReason) + "\n";
 }
 
 /// Where the run stands at its newest snapshot, and what that means.
@@ -64,11 +81,21 @@ void print_run(HistoryReader& history, const Run& run, bool colours) {
   print((colours ? "\x1b[1m" + name + "\x1b[0m" : name) + "\n" + run_summary(run) + "\n\n" +
         words::legend_line() + "\n" + left("time (UTC)", kTimeWidth) +
         right("attempt", kAttemptWidth) + words::header_line() + "\n");
+  const std::vector<FailedSnapshot> failed = failed_snapshots(history, run);
+  auto next = failed.begin();
+  const auto print_failed_before = [&](std::int64_t attempt, double time) {
+    for (; next != failed.end() && std::tie(next->attempt, next->time) < std::tie(attempt, time);
+         ++next) {
+      print(row(*next));
+    }
+  };
   std::optional<Observation> newest;
   history.for_each(run.run, [&](const Observation& observation) {
+    print_failed_before(observation.attempt, observation.time);
     print(row(observation, colours));
     newest = observation;
   });
+  print_failed_before(std::numeric_limits<std::int64_t>::max(), 0);
   if (newest) print("\n" + closing_lines(*newest));
 }
 
@@ -88,8 +115,12 @@ void print_text(HistoryReader& history, const std::filesystem::path& store,
 }
 
 /// The JSON of a run up to where its observations begin.
-std::string opened(const Run& run) {
-  auto members = nlohmann::ordered_json::parse(to_json(to_proto(run)));
+std::string opened(HistoryReader& history, const Run& run) {
+  v1::RunHistory message = to_proto(run);
+  for (const FailedSnapshot& failed : failed_snapshots(history, run)) {
+    *message.add_failed_snapshots() = to_proto(failed);
+  }
+  auto members = nlohmann::ordered_json::parse(to_json(message));
   members.erase("observations");  // empty, and to be the last
   std::string json = "{";
   for (const auto& [name, value] : members.items()) {
@@ -108,7 +139,7 @@ void print_history_json(HistoryReader& history, const std::vector<Run>& runs) {
   }
   print(R"({"runs":[)");
   for (const Run& run : runs) {
-    print((&run == runs.data() ? "\n" : ",\n") + opened(run));
+    print((&run == runs.data() ? "\n" : ",\n") + opened(history, run));
     bool first = true;
     history.for_each(run.run, [&](const Observation& observation) {
       print((first ? "\n" : ",\n") + to_json(observation));

@@ -3,6 +3,7 @@
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/state_words.h"
 #include "calls/run_story.h"
+#include "calls/stored_runs.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
 
@@ -80,6 +81,9 @@ std::vector<std::string> in_words(const RunStory& story) {
   for (const AngleObservation& angle : newest.angles) {
     if (angle.reference == "previous" || std::isnan(angle.degrees)) continue;
     sentences.push_back(about_angle(angle, story.farthest));
+  }
+  for (const std::string& loss : losses_of(story.run)) {
+    sentences.push_back("Not all is here: " + loss + ".");
   }
   sentences.push_back(text(
       "Watching has cost %.2f%% of the machine's time: %.2f s of the training thread and %.1f "

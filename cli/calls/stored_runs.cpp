@@ -8,6 +8,8 @@
 namespace azimuth::cli {
 namespace {
 
+constexpr std::size_t kLongestExporter = 40;  // characters
+
 std::string counted(std::int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
@@ -50,7 +52,20 @@ std::string run_summary(const HistoryReader::Run& run) {
   std::string out = snapshots_text(run) + " to step " + std::to_string(run.last_step) + ", " +
                     from_to(run.first_time, run.last_time) + " UTC";
   if (run.attempts > 1) out += ", " + counted(run.attempts, "attempt");
-  return out + (std::isnan(run.ended_at) ? ", not ended" : ", ended");
+  out += std::isnan(run.ended_at) ? ", not ended" : ", ended";
+  for (const std::string& loss : losses_of(run)) out += ", " + loss;
+  return out;
+}
+
+std::vector<std::string> losses_of(const HistoryReader::Run& run) {
+  std::vector<std::string> losses;
+  if (run.failed_snapshots > 0)
+    losses.push_back(counted(run.failed_snapshots, "snapshot") + " failed");
+  for (const ExporterLoss& loss : run.losses) {
+    losses.push_back(printable(loss.exporter, kLongestExporter) + " never got " +
+                     counted(loss.records, "record"));
+  }
+  return losses;
 }
 
 }  // namespace azimuth::cli

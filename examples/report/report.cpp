@@ -4,14 +4,13 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
-#include <fstream>
 #include <map>
-#include <stdexcept>
 #include <utility>
 
 #include "azimuth/history_reader.h"
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/pictures.h"
+#include "azimuth/replace_file.h"
 
 namespace azimuth::examples {
 
@@ -108,9 +107,7 @@ std::string summary(std::span<const Observation> observations, const MonitorStat
 }
 
 void write_picture(std::span<const Observation> observations, const std::filesystem::path& file) {
-  std::ofstream out(file, std::ios::binary);
-  out << draw_run(observations);
-  if (!out.flush()) throw std::runtime_error(file.string() + ": picture: cannot be written");
+  replace_file(file, draw_run(observations));
 }
 
 }  // namespace azimuth::examples

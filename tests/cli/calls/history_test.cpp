@@ -64,6 +64,36 @@ TEST_F(History, PrintsARowASnapshotWithItsEventsBelow) {
                                HasSubstr("drifting since step 30"), Not(HasSubstr("\x1b"))));
 }
 
+TEST_F(History, ShowsWhatWasLost) {
+  HistoryStore store(store_);
+  const auto failed = [](std::int64_t step, double time) {
+    return FailedSnapshot{.run = "run-a",
+                          .attempt = 1,
+                          .step = step,
+                          .time = time,
+                          .reason = "parameter w has disappeared"};
+  };
+  store.open([] {
+    MonitorStatus status{.run = "run-a"};
+    status.exporters = {{.name = "grpc", .dropped = 3}};
+    return status;
+  });
+  store_run(store, "run-a", 2);
+  store.write_failure(failed(5, sample_observation(1).time + 0.5));
+  store.write_failure(failed(20, sample_observation(2).time + 1));
+  store.end_run({});
+  const std::string shown = run_program({"history", store_}).out;
+  EXPECT_THAT(shown, HasSubstr("ended, 2 snapshots failed, grpc never got 3 records"));
+  const std::string row = "! the snapshot failed: parameter w has disappeared";
+  EXPECT_EQ(count_of(shown, row), 2u);
+  EXPECT_LT(shown.find("       5  " + row), shown.find("      10     3.5000"));
+  EXPECT_GT(shown.find("      20  " + row), shown.find("      10     3.5000"));
+  const json run = json::parse(run_program({"history", store_, "--format", "json"}).out)["runs"][0];
+  EXPECT_EQ(run.at("failed_snapshots").at(1).at("reason"), "parameter w has disappeared");
+  EXPECT_EQ(run.at("losses").at(0).at("records"), "3");
+  EXPECT_THAT(page_of("run-a", store_), HasSubstr("Not all is here: 2 snapshots failed."));
+}
+
 TEST_F(History, PrintsJsonWithEveryObservationOnce) {
   store_run(store_, "run-a", 5);
   store_run(store_, R"(b"observations":[],)", 2);
