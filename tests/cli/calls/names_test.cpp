@@ -19,7 +19,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::string kModel = AZIMUTH_TEST_DATA "/architectures/gpt2";
+const std::string kGpt2 = AZIMUTH_TEST_DATA "/architectures/gpt2";
 
 // Transformers' names, and those of a program of its own.
 const std::pair<std::string, std::string> kRenamed[] = {
@@ -58,7 +58,7 @@ class Names : public ::testing::Test {
  protected:
   // The model of Transformers under other names: a file, without a folder around it.
   std::string own_model(const std::function<void(json& header)>& change = nullptr) {
-    ChangedModel model(kModel, folder_.path() / ("model" + std::to_string(++written_)));
+    ChangedModel model(kGpt2, folder_.path() / ("model" + std::to_string(++written_)));
     json renamed;
     for (const auto& [name, entry] : model.header().items()) {
       std::string own = name;
@@ -80,7 +80,7 @@ class Names : public ::testing::Test {
   }
 
   Ended inspect(const std::string& model, const std::string& names) {
-    return run_program({"inspect", model, "--config", kModel + "/config.json", "--names", names,
+    return run_program({"inspect", model, "--config", kGpt2 + "/config.json", "--names", names,
                         "--format", "json"});
   }
 
@@ -101,7 +101,7 @@ TEST_F(Names, OfItsOwnGiveTheFiguresOfTransformers) {
   const Ended own = inspect(own_model(), names_file(own_names().dump()));
   ASSERT_EQ(own.code, 0) << own.err;
   EXPECT_EQ(own.err, "");
-  const Ended known = run_program({"inspect", kModel, "--format", "json"});
+  const Ended known = run_program({"inspect", kGpt2, "--format", "json"});
   json a = json::parse(own.out);
   json b = json::parse(known.out);
   for (const char* measured : {"cost", "time", "observation_id"}) {
@@ -113,15 +113,15 @@ TEST_F(Names, OfItsOwnGiveTheFiguresOfTransformers) {
 
 TEST_F(Names, BelongToTheCheckpointBeforeThem) {
   const std::string names = names_file(own_names().dump());
-  const std::string config = kModel + "/config.json";
+  const std::string config = kGpt2 + "/config.json";
   const Ended ended = run_program(
-      {"compare", own_model(), "--names", names, kModel, "--config", config, "--format", "json"});
+      {"compare", own_model(), "--names", names, kGpt2, "--config", config, "--format", "json"});
   ASSERT_EQ(ended.code, 0) << ended.err;
   const json c = json::parse(ended.out);
   EXPECT_LT(c.at("degrees").at(1).get<double>(), 1e-4);
   EXPECT_EQ(c.at("weights_digests").at(0), c.at("weights_digests").at(1));
   const Ended before =
-      run_program({"compare", "--names", names, own_model(), kModel, "--config", config});
+      run_program({"compare", "--names", names, own_model(), kGpt2, "--config", config});
   EXPECT_EQ(before.code, 2);
   EXPECT_THAT(before.err, HasSubstr("--names: stands behind its CKPT"));
 }
@@ -129,7 +129,7 @@ TEST_F(Names, BelongToTheCheckpointBeforeThem) {
 TEST_F(Names, GoWithWeightsAlone) {
   const std::string names = names_file(own_names().dump());
   const std::string signature = folder_.path() / "own.azsig";
-  const Ended made = run_program({"signature", own_model(), "--config", kModel + "/config.json",
+  const Ended made = run_program({"signature", own_model(), "--config", kGpt2 + "/config.json",
                                   "--names", names, "-o", signature});
   ASSERT_EQ(made.code, 0) << made.err;
   const Ended ended = run_program({"inspect", signature, "--names", names});
@@ -179,7 +179,7 @@ TEST_F(Names, OfOtherFormsAreRefused) {
 }
 
 TEST_F(Names, ThatAreMissingAreNamedWithWhatCouldPlayTheRole) {
-  const Ended none = run_program({"inspect", own_model(), "--config", kModel + "/config.json"});
+  const Ended none = run_program({"inspect", own_model(), "--config", kGpt2 + "/config.json"});
   EXPECT_EQ(none.code, 3);
   EXPECT_THAT(none.err, AllOf(HasSubstr("no parameter for token_embedding, position_embedding, "
                                         "attention_norm_weight of block 1"),
