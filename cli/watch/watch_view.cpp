@@ -37,7 +37,7 @@ std::string title(const Observation& o) {
               static_cast<long long>(o.model.hidden_size));
 }
 
-/// "5 s ago": whether a run goes on is seen by the age of its newest snapshot.
+/// "5 s ago, ": whether a run goes on is seen by the age of its newest snapshot.
 std::string age_text(double seconds) {
   struct Unit {
     const char* name;
@@ -47,15 +47,16 @@ std::string age_text(double seconds) {
   if (!(seconds >= 0)) return "";  // clocks of two machines
   for (const Unit& unit : kUnits) {
     if (seconds >= 2 * unit.seconds)
-      return text(", %.0f %s ago", seconds / unit.seconds, unit.name);
+      return text("%.0f %s ago, ", seconds / unit.seconds, unit.name);
   }
-  return text(", %.0f s ago", seconds);
+  return text("%.0f s ago, ", seconds);
 }
 
 std::string progress(const Observation& o, double now) {
   std::string out = text("step %lld", static_cast<long long>(o.step));
   if (const std::string loss = words::loss_text(o); loss != "-") out += "   loss " + loss;
-  return out + "   " + time_text(o.time) + " UTC" + age_text(now - o.time);
+  // The age first: of a narrow terminal's line the end is cut.
+  return out + "   " + age_text(now - o.time) + time_text(o.time) + " UTC";
 }
 
 /// In lines that fit beside the names, none of them long on a wide terminal.

@@ -11,7 +11,6 @@
 namespace azimuth::cli {
 namespace {
 
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 /// The line that says when the newest snapshot was, so many seconds after it.
@@ -23,12 +22,12 @@ std::string shown_after(double seconds) {
 }
 
 TEST(WatchView, SaysHowOldTheNewestSnapshotIs) {
-  EXPECT_THAT(shown_after(0), EndsWith("UTC, 0 s ago"));
-  EXPECT_THAT(shown_after(119), EndsWith("UTC, 119 s ago"));
-  EXPECT_THAT(shown_after(120), EndsWith("UTC, 2 min ago"));
-  EXPECT_THAT(shown_after(2.0 * 3600), EndsWith("UTC, 2 h ago"));
-  EXPECT_THAT(shown_after(47.0 * 3600), EndsWith("UTC, 47 h ago"));
-  EXPECT_THAT(shown_after(21.0 * 86'400), EndsWith("UTC, 21 days ago"));
+  EXPECT_THAT(shown_after(0), HasSubstr("   0 s ago, 20"));
+  EXPECT_THAT(shown_after(119), HasSubstr("   119 s ago, 20"));
+  EXPECT_THAT(shown_after(120), HasSubstr("   2 min ago, 20"));
+  EXPECT_THAT(shown_after(2.0 * 3600), HasSubstr("   2 h ago, 20"));
+  EXPECT_THAT(shown_after(47.0 * 3600), HasSubstr("   47 h ago, 20"));
+  EXPECT_THAT(shown_after(21.0 * 86'400), HasSubstr("   21 days ago, 20"));
 }
 
 TEST(WatchView, SaysNoAgeWhereTheClocksOfTwoMachinesDiffer) {
