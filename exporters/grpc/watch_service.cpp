@@ -12,7 +12,7 @@ namespace {
 class Stream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                      public WatchService::Feed::Subscriber {
  public:
-  explicit Stream(WatchService::Feed& feed) : feed_(feed) {}
+  explicit Stream(std::shared_ptr<WatchService::Feed> feed) : feed_(std::move(feed)) {}
 
   void send(const grpc::ByteBuffer& message) override {
     message_ = message;
@@ -30,15 +30,15 @@ class Stream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     }
   }
 
-  void OnWriteDone(bool ok) override { feed_.sent(*this, ok); }
-  void OnCancel() override { feed_.cancel(*this); }
+  void OnWriteDone(bool ok) override { feed_->sent(*this, ok); }
+  void OnCancel() override { feed_->cancel(*this); }
   void OnDone() override {
-    feed_.remove(*this);
+    feed_->remove(*this);
     delete this;
   }
 
  private:
-  WatchService::Feed& feed_;
+  const std::shared_ptr<WatchService::Feed> feed_;  ///< which its exporter may have left
   grpc::ByteBuffer message_;
 };
 
@@ -50,12 +50,20 @@ class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
 }  // namespace
 
-void WatchService::serve(std::string run) {
+void WatchService::add(const std::string& run, std::shared_ptr<Feed> feed) {
   Lock lock(mutex_);
-  run_ = std::move(run);
+  if (!feeds_.emplace(run, std::move(feed)).second) {
+    throw std::invalid_argument("gRPC exporter: this address already serves a run " + run +
+                                ": give this one another name or another port");
+  }
 }
 
-void WatchService::publish(const Observation& observation) {
+void WatchService::remove(const std::string& run) {
+  Lock lock(mutex_);
+  feeds_.erase(run);
+}
+
+void publish(WatchService::Feed& feed, const Observation& observation) {
   v1::WatchResponse response;
   *response.mutable_observation() = to_proto(observation);
   grpc::ByteBuffer message;
@@ -63,7 +71,7 @@ void WatchService::publish(const Observation& observation) {
   const grpc::Status status =
       grpc::SerializationTraits<v1::WatchResponse>::Serialize(response, &message, &owned);
   if (!status.ok()) throw std::runtime_error("cannot serialise: " + status.error_message());
-  feed_.publish(observation.sequence, std::move(message));
+  feed.publish(observation.sequence, std::move(message));
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(grpc::CallbackServerContext*,
@@ -71,20 +79,35 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(grpc::CallbackSe
   v1::WatchRequest request;
   grpc::ByteBuffer copy = *bytes;
   grpc::Status status = grpc::SerializationTraits<v1::WatchRequest>::Deserialize(&copy, &request);
-  if (status.ok()) status = check(request);
-  if (!status.ok()) return new Refusal(status);
-  auto* stream = new Stream(feed_);
-  feed_.add(*stream, request.after_sequence());
+  const std::shared_ptr<Feed> feed = status.ok() ? feed_for(request, status) : nullptr;
+  if (feed == nullptr) return new Refusal(status);
+  auto* stream = new Stream(feed);
+  feed->add(*stream, request.after_sequence());
   return stream;
 }
 
-grpc::Status WatchService::check(const v1::WatchRequest& request) {
-  if (request.after_sequence() < 0)
-    return {grpc::StatusCode::INVALID_ARGUMENT, "after_sequence is negative"};
+std::shared_ptr<WatchService::Feed> WatchService::feed_for(const v1::WatchRequest& request,
+                                                           grpc::Status& status) {
+  const auto refuse = [&](grpc::StatusCode code, const std::string& why) {
+    status = {code, why};
+    return nullptr;
+  };
+  if (request.after_sequence() < 0) {
+    return refuse(grpc::StatusCode::INVALID_ARGUMENT, "after_sequence is negative");
+  }
   Lock lock(mutex_);
-  if (!request.run().empty() && request.run() != run_)
-    return {grpc::StatusCode::NOT_FOUND, "this server serves the run \"" + run_ + "\""};
-  return grpc::Status::OK;
+  std::string names;
+  for (const auto& [run, feed] : feeds_) names += (names.empty() ? "\"" : ", \"") + run + "\"";
+  if (request.run().empty()) {
+    if (feeds_.size() == 1) return feeds_.begin()->second;
+    return refuse(grpc::StatusCode::INVALID_ARGUMENT,
+                  "this server serves several runs: ask for one of " + names);
+  }
+  const auto found = feeds_.find(request.run());
+  if (found != feeds_.end()) return found->second;
+  return refuse(grpc::StatusCode::NOT_FOUND, (feeds_.size() == 1 ? "this server serves the run "
+                                                                 : "this server serves the runs ") +
+                                                 names);
 }
 
 }  // namespace azimuth

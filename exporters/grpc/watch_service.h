@@ -2,7 +2,8 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <cstddef>
+#include <map>
+#include <memory>
 #include <string>
 
 #include "azimuth/mutex.h"
@@ -12,32 +13,30 @@
 
 namespace azimuth {
 
-/// MonitorService over a feed. Each observation is serialised once, for all subscribers. Outlives
-/// the server that it is registered with.
+/// MonitorService over the feeds of the runs of one address. Outlives the server that it is
+/// registered with. Thread-safe.
 class WatchService final
     : public v1::MonitorService::WithRawCallbackMethod_Watch<v1::MonitorService::Service> {
  public:
   using Feed = ObservationFeed<grpc::ByteBuffer>;
 
-  explicit WatchService(std::size_t history) : feed_(history) {}
-
-  /// Requests for a run of another name are refused from now on.
-  void serve(std::string run);
-
-  /// Throws std::invalid_argument unless sequences rise.
-  void publish(const Observation& observation);
-
-  Feed& feed() { return feed_; }
+  /// Throws std::invalid_argument if a run of that name is here.
+  void add(const std::string& run, std::shared_ptr<Feed> feed);
+  /// Whoever watches goes on; requests for it are refused from now on.
+  void remove(const std::string& run);
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* context,
                                                     const grpc::ByteBuffer* request) override;
 
  private:
-  grpc::Status check(const v1::WatchRequest& request);
+  /// Null, with the reason in `status`: it is refused.
+  std::shared_ptr<Feed> feed_for(const v1::WatchRequest& request, grpc::Status& status);
 
-  Feed feed_;
   Mutex mutex_;
-  std::string run_ AZIMUTH_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<Feed>> feeds_ AZIMUTH_GUARDED_BY(mutex_);  ///< by run
 };
+
+/// Serialised once, for all subscribers. Throws std::invalid_argument unless sequences rise.
+void publish(WatchService::Feed& feed, const Observation& observation);
 
 }  // namespace azimuth

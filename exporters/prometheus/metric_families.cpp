@@ -1,5 +1,6 @@
 #include "metric_families.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace azimuth {
@@ -7,7 +8,11 @@ namespace azimuth {
 using prometheus::MetricType;
 
 void MetricFamilies::begin(MetricType type, std::string name, std::string help) {
-  families_.push_back({std::move(name), std::move(help), type, {}});
+  const auto known = std::ranges::find(families_, name, &prometheus::MetricFamily::name);
+  current_ = static_cast<std::size_t>(known - families_.begin());
+  if (known == families_.end()) {
+    families_.push_back({std::move(name), std::move(help), type, {}});
+  }
 }
 
 void MetricFamilies::begin_gauge(std::string name, std::string help) {
@@ -23,7 +28,7 @@ void MetricFamilies::add(double value, Labels labels) {
 }
 
 void MetricFamilies::add_whatever(double value, Labels labels) {
-  const auto type = families_.back().type;
+  const auto type = families_[current_].type;
   auto& metric = add_metric(labels);
   (type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
 }
@@ -55,7 +60,7 @@ std::vector<prometheus::MetricFamily> MetricFamilies::take() && {
 }
 
 prometheus::ClientMetric& MetricFamilies::add_metric(Labels labels) {
-  auto& metric = families_.back().metric.emplace_back();
+  auto& metric = families_[current_].metric.emplace_back();
   metric.label.push_back({"run", run_});
   for (const auto& [name, value] : labels) metric.label.push_back({std::string(name), value});
   return metric;

@@ -2,6 +2,7 @@
 
 #include <prometheus/metric_family.h>
 
+#include <cstddef>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -12,14 +13,16 @@
 
 namespace azimuth {
 
-/// Metric families in the making, of one scrape of one run.
+/// Metric families in the making, of one scrape.
 class MetricFamilies {
  public:
   using Labels = std::initializer_list<std::pair<std::string_view, std::string>>;
 
-  explicit MetricFamilies(std::string run) : run_(std::move(run)) {}
+  /// What is added next is of this run.
+  void begin_run(std::string run) { run_ = std::move(run); }
 
-  /// Begins a family; the samples added next belong to it.
+  /// Begins a family, or goes on with the one of that name, which another run has begun; the
+  /// samples added next belong to it.
   void begin(prometheus::MetricType type, std::string name, std::string help);
   void begin_gauge(std::string name, std::string help);
   void begin_counter(std::string name, std::string help);
@@ -41,6 +44,7 @@ class MetricFamilies {
 
   std::string run_;
   std::vector<prometheus::MetricFamily> families_;
+  std::size_t current_ = 0;
 };
 
 }  // namespace azimuth

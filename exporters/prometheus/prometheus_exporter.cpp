@@ -1,63 +1,26 @@
 #include "azimuth/prometheus_exporter.h"
 
-#include <prometheus/text_serializer.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "azimuth/listen_address.h"
-#include "azimuth/mutex.h"
-#include "metric_families.h"
-#include "metrics_server.h"
-#include "process_metrics.h"
-#include "run_metrics.h"
+#include "azimuth/shared_by_address.h"
+#include "runs_server.h"
+#include "served_run.h"
 
 namespace azimuth {
 
 struct PrometheusExporter::Implementation {
   std::string address;
   std::chrono::milliseconds linger;
-
-  Mutex mutex;
-  StatusSource status AZIMUTH_GUARDED_BY(mutex);
-  std::shared_ptr<const Observation> newest AZIMUTH_GUARDED_BY(mutex);
-  bool was_scraped AZIMUTH_GUARDED_BY(mutex) = false;
-  bool end_was_scraped AZIMUTH_GUARDED_BY(mutex) = false;
-  Condition end_scraped;
-
   std::atomic<int> port = 0;
-  std::optional<MetricsServer> server;  // last: stops before what it serves goes
 
-  MetricsServer::Page make_page() {
-    mutex.lock();
-    const auto observation = newest;
-    const auto status_source = status;
-    mutex.unlock();
-
-    const MonitorStatus now = status_source();
-    MetricFamilies families(now.run);
-    if (observation) add_observation_metrics(families, *observation);
-    add_status_metrics(families, now);
-    add_process_metrics(families);
-    MetricsServer::Page page = {prometheus::TextSerializer().Serialize(std::move(families).take())};
-    page.served = [this, ended = now.run_ended] { note_scrape(ended); };
-    return page;
-  }
-
-  void note_scrape(bool showed_end) {
-    Lock lock(mutex);
-    was_scraped = true;
-    if (!showed_end) return;
-    end_was_scraped = true;
-    end_scraped.notify_all();
-  }
-
-  /// Whoever has scraped before will come again; if nobody has, nobody may be there.
-  bool awaits_scrape() AZIMUTH_REQUIRES(mutex) { return was_scraped && !end_was_scraped; }
+  const std::shared_ptr<ServedRun> served = std::make_shared<ServedRun>();
+  std::string run;
+  std::shared_ptr<RunsServer> server;  ///< null before `claim`
 };
 
 std::shared_ptr<PrometheusExporter> PrometheusExporter::listen(std::string address,
@@ -75,32 +38,37 @@ std::shared_ptr<PrometheusExporter> PrometheusExporter::listen(std::string addre
 PrometheusExporter::PrometheusExporter(std::unique_ptr<Implementation> implementation)
     : implementation_(std::move(implementation)) {}
 
-PrometheusExporter::~PrometheusExporter() = default;
+PrometheusExporter::~PrometheusExporter() {
+  if (implementation_->server) implementation_->server->remove(implementation_->run);
+}
 
 int PrometheusExporter::port() const { return implementation_->port; }
 
+void PrometheusExporter::claim(std::string_view run) {
+  auto& self = *implementation_;
+  if (self.server) return;
+  auto server = shared_by_address<RunsServer>(self.address);
+  self.run = run;
+  server->add(self.run, self.served);
+  self.server = std::move(server);
+}
+
 void PrometheusExporter::open(StatusSource status) {
   auto& self = *implementation_;
-  {
-    Lock lock(self.mutex);
-    self.status = std::move(status);
-  }
-  self.server.emplace(self.address, [&self] { return self.make_page(); });
-  self.port = self.server->port();
+  claim(status().run);
+  self.served->open(std::move(status));
+  self.port = self.server->listen();
 }
 
 void PrometheusExporter::write(const Record& record) {
-  auto observation = std::make_shared<const Observation>(record.observation);
-  Lock lock(implementation_->mutex);
-  implementation_->newest = std::move(observation);
+  implementation_->served->show(std::make_shared<const Observation>(record.observation));
 }
 
 std::string PrometheusExporter::end_waits_for(std::chrono::steady_clock::time_point deadline) {
-  auto& self = *implementation_;
+  const auto& self = *implementation_;
+  if (!self.served->awaits_scrape()) return {};
   const std::chrono::duration<double> left = deadline - std::chrono::steady_clock::now();
   const std::chrono::duration<double> linger = self.linger;
-  Lock lock(self.mutex);
-  if (!self.awaits_scrape()) return {};
   char text[100];
   std::snprintf(text, sizeof text, "a scrape that shows the end of the run, for at most %.1f s",
                 std::clamp(left.count(), 0.0, linger.count()));
@@ -109,10 +77,7 @@ std::string PrometheusExporter::end_waits_for(std::chrono::steady_clock::time_po
 
 void PrometheusExporter::end_run(std::chrono::steady_clock::time_point deadline) {
   auto& self = *implementation_;
-  const auto limit = std::min(deadline, std::chrono::steady_clock::now() + self.linger);
-  Lock lock(self.mutex);
-  self.end_scraped.wait_until(
-      self.mutex, limit, [&self]() AZIMUTH_REQUIRES(self.mutex) { return !self.awaits_scrape(); });
+  self.served->wait_for_scrape(std::min(deadline, std::chrono::steady_clock::now() + self.linger));
 }
 
 }  // namespace azimuth

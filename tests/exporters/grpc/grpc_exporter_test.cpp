@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -144,6 +145,74 @@ TEST(GrpcExporter, ABusyPortIsSeenAndOpensOnceItIsFree) {
   second->write(sample_record(1));
   Watcher watcher(*second);
   EXPECT_EQ(watcher.next_sequence(), 1);
+}
+
+/// Of a port that was free a moment ago.
+std::string free_address() { return "127.0.0.1:" + std::to_string(serving()->port()); }
+
+std::shared_ptr<GrpcExporter> serving_at(const std::string& address, const std::string& run) {
+  auto exporter = GrpcExporter::listen(address);
+  exporter->claim(run);
+  exporter->open([run] {
+    MonitorStatus status;
+    status.run = run;
+    return status;
+  });
+  return exporter;
+}
+
+Record record_of(const std::string& run, std::int64_t sequence) {
+  Record record = sample_record(sequence);
+  record.observation.run = run;
+  return record;
+}
+
+TEST(GrpcExporter, OneAddressServesSeveralRuns) {
+  const std::string address = free_address();
+  auto one = serving_at(address, "one");
+  auto other = serving_at(address, "other");
+  EXPECT_EQ(one->port(), other->port());
+  one->write(record_of("one", 1));
+  other->write(record_of("other", 7));
+  Watcher of_one(*one, 0, "one");
+  Watcher of_other(*one, 0, "other");
+  EXPECT_EQ(of_one.next()->run(), "one");
+  EXPECT_EQ(of_other.next()->run(), "other");
+
+  Watcher of_any(*one);
+  EXPECT_EQ(of_any.next_sequence(), -1);
+  const grpc::Status status = of_any.status();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("ask for one of \"one\", \"other\""));
+
+  one.reset();
+  EXPECT_EQ(of_one.next_sequence(), -1);
+  EXPECT_EQ(of_one.status().error_code(), grpc::StatusCode::UNAVAILABLE);
+  Watcher gone(*other, 0, "one");
+  EXPECT_EQ(gone.next_sequence(), -1);
+  EXPECT_EQ(gone.status().error_code(), grpc::StatusCode::NOT_FOUND);
+  other->write(record_of("other", 8));
+  EXPECT_EQ(of_other.next_sequence(), 8) << "the other run goes on";
+  Watcher alone(*other);
+  EXPECT_EQ(alone.next_sequence(), 8) << "now the only one";
+  other->end_run(soon());
+  EXPECT_EQ(of_other.next_sequence(), -1);
+  EXPECT_TRUE(of_other.status().ok());
+
+  other.reset();
+  EXPECT_GT(serving_at(address, "other")->port(), 0) << "the last has closed the port";
+}
+
+TEST(GrpcExporter, OneAddressServesARunOnce) {
+  const std::string address = free_address();
+  auto first = GrpcExporter::listen(address);
+  const auto second = GrpcExporter::listen(address);
+  first->claim("run");
+  first->claim("run");  // again, by the same
+  EXPECT_THROW(second->claim("run"), std::invalid_argument);
+  GrpcExporter::listen("127.0.0.1:0")->claim("run");
+  first.reset();
+  second->claim("run");
 }
 
 // tests/base/listen_address_test.cpp has a table of them; gRPC would listen on the second one's

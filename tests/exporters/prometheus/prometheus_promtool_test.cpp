@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "exporters/prometheus/scraped_exporter.h"
 #include "support/sample_observation.h"
@@ -65,6 +66,21 @@ TEST(PrometheusPromtool, HasNothingToSayWithoutTheOptionalNumbers) {
   for (auto& block : o.blocks) block.norms.assign(3, kNotApplicable);
   exporter.write(o);
   expect_clean(exporter.scrape());
+}
+
+TEST(PrometheusPromtool, HasNothingToSayOfSeveralRuns) {
+  const std::string address = "127.0.0.1:" + std::to_string(LoopbackSocket().listen_anywhere());
+  std::vector<std::shared_ptr<PrometheusExporter>> exporters;
+  for (const std::string run : {"one", "other"}) {
+    exporters.push_back(PrometheusExporter::listen(address));
+    exporters.back()->open([run] {
+      auto status = new_status();
+      status.run = run;
+      return status;
+    });
+    exporters.back()->write({sample_observation(), {}, nullptr});
+  }
+  expect_clean(http_get(exporters[0]->port(), "/metrics")->body);
 }
 
 TEST(PrometheusPromtool, WouldComplain) {

@@ -24,6 +24,9 @@ struct GrpcExporterOptions {
 ///
 ///     grpcurl -plaintext 127.0.0.1:50051 azimuth.v1.MonitorService/Watch
 ///
+/// Exporters of one process that name the same address share its server; `Watch` then has to name
+/// the run. An address is the same if it is written in the same way.
+///
 /// There is no authentication and no encryption: an address other than a loopback one shows the run
 /// to everybody who reaches it.
 ///
@@ -40,14 +43,17 @@ class GrpcExporter final : public Exporter {
   static std::shared_ptr<GrpcExporter> listen(std::string address,
                                               GrpcExporterOptions options = {});
 
-  /// Ends all streams, with UNAVAILABLE if the run has not ended. Waits at most about a second for
-  /// subscribers to take what is theirs.
+  /// Ends all streams, with UNAVAILABLE if the run has not ended. The last exporter of an address
+  /// waits at most about a second for subscribers to take what is theirs.
   ~GrpcExporter() override;
 
   /// The port that is served; 0 before `open`. From any thread.
   int port() const { return port_; }
 
   std::string_view name() const override { return "grpc"; }
+
+  /// Throws std::invalid_argument if another exporter serves a run of this name at this address.
+  void claim(std::string_view run) override;
 
   /// Throws std::runtime_error if the port is taken or cannot be bound.
   void open(StatusSource status) override;
@@ -59,12 +65,12 @@ class GrpcExporter final : public Exporter {
   void end_run(std::chrono::steady_clock::time_point deadline) override;
 
  private:
-  struct Server;
+  struct Served;
 
   GrpcExporter(std::string address, GrpcExporterOptions options);
 
   const std::string address_;
-  const std::unique_ptr<Server> server_;
+  const std::unique_ptr<Served> served_;
   std::atomic<int> port_ = 0;
 };
 

@@ -22,9 +22,13 @@ struct PrometheusExporterOptions {
 ///
 ///     monitor.add(azimuth::PrometheusExporter::listen("127.0.0.1:9464"));
 ///
+/// Exporters of one process that name the same address share its server, and their runs one page;
+/// the label `run` tells them apart. (Each run has the `process_*` metrics of the process that it
+/// is in.) An address is the same if it is written in the same way.
+///
 /// There is neither encryption nor a password: listen on a loopback address unless the network is
 /// trusted. Serving uses threads of its own; training never waits for a scrape. The web server
-/// makes the process ignore SIGPIPE. The destructor closes the port.
+/// makes the process ignore SIGPIPE. The destructor of the last exporter closes the port.
 class PrometheusExporter : public Exporter {
  public:
   /// `address` is "host:port" or "[::1]:port"; port 0 takes a free one. Binds nothing yet. Throws
@@ -40,6 +44,8 @@ class PrometheusExporter : public Exporter {
   int port() const;
 
   std::string_view name() const override { return "prometheus"; }
+  /// Throws std::invalid_argument if another exporter serves a run of this name at this address.
+  void claim(std::string_view run) override;
   /// Throws std::runtime_error if the address cannot be bound now.
   void open(StatusSource status) override;
   void write(const Record& record) override;
