@@ -53,7 +53,9 @@ void run_report(const ReportOptions& options) {
   check_output(options.page, {options.store.string()});
   HistoryReader history(options.store);
   std::vector<HistoryReader::Run> runs = stored_runs(history, options.store, options.run);
-  if (runs.empty()) throw FileError(options.store, "runs", "there are none yet");
+  // One whose snapshots have all failed is for `history` alone.
+  std::erase_if(runs, [](const auto& run) { return run.observations == 0; });
+  if (runs.empty()) throw FileError(options.store, "runs", "there are none with a snapshot yet");
   const std::size_t left_out = runs.size() - std::min(runs.size(), kMostRuns);
   runs.erase(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(left_out));
 

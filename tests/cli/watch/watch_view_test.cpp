@@ -12,6 +12,7 @@ namespace azimuth::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// The line that says when the newest snapshot was, so many seconds after it.
 std::string shown_after(double seconds) {
@@ -31,7 +32,7 @@ TEST(WatchView, SaysHowOldTheNewestSnapshotIs) {
 }
 
 TEST(WatchView, SaysNoAgeWhereTheClocksOfTwoMachinesDiffer) {
-  EXPECT_THAT(shown_after(-5), EndsWith("UTC"));
+  EXPECT_THAT(shown_after(-5), Not(HasSubstr("ago")));
 }
 
 TEST(WatchView, SaysWhatTheStateMeansAndWhichThresholdAnAngleHasPassed) {
