@@ -90,6 +90,15 @@ std::optional<BoundTensor> ModelWeights::place_of(std::string_view name) const {
   return place ? place : role_of(architecture_, name);
 }
 
+std::optional<StoredType> ModelWeights::stored_type(Role role, std::int64_t block) const {
+  for (const BoundTensor& bound : bound_) {
+    if (bound.role == role && bound.block == block) {
+      return tensors_->tensors[bound.tensor].view.type;
+    }
+  }
+  return std::nullopt;
+}
+
 ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) const {
   ModelWeights updated = *this;
   for (LowRankUpdate& update : updates) {

@@ -81,6 +81,9 @@ class ModelWeights {
   /// stored; empty where there is none.
   std::vector<std::int64_t> stored_shape(Role role, std::int64_t block) const;
 
+  /// How its numbers are stored; nothing where there is none.
+  std::optional<StoredType> stored_type(Role role, std::int64_t block) const;
+
   /// The same model with other tensors in the place of some, which all formats lay out alike: the
   /// embedding and the head, with tokens added or left out too, positions, norms, routers. Of the
   /// first two, one that has just some rows (`row_ids`) takes the place of these alone. Throws

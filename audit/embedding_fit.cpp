@@ -1,0 +1,181 @@
+#include "embedding_fit.h"
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <span>
+
+namespace azimuth {
+namespace {
+
+constexpr std::int64_t kEighths = 8;
+constexpr std::int64_t kHeldOutEighth = 4;
+constexpr std::int64_t kMostHeldOut = 1024;
+constexpr std::int64_t kChunk = 1024;
+// Tokens that are fitted for each coordinate, where there are so many.
+constexpr std::int64_t kTokensPerCoordinate = 4;
+
+// Of embeddings that have nothing in common the mean lies within a few standard errors of 0; those
+// of models trained apart on one language reached 0.08 and more (docs/audit.md).
+constexpr double kAligned = 0.05;
+constexpr double kAlignedErrors = 4;
+
+/// Token ids that are fitted, spread over the vocabulary, and ids that are not.
+struct Split {
+  std::vector<std::int64_t> fitted;
+  std::vector<std::int64_t> held_out;
+};
+
+Split split(std::int64_t shared, std::int64_t coordinates) {
+  constexpr std::array<std::int64_t, 7> kOrder = {0, 2, 6, 1, 5, 3, 7};
+  const std::int64_t wanted = kTokensPerCoordinate * coordinates * kEighths;
+  const std::int64_t eighths = std::clamp<std::int64_t>((wanted + shared - 1) / shared, 1, 7);
+  Split out;
+  for (std::int64_t id = 0; id < shared; ++id) {
+    const std::int64_t eighth = id % kEighths;
+    const auto at = std::ranges::find(kOrder, eighth) - kOrder.begin();
+    if (at < eighths) out.fitted.push_back(id);
+    if (eighth == kHeldOutEighth) out.held_out.push_back(id);
+  }
+  const auto held_out = static_cast<std::int64_t>(out.held_out.size());
+  const std::int64_t stride = std::max<std::int64_t>(1, held_out / kMostHeldOut);
+  std::vector<std::int64_t> fewer;
+  for (std::int64_t i = 0; i < held_out; i += stride) {
+    fewer.push_back(out.held_out[static_cast<std::size_t>(i)]);
+  }
+  out.held_out = std::move(fewer);
+  return out;
+}
+
+/// Sums over tokens, of embeddings of both models.
+struct Moments {
+  Eigen::MatrixXf products;  ///< release × base
+  Eigen::VectorXd base, release;
+  Eigen::VectorXd base_squares, release_squares;
+  std::int64_t tokens = 0;
+};
+
+/// The embeddings of `ids`, a column a token. One that is not finite in either is 0 in both.
+std::pair<Eigen::MatrixXf, Eigen::MatrixXf> embeddings(const ModelWeights& base,
+                                                       const ModelWeights& release,
+                                                       std::span<const std::int64_t> ids) {
+  std::pair<Eigen::MatrixXf, Eigen::MatrixXf> out = {base.embed(ids), release.embed(ids)};
+  for (Eigen::Index i = 0; i < out.first.cols(); ++i) {
+    if (out.first.col(i).allFinite() && out.second.col(i).allFinite()) continue;
+    out.first.col(i).setZero();
+    out.second.col(i).setZero();
+  }
+  return out;
+}
+
+Moments moments_of(const ModelWeights& base, const ModelWeights& release,
+                   std::span<const std::int64_t> ids, Workers& workers) {
+  const Eigen::Index d = base.hidden_size();
+  const Eigen::Index e = release.hidden_size();
+  Moments m = {.products = Eigen::MatrixXf::Zero(e, d),
+               .base = Eigen::VectorXd::Zero(d),
+               .release = Eigen::VectorXd::Zero(e),
+               .base_squares = Eigen::VectorXd::Zero(d),
+               .release_squares = Eigen::VectorXd::Zero(e)};
+  for (std::size_t begin = 0; begin < ids.size(); begin += kChunk) {
+    const auto some = ids.subspan(begin, std::min<std::size_t>(kChunk, ids.size() - begin));
+    const auto [x, y] = embeddings(base, release, some);
+    constexpr Eigen::Index kColumns = 64;  // of the products that a thread makes at a time
+    workers.for_each((d + kColumns - 1) / kColumns, [&, &x = x, &y = y](std::int64_t part) {
+      const Eigen::Index first = part * kColumns;
+      const Eigen::Index count = std::min(kColumns, d - first);
+      m.products.middleCols(first, count).noalias() += y * x.middleRows(first, count).transpose();
+    });
+    m.base += x.cast<double>().rowwise().sum();
+    m.release += y.cast<double>().rowwise().sum();
+    m.base_squares += x.cast<double>().rowwise().squaredNorm();
+    m.release_squares += y.cast<double>().rowwise().squaredNorm();
+    m.tokens += static_cast<std::int64_t>(some.size());
+  }
+  return m;
+}
+
+Eigen::VectorXd deviations(const Eigen::VectorXd& sums, const Eigen::VectorXd& squares, double n) {
+  return (squares.array() / n - (sums.array() / n).square()).max(0).sqrt();
+}
+
+/// The factor of polar decomposition: M (MᵀM)^-1/2, by way of the smaller of MᵀM and MMᵀ.
+/// Directions that M does not determine are left out.
+Eigen::MatrixXf polar_factor(const Eigen::MatrixXf& products) {
+  if (!products.allFinite()) return {};
+  const bool wide = products.cols() > products.rows();
+  Eigen::MatrixXd m = products.cast<double>();
+  if (wide) m.transposeInPlace();
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(m.transpose() * m);
+  if (solver.info() != Eigen::Success) return {};
+  const double largest = solver.eigenvalues().tail(1)(0);
+  if (!(largest > 0)) return {};
+  constexpr double kUndetermined = 1e-12;
+  const Eigen::VectorXd inverse = solver.eigenvalues().unaryExpr(
+      [&](double value) { return value > kUndetermined * largest ? 1 / std::sqrt(value) : 0.0; });
+  const Eigen::MatrixXd& v = solver.eigenvectors();
+  Eigen::MatrixXd factor = (m * v) * inverse.asDiagonal() * v.transpose();
+  if (wide) factor.transposeInPlace();
+  return factor.cast<float>();
+}
+
+/// How much closer the tokens that were not fitted come to their own embedding than to another's.
+void check_alignment(const ModelWeights& base, const ModelWeights& release, const Moments& m,
+                     std::span<const std::int64_t> held_out, EmbeddingFit& fit) {
+  if (held_out.size() < 2 || fit.map.size() == 0) return;
+  auto [x, y] = embeddings(base, release, held_out);
+  const double n = static_cast<double>(m.tokens);
+  x.colwise() -= (m.base / n).cast<float>();
+  y.colwise() -= (m.release / n).cast<float>();
+  x = fit.map * x;
+  x.colwise().normalize();
+  y.colwise().normalize();
+  const Eigen::Index count = x.cols();
+  Eigen::VectorXd differences(count);
+  for (Eigen::Index i = 0; i < count; ++i) {
+    differences[i] =
+        double{x.col(i).dot(y.col(i))} - double{x.col(i).dot(y.col((i + count / 2) % count))};
+  }
+  const double mean = differences.mean();
+  const double error = std::sqrt((differences.array() - mean).square().sum() /
+                                 static_cast<double>(count * (count - 1)));
+  fit.alignment.similarity = mean;
+  fit.alignment.aligned = mean >= kAligned && mean >= kAlignedErrors * error;
+}
+
+}  // namespace
+
+EmbeddingFit fit_embeddings(const ModelWeights& base, const ModelWeights& release,
+                            Workers& workers) {
+  EmbeddingFit fit;
+  fit.alignment.shared_tokens = std::min(base.vocab_size(), release.vocab_size());
+  const Split ids =
+      split(fit.alignment.shared_tokens, std::max(base.hidden_size(), release.hidden_size()));
+  const Moments m = moments_of(base, release, ids.fitted, workers);
+  fit.alignment.fitted_tokens = m.tokens;
+  const double n = static_cast<double>(m.tokens);
+  const Eigen::VectorXd base_deviations = deviations(m.base, m.base_squares, n);
+  const Eigen::VectorXd release_deviations = deviations(m.release, m.release_squares, n);
+  fit.base_deviations.assign(base_deviations.begin(), base_deviations.end());
+  // What is left of rounding where all tokens have one value is not a correlation.
+  const auto inverse = [&](const Eigen::VectorXd& deviation, const Eigen::VectorXd& squares) {
+    Eigen::VectorXd out = deviation.cwiseInverse();
+    for (Eigen::Index i = 0; i < out.size(); ++i) {
+      if (!(deviation[i] > 1e-3 * std::sqrt(squares[i] / n))) out[i] = kNotApplicable;
+    }
+    return out;
+  };
+  const Eigen::MatrixXd covariance =
+      m.products.cast<double>() / n - (m.release / n) * (m.base / n).transpose();
+  fit.correlations = (inverse(release_deviations, m.release_squares).asDiagonal() * covariance *
+                      inverse(base_deviations, m.base_squares).asDiagonal())
+                         .cwiseAbs()
+                         .cast<float>();
+  fit.map = polar_factor(m.products);
+  check_alignment(base, release, m, ids.held_out, fit);
+  return fit;
+}
+
+}  // namespace azimuth

@@ -1,0 +1,22 @@
+#include <algorithm>
+#include <cmath>
+
+#include "azimuth/audit.h"
+
+namespace azimuth {
+
+Verdict verdict_of(const Audit& evidence) {
+  // NaN, where there is no p-value or no share, is neither small nor large.
+  const bool in_order = evidence.log10_corrected_p <= std::log10(evidence.rate);
+  const bool small_share = evidence.share < kNoMatchShare;
+  // Whoever holds the release can permute an unrelated base into its order, but not make pairs of
+  // rows agree that do not.
+  if (in_order) return small_share ? Verdict::inconclusive : Verdict::match;
+  const bool large_share = std::ranges::any_of(evidence.shares, [](const NeuronShare& s) {
+    return s.share >= kMatchShare && s.agreeing >= kMatchNeurons;
+  });
+  if (large_share) return Verdict::match_empirical;
+  return small_share && evidence.embeddings.aligned ? Verdict::no_match : Verdict::inconclusive;
+}
+
+}  // namespace azimuth
