@@ -4,6 +4,7 @@
 #include <string>
 
 #include "azimuth/shrunk_files.h"
+#include "calls/audit.h"
 #include "calls/compare.h"
 #include "calls/history.h"
 #include "calls/inspect.h"
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   azimuth::cli::add_inspect(app);
   azimuth::cli::add_signature(app);
   azimuth::cli::add_compare(app);
+  azimuth::cli::add_audit(app);
   azimuth::cli::add_history(app);
   azimuth::cli::add_report(app);
   azimuth::cli::add_watch(app, {argv, static_cast<std::size_t>(argc)});

@@ -20,5 +20,6 @@ std::string to_json(const google::protobuf::Message& message) {
 std::string to_json(const Observation& observation) { return to_json(to_proto(observation)); }
 std::string to_json(const Signature& signature) { return to_json(to_proto(signature)); }
 std::string to_json(const Comparison& comparison) { return to_json(to_proto(comparison)); }
+std::string to_json(const Audit& audit) { return to_json(to_proto(audit)); }
 
 }  // namespace azimuth

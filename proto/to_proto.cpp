@@ -70,6 +70,57 @@ v1::State state_to_proto(State state) {
   throw std::invalid_argument("unknown state");
 }
 
+v1::Verdict verdict_to_proto(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::match:
+      return v1::VERDICT_MATCH;
+    case Verdict::match_empirical:
+      return v1::VERDICT_MATCH_EMPIRICAL;
+    case Verdict::no_match:
+      return v1::VERDICT_NO_MATCH;
+    case Verdict::inconclusive:
+      return v1::VERDICT_INCONCLUSIVE;
+  }
+  throw std::invalid_argument("unknown verdict");
+}
+
+void convert(const FfnPlace& in, v1::FfnPlace& out) {
+  out.set_block(in.block);
+  out.set_expert(in.expert);
+}
+
+void convert(const OrderTest& in, v1::OrderTest& out) {
+  out.set_test(std::string(in.test));
+  out.set_count(in.count);
+  out.set_made(in.made);
+  out.set_no_p(in.no_p);
+  convert(in.base, *out.mutable_base());
+  convert(in.release, *out.mutable_release());
+  out.set_mapped(in.mapped);
+  out.set_matched(in.matched);
+  out.set_in_order(in.in_order);
+  out.set_log10_p(in.log10_p);
+  out.set_log10_corrected_p(in.log10_corrected_p);
+}
+
+void convert(const NeuronShare& in, v1::NeuronShare& out) {
+  convert(in.base, *out.mutable_base());
+  convert(in.release, *out.mutable_release());
+  out.set_mapped(in.mapped);
+  out.set_neurons(in.neurons);
+  out.set_agreeing(in.agreeing);
+  out.set_share(in.share);
+  out.set_cosine(in.cosine);
+  out.set_control(in.control);
+}
+
+void convert(const EmbeddingAlignment& in, v1::EmbeddingAlignment& out) {
+  out.set_shared_tokens(in.shared_tokens);
+  out.set_fitted_tokens(in.fitted_tokens);
+  out.set_similarity(in.similarity);
+  out.set_aligned(in.aligned);
+}
+
 void convert(const ModelInfo& in, v1::Model& out) {
   out.set_architecture(in.architecture);
   out.set_hidden_size(checked_size(in.hidden_size, "hidden_size"));
@@ -245,6 +296,21 @@ v1::Comparison to_proto(const Comparison& in) {
   out.mutable_same_probe()->Add(in.same_probe.begin(), in.same_probe.end());
   out.mutable_primary_stages()->Add(in.primary_stages.begin(), in.primary_stages.end());
   out.mutable_rival_stages()->Add(in.rival_stages.begin(), in.rival_stages.end());
+  return out;
+}
+
+v1::Audit to_proto(const Audit& in) {
+  v1::Audit out;
+  out.set_verdict(verdict_to_proto(in.verdict));
+  convert(in.base, *out.mutable_base());
+  convert(in.release, *out.mutable_release());
+  out.set_rate(in.rate);
+  out.set_tests(in.tests);
+  out.set_log10_corrected_p(in.log10_corrected_p);
+  convert(in.exact, *out.mutable_exact());
+  convert(in.shares, *out.mutable_shares());
+  out.set_share(in.share);
+  convert(in.embeddings, *out.mutable_embeddings());
   return out;
 }
 

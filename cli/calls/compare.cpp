@@ -301,7 +301,7 @@ void run_compare(const CompareOptions& options) {
     print(comparison_text(comparison, measured));
   }
   if (std::ranges::any_of(comparison.degrees, [](double angle) { return std::isnan(angle); })) {
-    throw CLI::RuntimeError(kNoAngle);
+    throw CLI::RuntimeError(kUndecided);
   }
 }
 

@@ -3,9 +3,10 @@
 namespace azimuth::cli {
 
 /// What the programs exit with.
+inline constexpr int kNoMatch = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kBadInput = 3;
-inline constexpr int kNoAngle = 4;
+inline constexpr int kUndecided = 4;
 
 struct ExitCode {
   int code;
@@ -15,11 +16,14 @@ struct ExitCode {
 /// All that there are, for the manual and the help.
 inline constexpr ExitCode kExitCodes[] = {
     {0, "done"},
+    {kNoMatch, "audit: NO_MATCH"},
     {kUsage, "the command line is wrong"},
     {kBadInput,
      "a file or a server is missing, damaged or not what it should be; one line on standard error "
      "says 'azimuth: FILE: what: why'"},
-    {kNoAngle, "compare: a pair of models has no angle"},
+    {kUndecided,
+     "compare: a pair of models has no angle; audit: INCONCLUSIVE, or with --exact "
+     "MATCH_EMPIRICAL"},
 };
 
 }  // namespace azimuth::cli

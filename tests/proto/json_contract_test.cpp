@@ -76,6 +76,32 @@ TEST(JsonContract, ObservationHasEveryField) {
                                    "analysis_wall_seconds", "overhead_ratio", "peak_extra_bytes"));
 }
 
+TEST(JsonContract, AuditHasEveryField) {
+  Audit audit;
+  audit.verdict = Verdict::match_empirical;
+  audit.log10_corrected_p = -1339.5;
+  audit.exact = {{.test = order_test::neurons, .matched = 256, .in_order = 255}};
+  audit.shares = {{.base = {6, 1}, .agreeing = 250, .share = 0.98}};
+  const json value = json::parse(to_json(audit));
+  EXPECT_THAT(names(value),
+              UnorderedElementsAre("verdict", "base", "release", "rate", "tests",
+                                   "log10_corrected_p", "exact", "shares", "share", "embeddings"));
+  EXPECT_EQ(value.at("verdict"), "VERDICT_MATCH_EMPIRICAL");
+  EXPECT_EQ(value.at("log10_corrected_p"), -1339.5);
+  EXPECT_EQ(value.at("share"), "NaN");
+  EXPECT_THAT(names(value.at("base")), kModel);
+  EXPECT_THAT(names(value.at("exact").at(0)),
+              UnorderedElementsAre("test", "count", "made", "no_p", "base", "release", "mapped",
+                                   "matched", "in_order", "log10_p", "log10_corrected_p"));
+  EXPECT_EQ(value.at("exact").at(0).at("in_order"), "255");
+  EXPECT_THAT(names(value.at("shares").at(0)),
+              UnorderedElementsAre("base", "release", "mapped", "neurons", "agreeing", "share",
+                                   "cosine", "control"));
+  EXPECT_EQ(value.at("shares").at(0).at("base"), json({{"block", "6"}, {"expert", "1"}}));
+  EXPECT_THAT(names(value.at("embeddings")),
+              UnorderedElementsAre("shared_tokens", "fitted_tokens", "similarity", "aligned"));
+}
+
 TEST(JsonContract, SignatureHasEveryField) {
   const json value = json::parse(to_json(sample_signature()));
   EXPECT_THAT(

@@ -2,10 +2,12 @@
 
 #include <string>
 
+#include "azimuth/audit.h"
 #include "azimuth/comparison.h"
 #include "azimuth/observation.h"
 #include "azimuth/signature.h"
 #include "azimuth/tracker_state.h"
+#include "azimuth/v1/audit.pb.h"
 #include "azimuth/v1/comparison.pb.h"
 #include "azimuth/v1/observation.pb.h"
 #include "azimuth/v1/signature.pb.h"
@@ -27,6 +29,7 @@ v1::Observation to_proto(const Observation& observation);
 v1::Signature to_proto(const Signature& signature);
 v1::TrackerState to_proto(const TrackerState& state);
 v1::Comparison to_proto(const Comparison& comparison);
+v1::Audit to_proto(const Audit& audit);
 
 /// A sub-message that is not set gives the struct's defaults: NaN where a number does not apply.
 /// Throws std::invalid_argument for a state or a reference norm that this version does not know,
@@ -43,5 +46,6 @@ std::string to_json(const google::protobuf::Message& message);
 std::string to_json(const Observation& observation);
 std::string to_json(const Signature& signature);
 std::string to_json(const Comparison& comparison);
+std::string to_json(const Audit& audit);
 
 }  // namespace azimuth

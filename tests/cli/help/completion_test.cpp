@@ -55,7 +55,7 @@ TEST(Completion, OtherShellsAreRefused) { EXPECT_EQ(run_program({"completion", "
 TEST(Manual, HasASectionForEveryCallWithAnExample) {
   const Ended ended = run_program({"manual"});
   ASSERT_EQ(ended.code, 0) << ended.err;
-  for (const char* call : {"inspect", "signature", "compare", "history", "report", "watch"}) {
+  for (const char* call : {"inspect", "signature", "compare", "audit", "history", "report", "watch"}) {
     EXPECT_THAT(ended.out, AllOf(HasSubstr(".SS \"azimuth " + std::string(call)),
                                  HasSubstr("azimuth " + std::string(call) + " ")));
   }
@@ -78,7 +78,7 @@ TEST(Manual, ListsTheExitCodesThatThereAre) {
 
 TEST(Program, EveryCallHasHelpWithAnExample) {
   for (const char* call :
-       {"inspect", "signature", "compare", "history", "report", "watch", "completion"}) {
+       {"inspect", "signature", "compare", "audit", "history", "report", "watch", "completion"}) {
     const Ended ended = run_program({call, "--help"});
     EXPECT_EQ(ended.code, 0) << call;
     EXPECT_THAT(ended.out, HasSubstr("Example:")) << call;

@@ -1,0 +1,153 @@
+// `azimuth audit` as a person calls it.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/run_program.h"
+#include "integrations/checkpoints/safetensors/safetensors_writer.h"
+#include "support/audited_model.h"
+
+namespace azimuth::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class AuditCall : public ::testing::Test {
+ protected:
+  /// As a Hugging Face folder.
+  std::string written(const AuditedModel& model) {
+    const std::filesystem::path folder = folder_.path() / std::to_string(++written_);
+    std::filesystem::create_directories(folder);
+    SafetensorsWriter file;
+    for (const auto& [name, matrix] : model.tensors) {
+      file.tensors.push_back({.name = name,
+                              .shape = json(AuditedModel::shape(matrix)).dump(),
+                              .data = AuditedModel::bytes(matrix)});
+    }
+    const json config = {{"model_type", "llama"},
+                         {"hidden_size", model.tensors.front().second.cols()},
+                         {"intermediate_size", AuditedModel::ffn},
+                         {"num_hidden_layers", AuditedModel::blocks},
+                         {"num_attention_heads", AuditedModel::heads},
+                         {"num_key_value_heads", AuditedModel::kv_heads},
+                         {"head_dim", AuditedModel::head_size},
+                         {"vocab_size", AuditedModel::vocab},
+                         {"hidden_act", "silu"},
+                         {"rms_norm_eps", 1e-5},
+                         {"bos_token_id", 1},
+                         {"tie_word_embeddings", true}};
+    const std::string name = std::to_string(written_) + "/";
+    folder_.write(name + "model.safetensors", file.bytes());
+    folder_.write(name + "config.json", config.dump());
+    return folder;
+  }
+
+  Ended audit(const std::string& base, const std::string& release,
+              std::vector<std::string> further = {}) {
+    std::vector<std::string> call = {"audit", "--base", base, "--release", release};
+    call.insert(call.end(), further.begin(), further.end());
+    return run_program(call);
+  }
+
+  void expect_refused(const std::string& release, const std::string& why) {
+    const Ended ended = audit(written(AuditedModel(1)), release);
+    EXPECT_EQ(ended.code, 3);
+    EXPECT_THAT(ended.err, AllOf(StartsWith("azimuth: "), HasSubstr(why)));
+    EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+    EXPECT_EQ(ended.out, "");
+  }
+
+  const TemporaryFolder folder_;
+
+ private:
+  int written_ = 0;
+};
+
+TEST_F(AuditCall, GivesTheVerdictAndWhatItSupposes) {
+  const std::string base = written(AuditedModel(1));
+  const Ended ended = audit(base, written(AuditedModel(1).add_noise(0.1f)));
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.err, "");
+  EXPECT_THAT(ended.out,
+              AllOf(StartsWith("MATCH: the release is not independent of the base's "
+                               "initialisation.\n"),
+                    HasSubstr("published before the release"), HasSubstr("public random seed"),
+                    HasSubstr("siblings"), HasSubstr(AuditedModel(1).weights().digest()),
+                    HasSubstr("128 of 128")));
+}
+
+TEST_F(AuditCall, ExitsByTheVerdict) {
+  const std::string base = written(AuditedModel(1));
+  const Ended none = audit(base, written(AuditedModel(2)));
+  EXPECT_EQ(none.code, 1);
+  EXPECT_EQ(none.err, "");
+  EXPECT_THAT(none.out, AllOf(StartsWith("NO_MATCH"), HasSubstr("not a proof of independence")));
+
+  const Ended undecided = audit(base, written(AuditedModel(2).replace_embeddings()));
+  EXPECT_EQ(undecided.code, 4);
+  EXPECT_THAT(undecided.out, AllOf(StartsWith("INCONCLUSIVE"), HasSubstr("embeddings")));
+
+  AuditedModel release(2);
+  const Ended framed = audit(written(AuditedModel(1).frame(release)), written(release));
+  EXPECT_EQ(framed.code, 4);
+  EXPECT_THAT(framed.out, HasSubstr("rearranged after the release"));
+
+  const std::string disguised =
+      written(AuditedModel(1).rotate().permute_neurons().permute_values());
+  const Ended empirical = audit(base, disguised);
+  EXPECT_EQ(empirical.code, 0);
+  EXPECT_THAT(empirical.out,
+              AllOf(StartsWith("MATCH_EMPIRICAL"), HasSubstr("no probability for this")));
+  EXPECT_EQ(audit(base, disguised, {"--exact"}).code, 4);
+}
+
+TEST_F(AuditCall, PromisesTheRateThatIsAskedFor) {
+  const std::string base = written(AuditedModel(1));
+  const std::string release = written(AuditedModel(1));
+  const Ended ended = audit(base, release, {"--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json value = json::parse(ended.out);
+  EXPECT_EQ(value.at("verdict"), "VERDICT_MATCH");
+  EXPECT_EQ(value.at("tests"), "49");
+  EXPECT_EQ(value.at("rate"), 1e-6);
+  EXPECT_LT(value.at("log10_corrected_p"), -200);
+  const json strict =
+      json::parse(audit(base, release, {"--rate", "1e-280", "--format", "json"}).out);
+  EXPECT_EQ(strict.at("verdict"), "VERDICT_MATCH_EMPIRICAL");
+  EXPECT_EQ(audit(base, release, {"--rate", "0"}).code, 2);
+  EXPECT_EQ(run_program({"audit", "--base", base}).code, 2);
+}
+
+TEST_F(AuditCall, ReadsAnAdapterOnTheRelease) {
+  const std::string base = AZIMUTH_TEST_DATA "/architectures/llama";
+  const std::vector<std::string> json_wanted = {"--format", "json"};
+  const json plain = json::parse(audit(base, base, json_wanted).out);
+  const json adapted = json::parse(
+      audit(base, base, {"--adapter", AZIMUTH_TEST_DATA "/adapters/llama", "--format", "json"})
+          .out);
+  EXPECT_EQ(adapted.at("base"), plain.at("base"));
+  EXPECT_NE(adapted.at("release"), plain.at("release"));
+}
+
+TEST_F(AuditCall, RefusesWhatHoldsNoModelInOneLine) {
+  const std::string signature = folder_ / "base.azsig";
+  ASSERT_EQ(
+      run_program({"signature", AZIMUTH_TEST_DATA "/architectures/llama", "-o", signature}).code,
+      0);
+  expect_refused(signature, "needs weights");
+  expect_refused(AZIMUTH_TEST_DATA "/adapters/llama", "adapter");
+  expect_refused(AZIMUTH_TEST_DATA "/architectures/olmo2/model-00001-of-00003.safetensors", "");
+  expect_refused(folder_ / "missing", "");
+}
+
+}  // namespace
+}  // namespace azimuth::testing
