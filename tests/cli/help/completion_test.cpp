@@ -55,7 +55,8 @@ TEST(Completion, OtherShellsAreRefused) { EXPECT_EQ(run_program({"completion", "
 TEST(Manual, HasASectionForEveryCallWithAnExample) {
   const Ended ended = run_program({"manual"});
   ASSERT_EQ(ended.code, 0) << ended.err;
-  for (const char* call : {"inspect", "signature", "compare", "audit", "history", "report", "watch"}) {
+  for (const char* call :
+       {"inspect", "signature", "compare", "audit", "history", "report", "watch"}) {
     EXPECT_THAT(ended.out, AllOf(HasSubstr(".SS \"azimuth " + std::string(call)),
                                  HasSubstr("azimuth " + std::string(call) + " ")));
   }
@@ -71,8 +72,8 @@ TEST(Manual, ListsTheExitCodesThatThereAre) {
        at = section.find("\\fB", at + 1)) {
     codes += section[at + 3];
   }
-  // What the tests of this folder see: 0, a wrong command line, a bad file, a pair without an
-  // angle.
+  // What the tests of this folder see: 0, a verdict of NO_MATCH, a wrong command line, a bad file,
+  // a pair without an angle.
   EXPECT_EQ(codes, "01234");
 }
 
