@@ -229,6 +229,16 @@ void refuse(OrderTest& test, const std::string& why) {
   if (!why.empty()) test.no_p += (test.no_p.empty() ? "" : "; ") + why;
 }
 
+OrderTest pairs_in_order(const std::vector<MutualMatch>& matches) {
+  std::vector<std::int64_t> order;
+  for (const MutualMatch& match : matches) order.push_back(match.base);
+  OrderTest test;
+  test.matched = std::ssize(order);
+  test.in_order = longest_increasing(order);
+  test.log10_p = log10_order_bound(test.matched, test.in_order);
+  return test;
+}
+
 OrderTest test_coordinates(const ModelWeights& base, const EmbeddingFit& fit) {
   OrderTest test = {.test = order_test::coordinates, .count = 1};
   const auto type = base.stored_type(Role::token_embedding, 0);
@@ -239,23 +249,7 @@ OrderTest test_coordinates(const ModelWeights& base, const EmbeddingFit& fit) {
   const double z = order_z(fit.base_deviations);
   if (std::abs(z) > kOrderedZ) refuse(test, ordered_text("coordinates", z));
   if (!test.no_p.empty()) return test;
-  std::vector<std::int64_t> order;
-  for (const MutualMatch& match : mutual_matches(fit.correlations)) order.push_back(match.base);
-  OrderTest made;
-  made.matched = std::ssize(order);
-  made.in_order = longest_increasing(order);
-  made.log10_p = log10_order_bound(made.matched, made.in_order);
-  offer(test, made);
-  return test;
-}
-
-OrderTest neurons_in_order(const std::vector<MutualMatch>& matches) {
-  std::vector<std::int64_t> order;
-  for (const MutualMatch& match : matches) order.push_back(match.base);
-  OrderTest test;
-  test.matched = std::ssize(order);
-  test.in_order = longest_increasing(order);
-  test.log10_p = log10_order_bound(test.matched, test.in_order);
+  offer(test, pairs_in_order(mutual_matches(fit.correlations)));
   return test;
 }
 
@@ -399,7 +393,7 @@ class BlockTests {
       const std::size_t from = i % places;
       const bool mapped = views_.mapped[i / places];
       if (rows_.neurons_no_p[from].empty()) {
-        OrderTest test = neurons_in_order(gate[i]);
+        OrderTest test = pairs_in_order(gate[i]);
         test.base = rows_.ffns[from];
         test.release = place;
         test.mapped = mapped;
