@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "model/near_names.h"
+
 namespace azimuth {
 namespace {
 
@@ -271,10 +273,8 @@ const RoleTable& table_of(const Architecture& architecture) {
   const auto tables = role_tables();
   const auto found = std::ranges::find(tables, architecture.name, &RoleTable::architecture);
   if (found != tables.end()) return *found;
-  std::string known;
-  for (const std::string& name : Architecture::known()) known += (known.empty() ? "" : ", ") + name;
   throw std::invalid_argument("unknown architecture '" + architecture.name + "'; known are " +
-                              known);
+                              joined(Architecture::known()));
 }
 
 }  // namespace azimuth
