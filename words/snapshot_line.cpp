@@ -86,13 +86,19 @@ std::string banded_angle_text(const Observation& observation, std::string_view r
   return text + " " + band_text(*found);
 }
 
+std::set<std::int32_t> blocks_of(const Observation& observation,
+                                 std::vector<BlockFactor> StageObservation::*list) {
+  std::set<std::int32_t> blocks;
+  for (const StageObservation& stage : observation.stages) {
+    for (const BlockFactor& block : stage.*list) blocks.insert(block.block);
+  }
+  return blocks;
+}
+
 std::string blocks_text(const Observation& observation,
                         std::vector<BlockFactor> StageObservation::*list) {
   constexpr std::size_t width = 12;  // of the column
-  std::set<std::int32_t> sorted;
-  for (const StageObservation& stage : observation.stages) {
-    for (const BlockFactor& block : stage.*list) sorted.insert(block.block);
-  }
+  const std::set<std::int32_t> sorted = blocks_of(observation, list);
   std::string text;
   for (const std::int32_t block : sorted) {
     std::string next = text.empty() ? "" : ",";

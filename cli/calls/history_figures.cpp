@@ -8,6 +8,7 @@
 
 #include "azimuth/file_error.h"
 #include "azimuth/replace_file.h"
+#include "azimuth/snapshot_line.h"
 #include "tensorboard/event_file.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
@@ -61,12 +62,9 @@ std::string quoted(const std::string& untrusted) {
 
 /// Separated by spaces, in order, each once.
 std::string block_numbers(const Observation& o, std::vector<BlockFactor> StageObservation::*list) {
-  std::set<std::int32_t> sorted;
-  for (const StageObservation& stage : o.stages) {
-    for (const BlockFactor& block : stage.*list) sorted.insert(block.block);
-  }
   std::string out;
-  for (const std::int32_t block : sorted) out += (out.empty() ? "" : " ") + std::to_string(block);
+  for (const std::int32_t block : words::blocks_of(o, list))
+    out += (out.empty() ? "" : " ") + std::to_string(block);
   return out;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +38,10 @@ std::string angle_text(const Observation& observation, std::string_view referenc
 
 /// The same with the threshold beside it: "0.172° (±0.010) < 5°".
 std::string banded_angle_text(const Observation& observation, std::string_view reference);
+
+/// The explosion or decay blocks of all stages, in order, each once.
+std::set<std::int32_t> blocks_of(const Observation& observation,
+                                 std::vector<BlockFactor> StageObservation::*list);
 
 /// "3,12": the explosion or decay blocks of all stages; "-" where there are none. Long lists are
 /// shortened.
