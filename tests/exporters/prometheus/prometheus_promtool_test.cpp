@@ -69,17 +69,7 @@ TEST(PrometheusPromtool, HasNothingToSayWithoutTheOptionalNumbers) {
 }
 
 TEST(PrometheusPromtool, HasNothingToSayOfSeveralRuns) {
-  const std::string address = "127.0.0.1:" + std::to_string(LoopbackSocket().listen_anywhere());
-  std::vector<std::shared_ptr<PrometheusExporter>> exporters;
-  for (const std::string run : {"one", "other"}) {
-    exporters.push_back(PrometheusExporter::listen(address));
-    exporters.back()->open([run] {
-      auto status = new_status();
-      status.run = run;
-      return status;
-    });
-    exporters.back()->write({sample_observation(), {}, nullptr});
-  }
+  const auto exporters = two_runs_on_one_port();
   expect_clean(http_get(exporters[0]->port(), "/metrics")->body);
 }
 

@@ -85,17 +85,7 @@ TEST(PrometheusServer, StoresWhatTheExporterServes) {
 }
 
 TEST(PrometheusServer, TellsRunsOfOnePortApart) {
-  const std::string address = "127.0.0.1:" + std::to_string(LoopbackSocket().listen_anywhere());
-  std::vector<std::shared_ptr<PrometheusExporter>> exporters;
-  for (const std::string run : {"one", "other"}) {
-    exporters.push_back(PrometheusExporter::listen(address));
-    exporters.back()->open([run] {
-      auto status = new_status();
-      status.run = run;
-      return status;
-    });
-    exporters.back()->write({sample_observation(), {}, nullptr});
-  }
+  const auto exporters = two_runs_on_one_port();
   PrometheusServer server(exporters[0]->port());
   for (const char* metric : {"azimuth_direction_norm_ratio", "process_start_time_seconds"}) {
     EXPECT_THAT(server.query_until("count(" + std::string(metric) + ")", "\"2\""),

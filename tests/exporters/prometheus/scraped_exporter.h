@@ -7,9 +7,11 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "azimuth/prometheus_exporter.h"
 #include "exporters/prometheus/http_get.h"
+#include "support/sample_observation.h"
 
 namespace azimuth::testing {
 
@@ -69,5 +71,21 @@ class ScrapedExporter {
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::shared_ptr<PrometheusExporter> exporter_;
 };
+
+/// Exporters of the runs "one" and "other", on one port.
+inline std::vector<std::shared_ptr<PrometheusExporter>> two_runs_on_one_port() {
+  const std::string address = "127.0.0.1:" + std::to_string(LoopbackSocket().listen_anywhere());
+  std::vector<std::shared_ptr<PrometheusExporter>> exporters;
+  for (const std::string run : {"one", "other"}) {
+    exporters.push_back(PrometheusExporter::listen(address));
+    exporters.back()->open([run] {
+      auto status = new_status();
+      status.run = run;
+      return status;
+    });
+    exporters.back()->write({sample_observation(), {}, nullptr});
+  }
+  return exporters;
+}
 
 }  // namespace azimuth::testing
