@@ -38,12 +38,13 @@ double ordered_angle(std::span<const float> u, std::span<const float> v) {
   return std::ranges::lexicographical_compare(v, u) ? angle_degrees(v, u) : angle_degrees(u, v);
 }
 
-double ordered_p_value(std::span<const float> u, std::span<const float> v) {
+PermutationTest ordered_test(std::span<const float> u, std::span<const float> v) {
   return std::ranges::lexicographical_compare(v, u) ? permutation_p_value(v, u)
                                                     : permutation_p_value(u, v);
 }
 
 Match match(const Signature& a, const Signature& b) {
+  if (a.primary_stage < 0 || b.primary_stage < 0) return {};  // SIGNATURE_ABSENT
   Match best = {a.primary_stage, b.primary_stage, a.direction, b.direction,
                 ordered_angle(a.direction, b.direction)};
   const auto offer = [&](const Match& pair) {
@@ -113,10 +114,11 @@ Comparison compare(std::vector<std::string> names, std::span<const Signature> si
     const Signature& b = signatures[column];
     const Match same = match(a, b);
     if (std::isnan(same.degrees)) return;
+    const PermutationTest drawn = ordered_test(same.a, same.b);
     const TestResult permutation = {.test = audit_test::coordinate_permutation,
                                     .statistic = same.degrees,
-                                    .p = ordered_p_value(same.a, same.b),
-                                    .resolution = p_value_resolution};
+                                    .p = drawn.p,
+                                    .resolution = drawn.resolution};
     result.stages[row * n + column] = same.stage_a;
     result.stages[column * n + row] = same.stage_b;
     for (const std::size_t cell : {row * n + column, column * n + row}) {

@@ -101,26 +101,6 @@ Eigen::VectorXd deviations(const Eigen::VectorXd& sums, const Eigen::VectorXd& s
   return (squares.array() / n - (sums.array() / n).square()).max(0).sqrt();
 }
 
-/// The factor of polar decomposition: M (MᵀM)^-1/2, by way of the smaller of MᵀM and MMᵀ.
-/// Directions that M does not determine are left out.
-Eigen::MatrixXf polar_factor(const Eigen::MatrixXf& products) {
-  if (!products.allFinite()) return {};
-  const bool wide = products.cols() > products.rows();
-  Eigen::MatrixXd m = products.cast<double>();
-  if (wide) m.transposeInPlace();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(m.transpose() * m);
-  if (solver.info() != Eigen::Success) return {};
-  const double largest = solver.eigenvalues().tail(1)(0);
-  if (!(largest > 0)) return {};
-  constexpr double kUndetermined = 1e-12;
-  const Eigen::VectorXd inverse = solver.eigenvalues().unaryExpr(
-      [&](double value) { return value > kUndetermined * largest ? 1 / std::sqrt(value) : 0.0; });
-  const Eigen::MatrixXd& v = solver.eigenvectors();
-  Eigen::MatrixXd factor = (m * v) * inverse.asDiagonal() * v.transpose();
-  if (wide) factor.transposeInPlace();
-  return factor.cast<float>();
-}
-
 /// How much closer the tokens that were not fitted come to their own embedding than to another's.
 void check_alignment(const ModelWeights& base, const ModelWeights& release, const Moments& m,
                      std::span<const std::int64_t> held_out, EmbeddingFit& fit) {
@@ -146,6 +126,24 @@ void check_alignment(const ModelWeights& base, const ModelWeights& release, cons
 }
 
 }  // namespace
+
+Eigen::MatrixXf polar_factor(const Eigen::MatrixXf& products, Workers& /*workers*/) {
+  if (!products.allFinite()) return {};
+  const bool wide = products.cols() > products.rows();
+  Eigen::MatrixXd m = products.cast<double>();
+  if (wide) m.transposeInPlace();
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(m.transpose() * m);
+  if (solver.info() != Eigen::Success) return {};
+  const double largest = solver.eigenvalues().tail(1)(0);
+  if (!(largest > 0)) return {};
+  constexpr double kUndetermined = 1e-12;
+  const Eigen::VectorXd inverse = solver.eigenvalues().unaryExpr(
+      [&](double value) { return value > kUndetermined * largest ? 1 / std::sqrt(value) : 0.0; });
+  const Eigen::MatrixXd& v = solver.eigenvectors();
+  Eigen::MatrixXd factor = (m * v) * inverse.asDiagonal() * v.transpose();
+  if (wide) factor.transposeInPlace();
+  return factor.cast<float>();
+}
 
 EmbeddingFit fit_embeddings(const ModelWeights& base, const ModelWeights& release,
                             Workers& workers) {
@@ -173,7 +171,7 @@ EmbeddingFit fit_embeddings(const ModelWeights& base, const ModelWeights& releas
                       inverse(base_deviations, m.base_squares).asDiagonal())
                          .cwiseAbs()
                          .cast<float>();
-  fit.map = polar_factor(m.products);
+  fit.map = polar_factor(m.products, workers);
   check_alignment(base, release, m, ids.held_out, fit);
   return fit;
 }

@@ -26,6 +26,24 @@ double log_sum(double a, double b) {
   return b == kNever ? a : a + std::log1p(std::exp(b - a));
 }
 
+/// Ranks less their mean; ties share theirs.
+std::vector<double> centred_ranks(std::span<const double> values) {
+  const std::size_t n = values.size();
+  std::vector<std::size_t> by_value(n);
+  std::iota(by_value.begin(), by_value.end(), std::size_t{0});
+  std::ranges::sort(by_value, {}, [&](std::size_t i) { return values[i]; });
+  std::vector<double> ranks(n);
+  for (std::size_t begin = 0; begin < n;) {
+    std::size_t end = begin;
+    while (end < n && values[by_value[end]] == values[by_value[begin]]) ++end;
+    for (std::size_t i = begin; i < end; ++i) {
+      ranks[by_value[i]] = (static_cast<double>(begin + end) - static_cast<double>(n)) / 2;
+    }
+    begin = end;
+  }
+  return ranks;
+}
+
 }  // namespace
 
 std::int64_t longest_increasing(std::span<const std::int64_t> sequence) {
@@ -65,29 +83,20 @@ double log10_order_bound(std::span<const std::int64_t> matched, std::int64_t in_
 }
 
 double order_z(std::span<const double> values) {
-  const std::size_t n = values.size();
-  if (n < 3) return 0;
-  std::vector<std::size_t> by_value(n);
-  std::iota(by_value.begin(), by_value.end(), std::size_t{0});
-  std::ranges::sort(by_value, {}, [&](std::size_t i) { return values[i]; });
-  const double middle = static_cast<double>(n - 1) / 2;
-  double products = 0;
-  double rank_squares = 0;
-  double index_squares = 0;
-  for (std::size_t begin = 0; begin < n;) {
-    std::size_t end = begin;
-    while (end < n && values[by_value[end]] == values[by_value[begin]]) ++end;
-    const double rank = static_cast<double>(begin + end - 1) / 2 - middle;
-    for (std::size_t i = begin; i < end; ++i) {
-      const double index = static_cast<double>(by_value[i]) - middle;
-      products += rank * index;
-      rank_squares += rank * rank;
-      index_squares += index * index;
-    }
-    begin = end;
-  }
-  if (!(rank_squares > 0)) return 0;
-  return products / std::sqrt(rank_squares * index_squares) * std::sqrt(static_cast<double>(n - 1));
+  if (values.size() < 3) return 0;
+  std::vector<double> index(values.size());
+  std::iota(index.begin(), index.end(), 0.0);
+  const double correlation = rank_correlation(values, index);
+  return std::isnan(correlation) ? 0
+                                 : correlation * std::sqrt(static_cast<double>(values.size() - 1));
+}
+
+double rank_correlation(std::span<const double> a, std::span<const double> b) {
+  const std::vector<double> x = centred_ranks(a);
+  const std::vector<double> y = centred_ranks(b);
+  return std::inner_product(x.begin(), x.end(), y.begin(), 0.0) /
+         std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0) *
+                   std::inner_product(y.begin(), y.end(), y.begin(), 0.0));
 }
 
 }  // namespace azimuth

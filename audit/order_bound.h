@@ -23,4 +23,8 @@ double log10_order_bound(std::span<const std::int64_t> matched, std::int64_t in_
 /// their mean rank. 0 for fewer than three, or where all are equal.
 double order_z(std::span<const double> values);
 
+/// Spearman's, of as many finite numbers in both; ties share their mean rank. NaN where all of one
+/// are equal.
+double rank_correlation(std::span<const double> a, std::span<const double> b);
+
 }  // namespace azimuth

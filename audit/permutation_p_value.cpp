@@ -1,57 +1,85 @@
-#include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <limits>
+#include <numeric>
 #include <random>
-#include <utility>
+#include <vector>
 
 #include "azimuth/angle.h"
 #include "azimuth/comparison.h"
+#include "shuffle.h"
 
 namespace azimuth {
 namespace {
 
-/// Swaps v[last] with one of v[0..last], of 32 random bits: the same on every platform, unlike the
-/// standard's distributions. The bias of the multiplication is below (last + 1) / 2^32.
-void swap_last(Eigen::VectorXd& v, Eigen::Index last, std::uint64_t bits) {
-  const std::uint64_t bound = static_cast<std::uint64_t>(last) + 1;
-  std::swap(v[last], v[static_cast<Eigen::Index>(bits * bound >> 32)]);
+std::size_t largest_of(const Eigen::VectorXd& v) {
+  Eigen::Index at = 0;
+  v.cwiseAbs().maxCoeff(&at);
+  return static_cast<std::size_t>(at);
 }
 
-void shuffle(Eigen::VectorXd& v, std::mt19937_64& random) {
-  for (Eigen::Index i = v.size() - 1; i > 0; i -= 2) {
-    const std::uint64_t bits = random();
-    swap_last(v, i, bits >> 32);
-    if (i > 1) swap_last(v, i - 1, bits & 0xffffffff);
+/// The places to which `largest` can come such that some order of the `others` reaches `product`
+/// with `u`: by the rearrangement inequality, sorted against sorted is the most.
+std::vector<std::size_t> places_that_reach(const Eigen::VectorXd& u, double largest,
+                                           const std::vector<double>& others, double product) {
+  const auto d = static_cast<std::size_t>(u.size());
+  std::vector<std::size_t> by_size(d);
+  std::iota(by_size.begin(), by_size.end(), std::size_t{0});
+  const auto size_at = [&](std::size_t i) { return std::abs(u[static_cast<Eigen::Index>(i)]); };
+  std::ranges::sort(by_size, std::greater<>(), size_at);
+  std::vector<double> sorted;
+  for (const double x : others) sorted.push_back(std::abs(x));
+  std::ranges::sort(sorted, std::greater<>());
+  // Sums of the products before each rank of u, and of those behind it, which move up by one.
+  std::vector<double> behind(d, 0.0);
+  for (std::size_t rank = d - 1; rank > 0; --rank) {
+    behind[rank - 1] = behind[rank] + size_at(by_size[rank]) * sorted[rank - 1];
   }
-}
-
-void flip_signs(Eigen::VectorXd& v, std::mt19937_64& random) {
-  for (Eigen::Index begin = 0; begin < v.size(); begin += 64) {
-    std::uint64_t coins = random();
-    const Eigen::Index end = std::min(v.size(), begin + 64);
-    for (Eigen::Index i = begin; i < end; ++i, coins >>= 1) {
-      if ((coins & 1) != 0) v[i] = -v[i];
-    }
+  std::vector<std::size_t> places;
+  double before = 0;
+  for (std::size_t rank = 0; rank < d; ++rank) {
+    const double own = size_at(by_size[rank]);
+    if (own * largest + before + behind[rank] >= product) places.push_back(by_size[rank]);
+    if (rank + 1 < d) before += own * sorted[rank];
   }
+  return places;
 }
 
 }  // namespace
 
-double permutation_p_value(std::span<const float> u, std::span<const float> v) {
-  if (std::isnan(angle_degrees(u, v))) return kNotApplicable;
+PermutationTest permutation_p_value(std::span<const float> u, std::span<const float> v) {
+  if (std::isnan(angle_degrees(u, v))) return {};
   const Eigen::VectorXd fixed = to_double(u);
-  Eigen::VectorXd drawn = to_double(v);
+  const Eigen::VectorXd other = to_double(v);
+  const std::size_t top = largest_of(other);
+  const double largest = other[static_cast<Eigen::Index>(top)];
+  std::vector<double> others;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    if (i != top) others.push_back(other[static_cast<Eigen::Index>(i)]);
+  }
   // A draw that repeats `v` must count as one as close, whatever the order of its sum.
   constexpr double kRounding = 1e-12;
-  const double cosine = std::abs(fixed.dot(drawn)) - kRounding * fixed.norm() * drawn.norm();
+  const double product = std::abs(fixed.dot(other)) - kRounding * fixed.norm() * other.norm();
+  const std::vector<std::size_t> places =
+      places_that_reach(fixed, std::abs(largest), others, product);
+
   std::mt19937_64 random(1);
   int as_close = 1;
   for (int i = 0; i < kPermutations; ++i) {
-    shuffle(drawn, random);
-    flip_signs(drawn, random);
-    if (std::abs(fixed.dot(drawn)) >= cosine) ++as_close;
+    const std::size_t place = places[(random() >> 32) * places.size() >> 32];
+    shuffle(others, random);
+    double sum = fixed[static_cast<Eigen::Index>(place)] * largest;
+    const double* next = others.data();
+    for (std::size_t at = 0; at < v.size(); ++at) {
+      if (at != place) sum += fixed[static_cast<Eigen::Index>(at)] * *next++;
+    }
+    if (std::abs(sum) >= product) ++as_close;
   }
-  return as_close * p_value_resolution;
+  const double resolution =
+      static_cast<double>(places.size()) / static_cast<double>(v.size()) / (kPermutations + 1);
+  return {as_close * resolution, resolution};
 }
 
 }  // namespace azimuth

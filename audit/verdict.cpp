@@ -5,6 +5,20 @@
 
 namespace azimuth {
 
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::match:
+      return "MATCH";
+    case Verdict::match_empirical:
+      return "MATCH_EMPIRICAL";
+    case Verdict::no_match:
+      return "NO_MATCH";
+    case Verdict::inconclusive:
+      break;
+  }
+  return "INCONCLUSIVE";
+}
+
 Verdict verdict_of(const Audit& evidence) {
   // NaN, where there is no p-value or no share, is neither small nor large.
   const bool in_order = evidence.log10_corrected_p <= std::log10(evidence.rate);

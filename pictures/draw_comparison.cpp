@@ -46,7 +46,11 @@ std::string p_text(const std::vector<TestResult>& results) {
   const TestResult permutation = result_of(audit_test::coordinate_permutation, results);
   std::array<char, 24> out;
   const bool at_limit = permutation.p <= permutation.resolution;
-  std::snprintf(out.data(), out.size(), at_limit ? "p ≤ %.4f" : "p = %.3f", permutation.p);
+  std::snprintf(out.data(), out.size(),
+                at_limit                ? "p ≤ %.1e"
+                : permutation.p < 0.001 ? "p = %.1e"
+                                        : "p = %.3f",
+                permutation.p);
   return out.data();
 }
 

@@ -101,6 +101,62 @@ void convert(const OrderTest& in, v1::OrderTest& out) {
   out.set_in_order(in.in_order);
   out.set_log10_p(in.log10_p);
   out.set_log10_corrected_p(in.log10_corrected_p);
+  for (const RowPair& pair : in.pairs) {
+    out.add_base_rows(pair.base);
+    out.add_release_rows(pair.release);
+  }
+}
+
+void convert(const GramPair& in, v1::GramPair& out) {
+  out.set_base_block(in.base_block);
+  out.set_release_block(in.release_block);
+  out.set_first_alignment(in.first_alignment);
+  out.set_second_alignment(in.second_alignment);
+  out.set_p(in.p);
+}
+
+void convert(const BlockPair& in, v1::BlockPair& out) {
+  out.set_base_block(in.base_block);
+  out.set_release_block(in.release_block);
+  out.set_matched(in.matched);
+  out.set_in_order(in.in_order);
+  out.set_share(in.share);
+}
+
+v1::DirectionStatus status_to_proto(DirectionStatus status) {
+  switch (status) {
+    case DirectionStatus::compared:
+      return v1::DIRECTION_STATUS_COMPARED;
+    case DirectionStatus::signature_absent:
+      return v1::DIRECTION_STATUS_SIGNATURE_ABSENT;
+    case DirectionStatus::other_hidden_size:
+      return v1::DIRECTION_STATUS_OTHER_HIDDEN_SIZE;
+  }
+  return v1::DIRECTION_STATUS_UNSPECIFIED;
+}
+
+void convert(const DirectionFigures& in, v1::DirectionFigures& out) {
+  set_numbers(in.explosion_blocks, *out.mutable_explosion_blocks());
+  set_numbers(in.decay_blocks, *out.mutable_decay_blocks());
+  out.set_peak_ratio(in.peak_ratio);
+  out.set_singular_ratio(in.singular_ratio);
+  out.set_decay_eigenvalue(in.decay_eigenvalue);
+}
+
+void convert(const DirectionEvidence& in, v1::DirectionEvidence& out) {
+  out.set_base_has_signature(in.base_has_signature);
+  out.set_release_has_signature(in.release_has_signature);
+  convert(in.base, *out.mutable_base());
+  convert(in.release, *out.mutable_release());
+  out.set_degrees(in.degrees);
+  out.set_p(in.p);
+  out.set_resolution(in.resolution);
+  out.set_vocabulary_correlation(in.vocabulary_correlation);
+  for (const VocabularyPoint& point : in.vocabulary) {
+    out.add_vocabulary_base(point.base);
+    out.add_vocabulary_release(point.release);
+  }
+  out.set_map_agreement(in.map_agreement);
 }
 
 void convert(const NeuronShare& in, v1::NeuronShare& out) {
@@ -112,6 +168,7 @@ void convert(const NeuronShare& in, v1::NeuronShare& out) {
   out.set_share(in.share);
   out.set_cosine(in.cosine);
   out.set_control(in.control);
+  out.set_neuron_map(in.neuron_map);
 }
 
 void convert(const EmbeddingAlignment& in, v1::EmbeddingAlignment& out) {
@@ -220,6 +277,14 @@ void convert(const std::vector<T>& in, RepeatedPtrField<Message>& out) {
   for (const T& item : in) convert(item, *out.Add());
 }
 
+void convert(const GramTest& in, v1::GramTest& out) {
+  out.set_no_p(in.no_p);
+  out.set_orders(in.orders);
+  convert(in.pairs, *out.mutable_pairs());
+  out.set_log10_p(in.log10_p);
+  out.set_log10_corrected_p(in.log10_corrected_p);
+}
+
 void convert(const StageObservation& in, v1::Stage& out) {
   out.set_first_block(in.first_block);
   out.set_last_block(in.last_block);
@@ -311,6 +376,17 @@ v1::Audit to_proto(const Audit& in) {
   convert(in.shares, *out.mutable_shares());
   out.set_share(in.share);
   convert(in.embeddings, *out.mutable_embeddings());
+  convert(in.blocks, *out.mutable_blocks());
+  convert(in.grams.value_or(GramTest()), *out.mutable_grams());
+  out.mutable_grams()->set_made(in.grams.has_value());
+  convert(in.direction.value_or(DirectionEvidence()), *out.mutable_direction());
+  if (in.direction) out.mutable_direction()->set_status(status_to_proto(in.direction->status));
+  return out;
+}
+
+v1::Audits to_proto(std::span<const Audit> in) {
+  v1::Audits out;
+  for (const Audit& audit : in) *out.add_audits() = to_proto(audit);
   return out;
 }
 

@@ -51,13 +51,20 @@ std::string verdict_sentences(const Audit& a) {
       break;
   }
   std::string out = "INCONCLUSIVE: ";
+  if (a.exact.empty()) {
+    return out +
+           "of a signature there is the direction alone, which decides nothing: it can be planted "
+           "in\nanother model, and projected out. Give the weights of both.\n";
+  }
   if (a.log10_corrected_p <= std::log10(a.rate)) {
     return out +
            "rows stand in the base's order, yet those of one neuron do not agree on a partner.\n"
            "An unrelated base that was rearranged after the release looks like this.\n";
   }
   if (std::isnan(a.share)) {
-    out += "no exact test decides, and without gated FFNs in both there is no share of neurons.\n";
+    out +=
+        "no exact test decides, and there is no share of neurons: one model's FFNs are gated, the "
+        "other's\nare not.\n";
   } else if (a.share >= kNoMatchShare) {
     out += "no exact test decides, and " + percent(a.share) +
            " of the neurons is too much for chance and too little for a match.\n";
@@ -110,15 +117,83 @@ std::string exact_table(const Audit& a) {
 }
 
 std::string share_table(const Audit& a) {
-  if (a.shares.empty()) return "\nShare of neurons: none, since not both have gated FFNs\n";
+  if (a.shares.empty()) {
+    return "\nShare of neurons: none, since one model's FFNs are gated and the other's are not\n";
+  }
   std::string out =
-      "\nNeurons whose gate and up     block of       agree on the        median   elsewhere\n"
-      "rows agree on the partner   base  release    partner            cosine     at most\n";
+      "\nNeurons whose two vectors     block of       agree on the        median   elsewhere\n"
+      "agree on the partner        base  release    partner            cosine     at most\n";
   for (const NeuronShare& share : a.shares) {
     out += left("", 24) + right(place_text(share.base), 8) + right(place_text(share.release), 9) +
            right(of(share.agreeing, share.neurons) + ", " + percent(share.share), 21) +
            right(std::isnan(share.cosine) ? "–" : text("%.3f", share.cosine), 10) +
            right(percent(share.control), 12) + "\n";
+  }
+  return out;
+}
+
+std::string gram_lines(const Audit& a) {
+  if (!a.grams) return {};
+  const GramTest& grams = *a.grams;
+  std::string out = "\nGram matrices of neurons";
+  if (!grams.pairs.empty()) {
+    double first = 0;
+    double second = 0;
+    for (const GramPair& pair : grams.pairs) {
+      first += pair.first_alignment / static_cast<double>(grams.pairs.size());
+      second += pair.second_alignment / static_cast<double>(grams.pairs.size());
+    }
+    out += text(", %zu pairs of blocks, %lld orders each: alignment %.3f and %.3f, p at most ",
+                grams.pairs.size(), static_cast<long long>(grams.orders), first, second) +
+           power(grams.log10_p) + ", corrected " + power(grams.log10_corrected_p);
+  }
+  out += "\n";
+  if (!grams.no_p.empty()) out += "No p-value: " + printable(grams.no_p, 400) + "\n";
+  return out;
+}
+
+std::string block_list(const std::vector<std::int32_t>& blocks) {
+  if (blocks.empty()) return "–";
+  std::string out;
+  for (const std::int32_t block : blocks) out += (out.empty() ? "" : ", ") + std::to_string(block);
+  return out;
+}
+
+std::string number(double value, const char* format) {
+  return std::isnan(value) ? "–" : text(format, value);
+}
+
+std::string figures_line(const char* name, bool has_signature, const DirectionFigures& figures) {
+  if (!has_signature) return std::string("  ") + left(name, 9) + "no token is high-norm\n";
+  return std::string("  ") + left(name, 9) + "explosion " + block_list(figures.explosion_blocks) +
+         ", decay " + block_list(figures.decay_blocks) + ", peak ratio " +
+         number(figures.peak_ratio, "%.0f") + ", σ1/σ2 " + number(figures.singular_ratio, "%.2f") +
+         ", eigenvalue at decay " + number(figures.decay_eigenvalue, "%.3f") + "\n";
+}
+
+std::string direction_lines(const Audit& a) {
+  if (!a.direction) return {};
+  const DirectionEvidence& d = *a.direction;
+  std::string out = "\nHigh-norm direction, which decides nothing: ";
+  switch (d.status) {
+    case DirectionStatus::compared:
+      out += text("%.2f° apart, p %s%.1e\n", d.degrees, d.p <= d.resolution ? "≤ " : "", d.p);
+      break;
+    case DirectionStatus::signature_absent:
+      out += "SIGNATURE_ABSENT\n";
+      break;
+    case DirectionStatus::other_hidden_size:
+      out += "not comparable, the hidden sizes differ\n";
+      break;
+  }
+  out += figures_line("base", d.base_has_signature, d.base) +
+         figures_line("release", d.release_has_signature, d.release);
+  if (!std::isnan(d.vocabulary_correlation)) {
+    out += text("  embeddings along it, rank correlation over the vocabulary %.3f\n",
+                d.vocabulary_correlation);
+  }
+  if (!std::isnan(d.map_agreement)) {
+    out += text("  maps fitted on embeddings and on neurons agree to %.3f\n", d.map_agreement);
   }
   return out;
 }
@@ -133,10 +208,26 @@ std::string embeddings_line(const EmbeddingAlignment& e) {
 
 }  // namespace
 
-std::string audit_text(const Audit& audit) {
-  return verdict_sentences(audit) + "\n" + model_line("base", audit.base) +
-         model_line("release", audit.release) + exact_table(audit) + share_table(audit) +
-         embeddings_line(audit.embeddings);
+std::string audit_text(std::span<const NamedAudit> audits) {
+  const Audit& first = audits.front().audit;
+  std::string out;
+  if (audits.size() > 1) {
+    out = "Of " + std::to_string(audits.size()) + " bases " + printable(audits.front().base, 200) +
+          " says most:\n\n";
+  }
+  out += verdict_sentences(first) + "\n" + model_line("base", first.base) +
+         model_line("release", first.release);
+  if (!first.exact.empty()) out += exact_table(first) + share_table(first);
+  out += gram_lines(first) + direction_lines(first);
+  if (!first.exact.empty()) out += embeddings_line(first.embeddings);
+  for (const NamedAudit& other : audits.subspan(1)) {
+    out +=
+        "\n" + left(std::string(name_of(other.audit.verdict)), 16) + printable(other.base, 200) +
+        ": corrected p at most " +
+        (std::isnan(other.audit.log10_corrected_p) ? "–" : power(other.audit.log10_corrected_p)) +
+        ", share " + (std::isnan(other.audit.share) ? "–" : percent(other.audit.share));
+  }
+  return audits.size() > 1 ? out + "\n" : out;
 }
 
 }  // namespace azimuth::cli

@@ -1,12 +1,20 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "azimuth/audit.h"
 
 namespace azimuth::cli {
 
-/// An audit for a person: the verdict and what it supposes, then the evidence.
-std::string audit_text(const Audit& audit);
+/// What is called what: `base` is as it was given.
+struct NamedAudit {
+  std::string base;
+  Audit audit;
+};
+
+/// Audits of one release for a person, the one that says most first. Of that the verdict and what
+/// it supposes, then the evidence; of the others a line.
+std::string audit_text(std::span<const NamedAudit> audits);
 
 }  // namespace azimuth::cli

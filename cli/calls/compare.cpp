@@ -109,13 +109,13 @@ class CommonProbe {
 struct Measured {
   std::vector<Signature> signatures;
   std::string probe;                ///< what is to be said of it
-  std::vector<std::string> faults;  ///< by model: why it has no direction; empty: it has one
+  std::vector<std::string> faults;  ///< by model: why it has no signature; empty: it has one
 };
 
-std::string why_no_direction(const Signature& signature) {
-  if (!signature.direction.empty()) return {};
+std::string why_no_signature(const Signature& signature) {
+  if (signature.primary_stage >= 0) return {};
   const bool finite = std::ranges::all_of(signature.blocks, has_finite_norms);
-  return finite ? "no token is high-norm" : "hidden states are not finite";
+  return finite ? "no token is high-norm (SIGNATURE_ABSENT)" : "hidden states are not finite";
 }
 
 Measured measure_all(const CompareOptions& options) {
@@ -144,7 +144,7 @@ Measured measure_all(const CompareOptions& options) {
       fault = fault_of(examined);
       if (fault) tell(name, *fault);
     }
-    measured.faults.push_back(fault ? sentence(*fault) : why_no_direction(signatures.back()));
+    measured.faults.push_back(fault ? sentence(*fault) : why_no_signature(signatures.back()));
     if (signatures.back().probe.token_ids != probe.tokens()) {
       std::fprintf(stderr, "azimuth: %s was probed with other tokens than the others\n",
                    name.c_str());
@@ -161,14 +161,14 @@ std::string range(std::size_t row, std::size_t column) {
   return std::to_string(row + 1) + "–" + std::to_string(column + 1);
 }
 
-// A line for each model without a direction, and for each pair that cannot be compared all the
+// A line for each model without a signature, and for each pair that cannot be compared all the
 // same.
 std::string reasons(const Measured& measured) {
   const std::vector<std::string>& faults = measured.faults;
   std::string out;
   for (std::size_t i = 0; i < faults.size(); ++i) {
     if (faults[i].empty()) continue;
-    out += "–: " + std::to_string(i + 1) + " has no direction: " + faults[i] + "\n";
+    out += "–: " + std::to_string(i + 1) + " has no signature: " + faults[i] + "\n";
   }
   for (std::size_t row = 0; row < faults.size(); ++row) {
     for (std::size_t i = row + 1; i < faults.size(); ++i) {
@@ -260,7 +260,7 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
     out += "\n  " + right(std::to_string(row + 1), 3) + "  " + left(c.names[row], width);
     for (std::size_t i = 0; i < n; ++i) out += right(cell(c.degrees[row * n + i], "%.3f"), 9);
   }
-  out += "\n\n     pair      angle°  noise floor°   p-value   stages\n";
+  out += "\n\n     pair      angle°  noise floor°     p-value   stages\n";
   for (std::size_t row = 0; row < n; ++row) {
     for (std::size_t i = row + 1; i < n; ++i) {
       const std::size_t at = row * n + i;
@@ -268,14 +268,14 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
       const bool at_limit = permutation.p <= permutation.resolution;
       out += right(range(row, i), 9) + right(cell(c.degrees[at], "%.3f"), 12) +
              right(cell(c.noise_floor_degrees[at], "%.2g"), 14) +
-             right((at_limit ? "≤ " : "") + cell(permutation.p, "%.4f"), 10) +
+             right((at_limit ? "≤ " : "") + cell(permutation.p, "%.2g"), 12) +
              right(stage_text(c.stages[at]) + ", " + stage_text(c.stages[i * n + row]), 9) + "\n";
     }
   }
   out += text(
-      "\np-value: how often %d random permutations of the coordinates, with random signs, bring "
-      "the two as close;\n%.4f is the least that they can resolve\n",
-      kPermutations, p_value_resolution);
+      "\np-value: how often a random permutation of the coordinates brings the two as close; ≤: no "
+      "one of %d draws did\n",
+      kPermutations);
   return out + measured.probe + about_digests(c, measured.signatures) + about_probes(c) +
          about_stages(c) + reasons(measured);
 }

@@ -17,9 +17,10 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::TinyRandomModel;
 
-Audit audited(const AuditedModel& base, const AuditedModel& release, int threads = 1) {
+Audit audited(const AuditedModel& base, const AuditedModel& release, int threads = 1,
+              const AuditOptions& options = {}) {
   Workers workers(threads);
-  return audit(base.weights(), release.weights(), {}, workers);
+  return audit(base.weights(), release.weights(), options, workers);
 }
 
 const OrderTest& exact(const Audit& a, std::string_view test) {
@@ -109,6 +110,62 @@ TEST(AuditVerdict, WithoutEmbeddingsThatCorrespondNothingIsRuledOut) {
   EXPECT_FALSE(a.embeddings.aligned);
 }
 
+TEST(AuditVerdict, ReplacedEmbeddingsAndARotationLeaveTheGramMatrices) {
+  const Audit a = audited(AuditedModel(1), AuditedModel(1).replace_embeddings().rotate());
+  EXPECT_GT(exact(a, order_test::neurons).log10_corrected_p, -6);
+  EXPECT_FALSE(a.embeddings.aligned);
+  ASSERT_TRUE(a.grams.has_value());
+  EXPECT_EQ(a.grams->orders, 999);
+  ASSERT_EQ(a.grams->pairs.size(), 4u);
+  for (const GramPair& pair : a.grams->pairs) {
+    EXPECT_EQ(pair.base_block, pair.release_block);
+    EXPECT_NEAR(pair.first_alignment, 1, 1e-4);
+    EXPECT_NEAR(pair.second_alignment, 1, 1e-4);
+    EXPECT_DOUBLE_EQ(pair.p, 0.001);
+  }
+  // torch.special.gammaincc(4, 4 * math.log(1000)): the tail of χ² with 8 degrees of freedom.
+  EXPECT_NEAR(a.grams->log10_p, std::log10(3.9262922925535e-09), 1e-3);
+  EXPECT_NEAR(a.grams->log10_corrected_p, a.grams->log10_p + std::log10(50.0), 1e-9);
+  // The map is found on every other neuron, and the others agree in it.
+  EXPECT_GT(a.share, 0.9);
+  for (const NeuronShare& share : a.shares) EXPECT_TRUE(share.neuron_map);
+  EXPECT_EQ(a.verdict, Verdict::match);
+}
+
+TEST(AuditVerdict, GramMatricesSayNothingOfAnotherModelOrOrder) {
+  const Audit other = audited(AuditedModel(1), AuditedModel(2).replace_embeddings());
+  ASSERT_TRUE(other.grams.has_value());
+  EXPECT_GT(other.grams->log10_p, -2);
+  const Audit permuted =
+      audited(AuditedModel(1), AuditedModel(1).replace_embeddings().rotate().permute_neurons());
+  ASSERT_TRUE(permuted.grams.has_value());
+  EXPECT_GT(permuted.grams->log10_p, -2);
+  for (const GramPair& pair : permuted.grams->pairs) {
+    EXPECT_EQ(pair.base_block, pair.release_block) << "found whatever the order";
+  }
+  AuditedModel narrow(1);
+  for (int b = 0; b < AuditedModel::blocks; ++b) narrow.take_neurons(b, {1, 2, 3, 4, 5, 6, 7});
+  const Audit widths = audited(AuditedModel(1), narrow, 1, {.thorough = true});
+  EXPECT_THAT(widths.grams->no_p, HasSubstr("widths"));
+  EXPECT_TRUE(std::isnan(widths.grams->log10_p));
+}
+
+TEST(AuditVerdict, ThoroughAddsDirectionsAndDecidesNoMore) {
+  const AuditedModel base(1);
+  const AuditedModel release = AuditedModel(1).add_noise(0.05f);
+  const Audit quick = audited(base, release);
+  EXPECT_FALSE(quick.grams.has_value());
+  EXPECT_FALSE(quick.direction.has_value());
+  const Audit thorough = audited(base, release, 1, {.thorough = true});
+  EXPECT_EQ(thorough.verdict, quick.verdict);
+  EXPECT_EQ(thorough.tests, quick.tests);
+  EXPECT_LT(thorough.grams->log10_corrected_p, -6);
+  EXPECT_GT(thorough.direction->map_agreement, 0.9);
+  // Random weights: no hidden state is high-norm.
+  EXPECT_EQ(thorough.direction->status, DirectionStatus::signature_absent);
+  EXPECT_TRUE(std::isnan(thorough.direction->p));
+}
+
 // The share is what an owner cannot make who permutes his base after the release was seen.
 TEST(AuditVerdict, AFramedBaseIsNotBelieved) {
   AuditedModel release(2);
@@ -135,13 +192,23 @@ TEST(AuditVerdict, AnotherWidthIsComparedAfterTheMap) {
 
 TEST(AuditTests, TheCorrectionCountsWhatMightBeMade) {
   const Audit same = audited(AuditedModel(1), AuditedModel(1));
-  EXPECT_EQ(same.tests, 1 + 2 * 3 * 4 + 2 * 3 * 4);
+  EXPECT_EQ(same.tests, 1 + 2 * 3 * 4 + 2 * 3 * 4 + 1);
   const Audit other_width = audited(AuditedModel(1), AuditedModel(2, 28));
   EXPECT_EQ(other_width.tests, same.tests);
   EXPECT_EQ(exact(other_width, order_test::neurons).made, 3 * 4);
   const OrderTest& neurons = exact(same, order_test::neurons);
   EXPECT_EQ(neurons.made, 2 * 3 * 4);
-  EXPECT_NEAR(neurons.log10_corrected_p - neurons.log10_p, std::log10(49.0), 1e-9);
+  EXPECT_NEAR(neurons.log10_corrected_p - neurons.log10_p, std::log10(50.0), 1e-9);
+}
+
+TEST(AuditTests, TheCorrectionCountsEveryBaseThatIsTried) {
+  const Audit one = audited(AuditedModel(1), AuditedModel(1));
+  const Audit of_three = audited(AuditedModel(1), AuditedModel(1), 1, {.bases = 3});
+  EXPECT_EQ(of_three.tests, 3 * one.tests);
+  EXPECT_NEAR(of_three.log10_corrected_p - one.log10_corrected_p, std::log10(3.0), 1e-9);
+  Workers workers;
+  const ModelWeights weights = TinyRandomModel("llama").weights();
+  EXPECT_THROW(audit(weights, weights, {.bases = 0}, workers), std::invalid_argument);
 }
 
 TEST(AuditTests, NoPValueWhereTheBaseHasAnOrderOfItsOwn) {
@@ -214,13 +281,16 @@ TEST(AuditTests, NumbersThatAreNotFiniteMatchNothing) {
   EXPECT_EQ(audited(broken, broken).verdict, Verdict::match);
 }
 
-TEST(AuditTests, PlainFfnsHaveNoShareAndExpertsAreTestedEach) {
+TEST(AuditTests, PlainFfnsAreHeldByRowsAndColumnsAndExpertsAreTestedEach) {
   Workers workers;
   const ModelWeights plain = TinyRandomModel("gpt2").weights();
   const Audit a = audit(plain, plain, {}, workers);
   EXPECT_EQ(a.verdict, Verdict::match);
-  EXPECT_TRUE(std::isnan(a.share));
-  EXPECT_THAT(a.shares, IsEmpty());
+  ASSERT_EQ(a.shares.size(), 3u);
+  EXPECT_GT(a.share, 0.9);
+  EXPECT_EQ(a.shares[1].base, a.shares[1].release);
+  const ModelWeights gated = TinyRandomModel("llama").weights();
+  EXPECT_THAT(audit(plain, gated, {}, workers).shares, IsEmpty());
 
   const ModelWeights mixture = TinyRandomModel("mixtral").weights();
   const Audit b = audit(mixture, mixture, {}, workers);

@@ -19,7 +19,7 @@ double p_value(const Comparison& c, std::size_t cell) {
   return result_of(audit_test::coordinate_permutation, c.tests.at(cell)).p;
 }
 
-/// All permutations and all signs, one by one.
+/// All permutations, one by one.
 double exact_p_value(const std::vector<float>& u, const std::vector<float>& v) {
   std::vector<std::size_t> order(v.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -27,56 +27,77 @@ double exact_p_value(const std::vector<float>& u, const std::vector<float>& v) {
   int as_close = 0;
   int all = 0;
   do {
-    for (std::size_t signs = 0; signs < std::size_t{1} << v.size(); ++signs) {
-      std::vector<float> drawn;
-      for (std::size_t i = 0; i < v.size(); ++i) {
-        drawn.push_back((signs >> i & 1) != 0 ? -v[order[i]] : v[order[i]]);
-      }
-      as_close += angle_degrees(u, drawn) <= angle + 1e-9 ? 1 : 0;
-      ++all;
-    }
+    std::vector<float> drawn;
+    for (const std::size_t i : order) drawn.push_back(v[i]);
+    as_close += angle_degrees(u, drawn) <= angle + 1e-9 ? 1 : 0;
+    ++all;
   } while (std::ranges::next_permutation(order).found);
   return static_cast<double>(as_close) / all;
 }
 
-TEST(PermutationPValue, IsTheShareOfAllPermutationsAndSigns) {
+TEST(PermutationPValue, IsTheShareOfAllPermutations) {
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
-  for (int round = 0; round < 5; ++round) {
-    std::vector<float> u(6);
-    std::vector<float> v(6);
+  for (int round = 0; round < 40; ++round) {
+    std::vector<float> u(7);
+    std::vector<float> v(7);
     for (float& x : u) x = normal(random);
-    for (std::size_t i = 0; i < v.size(); ++i) v[i] = u[i] + 0.7F * normal(random);
+    // Some close and some not, and some with a coordinate that decides.
+    for (std::size_t i = 0; i < v.size(); ++i) v[i] = u[i] + 0.1F * round * normal(random);
+    if (round % 3 == 0) v[2] += 6;
+    if (round % 6 == 0) u[2] -= 9;
     const double exact = exact_p_value(u, v);
-    const double spread = std::sqrt(exact * (1 - exact) / kPermutations);
-    EXPECT_NEAR(permutation_p_value(u, v), exact, 5 * spread + p_value_resolution) << round;
+    const PermutationTest test = permutation_p_value(u, v);
+    // The places that the largest coordinate may take are counted and not drawn.
+    const double drawn_of = std::min(1.0, test.resolution * (kPermutations + 1));
+    const double share = exact / drawn_of;
+    const double spread = drawn_of * std::sqrt(share * std::max(0.0, 1 - share) / kPermutations);
+    EXPECT_NEAR(test.p, exact, 5 * spread + test.resolution) << round;
   }
 }
 
 TEST(PermutationPValue, OneCoordinateCollidesOnceInHiddenSize) {
   std::vector<float> u(50);
   u[7] = 1;
-  EXPECT_NEAR(permutation_p_value(u, u), 1.0 / 50, 0.007);
+  EXPECT_DOUBLE_EQ(permutation_p_value(u, u).p, 1.0 / 50);
   std::vector<float> other(50);
   other[8] = 1;
-  EXPECT_DOUBLE_EQ(permutation_p_value(u, other), 1) << "a right angle is no evidence";
+  EXPECT_DOUBLE_EQ(permutation_p_value(u, other).p, 1) << "a right angle is no evidence";
 }
 
 TEST(PermutationPValue, IsNeverBelowWhatTheDrawsResolve) {
   std::vector<float> u(500);
   for (std::size_t i = 0; i < u.size(); ++i) u[i] = static_cast<float>(i);
-  EXPECT_DOUBLE_EQ(permutation_p_value(u, u), p_value_resolution);
+  const PermutationTest test = permutation_p_value(u, u);
+  EXPECT_DOUBLE_EQ(test.p, test.resolution);
+  EXPECT_DOUBLE_EQ(test.resolution, 1.0 / 500 / (kPermutations + 1));
+}
+
+// Signs are no part of the null: coordinates that have one in common are not symmetric.
+TEST(PermutationPValue, AMeanThatAllCoordinatesShareIsNoEvidence) {
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  int small = 0;
+  for (int round = 0; round < 40; ++round) {
+    std::vector<float> u(60);
+    std::vector<float> v(60);
+    for (float& x : u) x = 3 + normal(random);
+    for (float& x : v) x = 3 + normal(random);
+    small += permutation_p_value(u, v).p < 0.05 ? 1 : 0;
+  }
+  EXPECT_LE(small, 6);
 }
 
 TEST(PermutationPValue, DoesNotApplyWithoutAnAngle) {
   const std::vector<float> u = {1, 0};
-  EXPECT_THAT(permutation_p_value(u, {}), IsNan());
-  EXPECT_THAT(permutation_p_value(u, std::vector<float>{1, 0, 0}), IsNan());
-  EXPECT_THAT(permutation_p_value(u, std::vector<float>{NAN, 0}), IsNan());
+  EXPECT_THAT(permutation_p_value(u, {}).p, IsNan());
+  EXPECT_THAT(permutation_p_value(u, std::vector<float>{1, 0, 0}).p, IsNan());
+  EXPECT_THAT(permutation_p_value(u, std::vector<float>{NAN, 0}).p, IsNan());
 }
 
 Signature signature(std::vector<float> direction, double noise_floor_degrees) {
   Signature result;
+  result.primary_stage = direction.empty() ? -1 : 0;
   result.direction = std::move(direction);
   result.noise_floor_degrees = noise_floor_degrees;
   return result;
@@ -109,6 +130,16 @@ TEST(Compare, GivesNanWhereModelsCannotBeCompared) {
   EXPECT_EQ(c.degrees[0], 0);
 }
 
+TEST(Compare, SaysNothingOfAProvisionalDirection) {
+  Signature provisional = signature({1, 0, 0}, 0.1);
+  provisional.primary_stage = -1;
+  const std::vector<Signature> signatures = {signature({1, 0, 0}, 0.1), provisional};
+  Workers workers;
+  const Comparison c = compare({"a", "young"}, signatures, workers);
+  EXPECT_EQ(c.degrees[0], 0);
+  EXPECT_THAT((std::array{c.degrees[1], c.degrees[3], p_value(c, 1)}), Each(IsNan()));
+}
+
 /// Of four blocks: stage 0 holds block 1, stage 1 blocks 2 and 3, with the ratios that are given.
 Signature two_stages(std::vector<float> first, std::vector<float> second, std::int32_t primary,
                      double first_ratio = 1000, double later_ratio = 20) {
@@ -137,8 +168,9 @@ TEST(Compare, ComparesTheStageThatBothHave) {
   EXPECT_NEAR(c.degrees[1], 0.573, 1e-3) << "the nearer of the two pairs";
   EXPECT_THAT(c.stages, ::testing::ElementsAre(0, 1, 1, 1));
   EXPECT_THAT(c.primary_stages, ::testing::ElementsAre(0, 1));
-  EXPECT_DOUBLE_EQ(p_value(c, 1),
-                   permutation_p_value(signatures[1].direction, signatures[0].stages[1].direction));
+  EXPECT_DOUBLE_EQ(
+      p_value(c, 1),
+      permutation_p_value(signatures[1].direction, signatures[0].stages[1].direction).p);
   const Comparison other_way = compare({"b", "a"}, reversed, workers);
   EXPECT_EQ(other_way.degrees[1], c.degrees[1]);
   EXPECT_EQ(p_value(other_way, 1), p_value(c, 1));

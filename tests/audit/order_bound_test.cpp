@@ -204,5 +204,17 @@ TEST(MutualMatches, FollowThePermutationOfTheBase) {
   }
 }
 
+TEST(RankCorrelation, IsSpearmans) {
+  const std::vector<double> a = {106, 100, 86, 101, 99, 103, 97, 113, 112, 110};
+  const std::vector<double> b = {7, 27, 2, 50, 28, 29, 20, 12, 6, 17};
+  EXPECT_NEAR(rank_correlation(a, b), -29.0 / 165, 1e-12);
+  EXPECT_NEAR(rank_correlation(a, a), 1, 1e-12);
+  // Pearson's of the ranks 1, 2.5, 2.5, 4 and 4, 2, 2, 2.
+  EXPECT_NEAR(rank_correlation(std::vector<double>{1, 2, 2, 3}, std::vector<double>{4, 1, 1, 1}),
+              -0.816496580927726, 1e-12);
+  EXPECT_TRUE(
+      std::isnan(rank_correlation(std::vector<double>{1, 2, 3}, std::vector<double>{5, 5, 5})));
+}
+
 }  // namespace
 }  // namespace azimuth

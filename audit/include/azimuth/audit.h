@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "azimuth/direction_evidence.h"
 #include "azimuth/model_info.h"
 #include "azimuth/model_weights.h"
 #include "azimuth/progress.h"
@@ -24,6 +26,7 @@ enum class Verdict {
   no_match,
   inconclusive,
 };
+std::string_view name_of(Verdict verdict);  ///< "MATCH", ...
 
 /// One FFN, or one expert of a mixture. Of tests of values, the block alone counts; of those of
 /// coordinates, neither.
@@ -31,6 +34,12 @@ struct FfnPlace {
   std::int64_t block = 0;   ///< from 1
   std::int64_t expert = 0;  ///< from 0
   bool operator==(const FfnPlace&) const = default;
+};
+
+/// Two vectors that are each other's nearest.
+struct RowPair {
+  std::int64_t base = 0;     ///< index among those of the base that are looked at, in its order
+  std::int64_t release = 0;  ///< index among all of the release
 };
 
 /// One of the three exact tests, at the pair of places where its p-value is least.
@@ -46,6 +55,8 @@ struct OrderTest {
   std::int64_t in_order = 0;                  ///< of these, the longest run in the base's order
   double log10_p = kNotApplicable;            ///< at most this; underflows as a plain number
   double log10_corrected_p = kNotApplicable;  ///< times `Audit::tests`
+  /// The matches, by ascending row of the release; not of values.
+  std::vector<RowPair> pairs = {};
 };
 
 namespace order_test {
@@ -54,16 +65,50 @@ inline constexpr std::string_view neurons = "neurons";
 inline constexpr std::string_view values = "values";
 }  // namespace order_test
 
-/// Of the neurons of one FFN of the base, those whose gate rows and up rows find the same neuron.
+/// A block of the base and that of the release which is most like it.
+struct GramPair {
+  std::int64_t base_block = 0;  ///< from 1
+  std::int64_t release_block = 0;
+  /// Centred kernel alignment (Kornblith et al. 2019) of the gate rows' cosines with each other,
+  /// and of the up rows'; in a plain FFN of first-layer rows and output columns.
+  double first_alignment = kNotApplicable;
+  double second_alignment = kNotApplicable;
+  double p = kNotApplicable;  ///< the share of orders of the neurons that are aligned as well
+};
+
+/// Whether neurons that come at one index in both models relate to the other neurons alike. Needs
+/// no map between the residual streams, and so neither embeddings nor one hidden size.
+struct GramTest {
+  std::string no_p;                 ///< why some or all blocks gave no p-value; empty: they did
+  std::int64_t orders = 0;          ///< drawn for each pair
+  std::vector<GramPair> pairs;      ///< by block of the base
+  double log10_p = kNotApplicable;  ///< of all pairs, by Fisher's method
+  double log10_corrected_p = kNotApplicable;
+};
+
+/// What is found of a block of the base in one of the release, at its best.
+struct BlockPair {
+  std::int64_t base_block = 0;  ///< from 1
+  std::int64_t release_block = 0;
+  std::int64_t matched = 0;   ///< neurons that are each other's nearest
+  std::int64_t in_order = 0;  ///< of these, the longest run in the base's order
+  double share = kNotApplicable;
+};
+
+/// Of the neurons of one FFN of the base, those of which both vectors find the same neuron: gate
+/// row and up row, or in a plain FFN first-layer row and output column.
 struct NeuronShare {
   FfnPlace base = {};
   FfnPlace release = {};  ///< where most agree
   bool mapped = false;
+  /// The map is one fitted on other neurons in their order, after `GramTest`.
+  bool neuron_map = false;
   std::int64_t neurons = 0;  ///< looked at
   std::int64_t agreeing = 0;
-  double share = 0;                ///< agreeing / neurons
-  double cosine = kNotApplicable;  ///< median, of the agreeing gate rows; less than 1 in a merge
-  double control = 0;              ///< the largest share with any other FFN of the release
+  double share = 0;  ///< agreeing / neurons
+  double cosine =
+      kNotApplicable;  ///< median, of the first vectors of the agreeing; less than 1 in a merge
+  double control = 0;  ///< the largest share with any other FFN of the release
 };
 
 /// Whether tokens of one id have embeddings that correspond, but for an orthogonal map.
@@ -84,13 +129,22 @@ struct Audit {
   std::int64_t tests = 0;  ///< that the correction counts, all that the call may make
   double log10_corrected_p = kNotApplicable;  ///< the least of `exact`; NaN: no test gave one
   std::vector<OrderTest> exact;               ///< the three kinds, in the order of `order_test`
-  std::vector<NeuronShare> shares;            ///< by FFN of the base; empty in a plain FFN
-  double share = kNotApplicable;              ///< the largest of `shares`; NaN: there is none
+  /// By FFN of the base; empty where one model's are gated and the other's are not.
+  std::vector<NeuronShare> shares;
+  double share = kNotApplicable;  ///< the largest of `shares`; NaN: there is none
   EmbeddingAlignment embeddings;
+  std::vector<BlockPair> blocks;  ///< tested blocks of the base × blocks of the release
+  /// Made with `AuditOptions::thorough`, and where the tests above leave the verdict open.
+  std::optional<GramTest> grams;
+  std::optional<DirectionEvidence> direction;
 };
 
 struct AuditOptions {
   double rate = 1e-6;  ///< how often MATCH may be wrong about an independent release
+  /// That this release is held against, in this call and others: the correction counts them all.
+  std::int64_t bases = 1;
+  /// Gram matrices and the high-norm directions, though the verdict does not need them.
+  bool thorough = false;
 };
 
 /// Thresholds of the empirical tier (docs/audit.md).
@@ -112,5 +166,10 @@ Verdict verdict_of(const Audit& evidence);
 ///     if (a.verdict == Verdict::match) std::printf("p <= 10^%.0f\n", a.log10_corrected_p);
 Audit audit(const ModelWeights& base, const ModelWeights& release, const AuditOptions& options,
             Workers& workers, Progress* progress = nullptr);
+
+/// What signatures alone say, which is INCONCLUSIVE with DirectionEvidence: a direction can be
+/// planted and projected out, so that it decides nothing.
+Audit audit_signatures(const Signature& base, const Signature& release, const AuditOptions& options,
+                       Workers& workers);
 
 }  // namespace azimuth

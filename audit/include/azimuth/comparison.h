@@ -11,18 +11,24 @@
 
 namespace azimuth {
 
-/// How often chance alone makes two directions as close as they are (docs/method.md, 7): the
-/// coordinates of `v` are permuted and given random signs, and the p-value is the share of such
-/// directions, `v` itself counted, whose angle to `u` is no larger. Exchangeable dimensions are
-/// what two models of one width that share no training have in common; uniform directions would be
-/// the wrong null, since high-norm directions lie on a few coordinates and so collide by chance
-/// about once in `hidden_size`. Never below `p_value_resolution`; the draws are the same in every
-/// call. NaN where there is no angle: a direction is empty or not finite, or the sizes differ.
+/// How often chance alone makes two directions as close, and the least that the draws can tell.
+struct PermutationTest {
+  double p = kNotApplicable;
+  double resolution = kNotApplicable;
+};
+
+/// The coordinates of `v` are permuted; the p-value is the share of such directions, `v` itself
+/// counted, whose angle to `u` is no larger (docs/method.md, 7). Exchangeable dimensions are what
+/// two models of one width that share no training have in common; uniform directions would be the
+/// wrong null, since high-norm directions lie on a few coordinates and so collide by chance about
+/// once in `hidden_size`. Where the largest coordinate of `v` comes is not drawn but counted: of
+/// those places from which no order of the others is as close there is no need to draw. So p is at
+/// least 1 / (hidden_size × 10,000), rather than 1 / 10,000. The draws are the same in every call.
+/// NaN where there is no angle: a direction is empty or not finite, or the sizes differ.
 ///
 /// Costs kPermutations × hidden_size; thread-safe.
-double permutation_p_value(std::span<const float> u, std::span<const float> v);
+PermutationTest permutation_p_value(std::span<const float> u, std::span<const float> v);
 inline constexpr int kPermutations = 9'999;
-inline constexpr double p_value_resolution = 1.0 / (kPermutations + 1);
 
 /// What one test says of two models.
 struct TestResult {
@@ -43,20 +49,22 @@ TestResult result_of(std::string_view test, std::span<const TestResult> results)
 
 /// Every model against every other (the paper's figure of angles between models). Matrices are
 /// names × names, flat, row by row, the diagonal included, symmetric but for `stages`. NaN: cannot
-/// be compared, since a model has no direction or the hidden sizes differ; then no test was made.
+/// be compared, since a model has no signature (SIGNATURE_ABSENT: no token is high-norm at any
+/// block, so that there is no stage, and a direction would be provisional) or the hidden sizes
+/// differ; then no test was made.
 struct Comparison {
   std::vector<std::string> names = {};
   /// Between the same stage of both, 0 to 90: of the pairs of a primary direction here and a stage
   /// there that lie within 30° the nearest, whichever of the two it is primary in; without such a
-  /// pair the two primary directions, or provisional ones (docs/method.md, 7).
+  /// pair the two primary directions (docs/method.md, 7).
   std::vector<double> degrees = {};
   /// What the method cannot resolve of either, the larger of the two. NaN where one is not known,
   /// or the two were probed with different tokens: how much that turns a direction, no floor says.
   std::vector<double> noise_floor_degrees = {};
   std::vector<bool> same_probe = {};           ///< both were probed with the same tokens
   std::vector<std::vector<TestResult>> tests;  ///< of the directions that `degrees` is between
-  /// Of (row, column), which stage of the row's model that is: an index into its stages. -1: its
-  /// provisional direction, or none.
+  /// Of (row, column), which stage of the row's model that is: an index into its stages. -1:
+  /// nothing was compared.
   std::vector<std::int32_t> stages = {};
   std::vector<std::int32_t> primary_stages = {};  ///< by name; -1: none
   /// By name, empty where it is not known. Equal ones: the weights are identical.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "azimuth/audit.h"
@@ -30,6 +31,7 @@ v1::Signature to_proto(const Signature& signature);
 v1::TrackerState to_proto(const TrackerState& state);
 v1::Comparison to_proto(const Comparison& comparison);
 v1::Audit to_proto(const Audit& audit);
+v1::Audits to_proto(std::span<const Audit> audits);
 
 /// A sub-message that is not set gives the struct's defaults: NaN where a number does not apply.
 /// Throws std::invalid_argument for a state or a reference norm that this version does not know,
@@ -47,5 +49,6 @@ std::string to_json(const Observation& observation);
 std::string to_json(const Signature& signature);
 std::string to_json(const Comparison& comparison);
 std::string to_json(const Audit& audit);
+std::string to_json(std::span<const Audit> audits);
 
 }  // namespace azimuth

@@ -1,0 +1,205 @@
+#include "block_tests.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "order_bound.h"
+
+namespace azimuth {
+namespace {
+
+/// Each head of the base against the head of the release in which most of its rows are matched:
+/// which one that is, no order within the base's heads decides.
+OrderTest values_in_order(const std::vector<MutualMatch>& matches,
+                          const std::vector<std::int64_t>& rows, std::int64_t base_head_size,
+                          std::int64_t release_head_size, std::int64_t base_heads,
+                          std::int64_t release_heads) {
+  const auto at = [&](std::int64_t base_head, std::int64_t release_head) {
+    return static_cast<std::size_t>(base_head * release_heads + release_head);
+  };
+  std::vector<std::vector<std::int64_t>> orders(
+      static_cast<std::size_t>(base_heads * release_heads));
+  for (const MutualMatch& match : matches) {
+    const std::int64_t row = rows[static_cast<std::size_t>(match.base)];
+    orders[at(row / base_head_size, match.release / release_head_size)].push_back(row);
+  }
+  OrderTest test;
+  std::vector<std::int64_t> matched;
+  for (std::int64_t head = 0; head < base_heads; ++head) {
+    const auto begin = orders.begin() + static_cast<std::ptrdiff_t>(at(head, 0));
+    const auto most =
+        std::max_element(begin, begin + static_cast<std::ptrdiff_t>(release_heads),
+                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    matched.push_back(std::ssize(*most));
+    test.matched += matched.back();
+    test.in_order += longest_increasing(*most);
+  }
+  test.log10_p = log10_order_bound(matched, test.in_order);
+  return test;
+}
+
+/// The neurons that two lists of matches, by ascending row of the release, have in common, and the
+/// median similarity of the first.
+std::pair<std::int64_t, double> agreeing(const std::vector<MutualMatch>& first,
+                                         const std::vector<MutualMatch>& second) {
+  std::vector<float> similarities;
+  auto other = second.begin();
+  for (const MutualMatch& match : first) {
+    while (other != second.end() && other->release < match.release) ++other;
+    if (other == second.end() || other->release != match.release) continue;
+    if (other->base == match.base) similarities.push_back(match.similarity);
+  }
+  if (similarities.empty()) return {0, kNotApplicable};
+  const auto middle = similarities.begin() + std::ssize(similarities) / 2;
+  std::nth_element(similarities.begin(), middle, similarities.end());
+  return {std::ssize(similarities), double{*middle}};
+}
+
+std::vector<std::vector<MutualMatch>> match(const Probes& probes,
+                                            const Eigen::MatrixXf& similarities, Workers& workers) {
+  std::vector<std::vector<MutualMatch>> matches(
+      static_cast<std::size_t>(similarities.cols() / probes.size));
+  workers.for_each(std::ssize(matches), [&](std::int64_t i) {
+    matches[static_cast<std::size_t>(i)] = mutual_matches(probes.segment(similarities, i));
+  });
+  return matches;
+}
+
+}  // namespace
+
+OrderTest pairs_in_order(std::vector<MutualMatch> matches) {
+  std::vector<std::int64_t> order;
+  for (const MutualMatch& match : matches) order.push_back(match.base);
+  OrderTest test;
+  test.matched = std::ssize(order);
+  test.in_order = longest_increasing(order);
+  test.log10_p = log10_order_bound(test.matched, test.in_order);
+  for (const MutualMatch& match : matches) test.pairs.push_back({match.base, match.release});
+  return test;
+}
+
+void offer(OrderTest& best, OrderTest test) {
+  ++best.made;
+  if (best.log10_p <= test.log10_p) return;
+  test.test = best.test;
+  test.count = best.count;
+  test.made = best.made;
+  test.no_p = std::move(best.no_p);
+  best = std::move(test);
+}
+
+void refuse(OrderTest& test, const std::string& why) {
+  if (!why.empty()) test.no_p += (test.no_p.empty() ? "" : "; ") + why;
+}
+
+void ShareSearch::add(FfnPlace release, bool mapped, std::int64_t agreeing, double cosine) {
+  const double share = static_cast<double>(agreeing) / static_cast<double>(best_.neurons);
+  if (share > best_.share || best_.release.block == 0) {
+    if (!(release == best_.release)) best_.control = std::max(best_.control, best_.share);
+    best_.release = release;
+    best_.mapped = mapped;
+    best_.agreeing = agreeing;
+    best_.share = share;
+    best_.cosine = cosine;
+  } else if (!(release == best_.release)) {
+    best_.control = std::max(best_.control, share);
+  }
+}
+
+BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Views views,
+                       BaseRows rows)
+    : base_(base), release_(release), views_(std::move(views)), rows_(std::move(rows)) {
+  same_kind_ = rows_.gated == (release.blocks().front().ffn.front().gate != nullptr);
+  const bool centre = FoldedNorm::before(release.architecture(), {}).centres();
+  first_ = views_.probes(rows_.first, centre);
+  if (same_kind_) {
+    second_ = views_.probes(
+        rows_.second,
+        rows_.gated ? centre : FoldedNorm::behind(release.architecture(), {}).centres());
+  }
+  values_ = views_.probes(rows_.values, centre);
+  for (const FfnPlace& place : rows_.ffns) shares_.emplace_back(place, first_.size);
+  std::int64_t ffns = 0;
+  for (const BlockWeights& block : release.blocks()) ffns += std::ssize(block.ffn);
+  constexpr std::int64_t kViews = 2;  // whether or not both can be had
+  neurons.count = kViews * std::ssize(rows_.ffns) * ffns;
+  values.count = kViews * std::ssize(rows_.value_blocks) * std::ssize(release.blocks());
+  for (const std::string& why : rows_.neurons_no_p) refuse(neurons, why);
+  for (const std::string& why : rows_.values_no_p) refuse(values, why);
+}
+
+void BlockTests::test(std::int64_t block, Workers& workers) {
+  if (views_.mapped.empty()) return;
+  const BlockWeights& weights = release_.blocks()[static_cast<std::size_t>(block)];
+  for (std::size_t expert = 0; expert < weights.ffn.size(); ++expert) {
+    test_ffn({block + 1, static_cast<std::int64_t>(expert)},
+             neuron_vectors(release_.architecture(), weights, weights.ffn[expert]), workers);
+  }
+  test_values(block, weights, workers);
+}
+
+std::vector<NeuronShare> BlockTests::shares() const {
+  std::vector<NeuronShare> out;
+  if (!same_kind_ || views_.mapped.empty()) return out;
+  for (const ShareSearch& search : shares_) out.push_back(search.best());
+  return out;
+}
+
+BlockPair& BlockTests::pair(std::int64_t from, std::int64_t release_block) {
+  const std::int64_t base_block = rows_.ffns[static_cast<std::size_t>(from)].block;
+  const auto known = std::ranges::find_if(pairs_, [&](const BlockPair& pair) {
+    return pair.base_block == base_block && pair.release_block == release_block;
+  });
+  if (known != pairs_.end()) return *known;
+  pairs_.push_back({.base_block = base_block, .release_block = release_block});
+  return pairs_.back();
+}
+
+void BlockTests::test_ffn(FfnPlace place, const NeuronVectors& ffn, Workers& workers) {
+  auto first = match(first_, cosines(ffn.first, first_, workers), workers);
+  std::vector<std::vector<MutualMatch>> second;
+  if (same_kind_) second = match(second_, cosines(ffn.second, second_, workers), workers);
+  const std::size_t places = rows_.ffns.size();
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const std::size_t from = i % places;
+    const bool mapped = views_.mapped[i / places];
+    BlockPair& blocks = pair(static_cast<std::int64_t>(from), place.block);
+    if (!second.empty()) {
+      const auto [count, cosine] = agreeing(first[i], second[i]);
+      shares_[from].add(place, mapped, count, cosine);
+      const double share = static_cast<double>(count) / static_cast<double>(first_.size);
+      blocks.share = std::fmax(blocks.share, share);
+    }
+    OrderTest test = pairs_in_order(std::move(first[i]));
+    test.base = rows_.ffns[from];
+    test.release = place;
+    test.mapped = mapped;
+    if (test.in_order > blocks.in_order) {
+      blocks.in_order = test.in_order;
+      blocks.matched = test.matched;
+    }
+    if (rows_.neurons_no_p[from].empty()) offer(neurons, std::move(test));
+  }
+}
+
+void BlockTests::test_values(std::int64_t block, const BlockWeights& weights, Workers& workers) {
+  const MatrixVectors value = {weights.value.get(), false,
+                               FoldedNorm::before(release_.architecture(), weights.attention_norm)};
+  // A value and its output may change sign together.
+  const auto matches = match(values_, cosines(value, values_, workers).cwiseAbs(), workers);
+  const std::size_t places = rows_.value_blocks.size();
+  for (std::size_t i = 0; i < matches.size(); ++i) {
+    const std::size_t from = i % places;
+    if (!rows_.values_no_p[from].empty()) continue;
+    OrderTest test =
+        values_in_order(matches[i], rows_.value_rows, base_.head_size(), release_.head_size(),
+                        base_.architecture().kv_heads, release_.architecture().kv_heads);
+    test.base = {rows_.value_blocks[from], 0};
+    test.release = {block + 1, 0};
+    test.mapped = views_.mapped[i / places];
+    offer(values, std::move(test));
+  }
+}
+
+}  // namespace azimuth

@@ -1,0 +1,152 @@
+#include "residual_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace azimuth {
+namespace {
+
+constexpr std::int64_t kMostVectors = 256;
+constexpr std::int64_t kTileNumbers = std::int64_t{1} << 21;
+
+Eigen::MatrixXf next_tile(const LinearMap& map, std::int64_t first) {
+  const std::int64_t rows = std::max<std::int64_t>(1, kTileNumbers / map.columns());
+  Eigen::MatrixXf tile(map.columns(), std::min(rows, map.rows() - first));
+  map.unpack_rows(first, tile);
+  return tile;
+}
+
+double finite_length(double length) { return std::isfinite(length) ? length : 0; }
+
+void read_rows(const MatrixVectors& matrix, std::span<const std::int64_t> wanted,
+               VectorSample& out) {
+  for (std::int64_t first = 0; first < matrix.map->rows();) {
+    Eigen::MatrixXf tile = next_tile(*matrix.map, first);
+    matrix.norm.fold_into(tile);
+    for (Eigen::Index i = 0; i < tile.cols(); ++i) {
+      out.lengths.push_back(finite_length(double{tile.col(i).norm()}));
+    }
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const std::int64_t at = wanted[i] - first;
+      if (at < 0 || at >= tile.cols()) continue;
+      out.vectors.col(static_cast<Eigen::Index>(i)) = tile.col(at);
+    }
+    first += tile.cols();
+  }
+}
+
+void read_columns(const MatrixVectors& matrix, std::span<const std::int64_t> wanted,
+                  VectorSample& out) {
+  const LinearMap& map = *matrix.map;
+  Eigen::VectorXd sums = Eigen::VectorXd::Zero(map.columns());
+  Eigen::VectorXd squares = sums;
+  for (std::int64_t first = 0; first < map.rows();) {
+    Eigen::MatrixXf tile = next_tile(map, first);
+    if (matrix.norm.scale().size() > 0) {
+      tile = tile * matrix.norm.scale().segment(first, tile.cols()).asDiagonal();
+    }
+    sums += tile.rowwise().sum().cast<double>();
+    squares += tile.rowwise().squaredNorm().cast<double>();
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      out.vectors.col(static_cast<Eigen::Index>(i)).segment(first, tile.cols()) =
+          tile.row(wanted[i]).transpose();
+    }
+    first += tile.cols();
+  }
+  if (matrix.norm.centres()) {
+    squares -= sums.cwiseAbs2() / static_cast<double>(map.rows());
+    out.vectors.rowwise() -= out.vectors.colwise().mean().eval();
+  }
+  for (const double square : squares) {
+    out.lengths.push_back(finite_length(std::sqrt(std::max(square, 0.0))));
+  }
+}
+
+}  // namespace
+
+FoldedNorm FoldedNorm::before(const Architecture& architecture, const Norm& norm) {
+  return {norm.weight, architecture.norm == NormKind::layer &&
+                           architecture.norm_placement != NormPlacement::after};
+}
+
+FoldedNorm FoldedNorm::behind(const Architecture& architecture, const Norm& norm) {
+  return {norm.weight, architecture.norm == NormKind::layer};
+}
+
+void FoldedNorm::fold_into(Eigen::MatrixXf& vectors) const {
+  if (scale_.size() > 0) vectors = scale_.asDiagonal() * vectors;
+  if (centres_) vectors.rowwise() -= vectors.colwise().mean().eval();
+}
+
+NeuronVectors neuron_vectors(const Architecture& architecture, const BlockWeights& block,
+                             const FfnWeights& ffn) {
+  const FoldedNorm before = FoldedNorm::before(architecture, block.ffn_norm);
+  if (ffn.gate) return {{ffn.gate.get(), false, before}, {ffn.up.get(), false, before}};
+  return {{ffn.up.get(), false, before},
+          {ffn.down.get(), true, FoldedNorm::behind(architecture, block.ffn_output_norm)}};
+}
+
+std::vector<std::int64_t> spread(std::int64_t n) {
+  std::vector<std::int64_t> out;
+  const std::int64_t count = std::min(n, kMostVectors);
+  for (std::int64_t i = 0; i < count; ++i) out.push_back(i * n / count);
+  return out;
+}
+
+VectorSample read_vectors(const MatrixVectors& matrix, std::span<const std::int64_t> wanted) {
+  VectorSample out = {
+      .vectors = Eigen::MatrixXf(matrix.size(), static_cast<Eigen::Index>(wanted.size())),
+      .lengths = {}};
+  if (matrix.columns) {
+    read_columns(matrix, wanted, out);
+  } else {
+    read_rows(matrix, wanted, out);
+  }
+  return out;
+}
+
+Probes Views::probes(const std::vector<Eigen::MatrixXf>& places, bool centre) const {
+  Probes out;
+  if (places.empty() || mapped.empty()) return out;
+  out.size = places.front().cols();
+  const auto count = static_cast<Eigen::Index>(mapped.size() * places.size());
+  const Eigen::Index inputs = mapped.front() ? map->rows() : places.front().rows();
+  out.vectors.resize(inputs, count * out.size);
+  for (std::size_t view = 0; view < mapped.size(); ++view) {
+    for (std::size_t place = 0; place < places.size(); ++place) {
+      const auto index = static_cast<Eigen::Index>(view * places.size() + place);
+      auto vectors = out.vectors.middleCols(index * out.size, out.size);
+      if (mapped[view]) {
+        vectors = *map * places[place];
+      } else {
+        vectors = places[place];
+      }
+      if (centre) vectors.rowwise() -= vectors.colwise().mean().eval();
+      for (auto vector : vectors.colwise()) vector /= vector.norm();  // 0 / 0 is NaN
+    }
+  }
+  return out;
+}
+
+Eigen::MatrixXf cosines(const MatrixVectors& matrix, const Probes& probes, Workers& workers) {
+  Eigen::MatrixXf inputs = probes.vectors;
+  if (matrix.norm.scale().size() > 0) inputs = matrix.norm.scale().asDiagonal() * inputs;
+  Eigen::MatrixXf out(matrix.count(), inputs.cols());
+  if (matrix.columns) {
+    matrix.map->apply_transpose(inputs, out, workers);
+  } else {
+    matrix.map->apply(inputs, out, workers);
+  }
+  const std::vector<double> lengths = read_vectors(matrix, {}).lengths;
+  Eigen::VectorXf inverse(out.rows());
+  for (Eigen::Index i = 0; i < inverse.size(); ++i) {
+    const double length = lengths[static_cast<std::size_t>(i)];
+    inverse[i] =
+        length > 0 ? static_cast<float>(1 / length) : std::numeric_limits<float>::quiet_NaN();
+  }
+  out = inverse.asDiagonal() * out;
+  return out;
+}
+
+}  // namespace azimuth
