@@ -15,6 +15,7 @@
 #include "gram_test.h"
 #include "mutual_matches.h"
 #include "order_bound.h"
+#include "polar_factor.h"
 #include "residual_rows.h"
 
 namespace azimuth {

@@ -1,11 +1,13 @@
 #include "embedding_fit.h"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <span>
+
+#include "polar_factor.h"
+#include "products.h"
 
 namespace azimuth {
 namespace {
@@ -82,12 +84,7 @@ Moments moments_of(const ModelWeights& base, const ModelWeights& release,
   for (std::size_t begin = 0; begin < ids.size(); begin += kChunk) {
     const auto some = ids.subspan(begin, std::min<std::size_t>(kChunk, ids.size() - begin));
     const auto [x, y] = embeddings(base, release, some);
-    constexpr Eigen::Index kColumns = 64;  // of the products that a thread makes at a time
-    workers.for_each((d + kColumns - 1) / kColumns, [&, &x = x, &y = y](std::int64_t part) {
-      const Eigen::Index first = part * kColumns;
-      const Eigen::Index count = std::min(kColumns, d - first);
-      m.products.middleCols(first, count).noalias() += y * x.middleRows(first, count).transpose();
-    });
+    m.products += transposed_product(transposed(y), transposed(x), workers);
     m.base += x.cast<double>().rowwise().sum();
     m.release += y.cast<double>().rowwise().sum();
     m.base_squares += x.cast<double>().rowwise().squaredNorm();
@@ -103,13 +100,13 @@ Eigen::VectorXd deviations(const Eigen::VectorXd& sums, const Eigen::VectorXd& s
 
 /// How much closer the tokens that were not fitted come to their own embedding than to another's.
 void check_alignment(const ModelWeights& base, const ModelWeights& release, const Moments& m,
-                     std::span<const std::int64_t> held_out, EmbeddingFit& fit) {
+                     std::span<const std::int64_t> held_out, EmbeddingFit& fit, Workers& workers) {
   if (held_out.size() < 2 || fit.map.size() == 0) return;
   auto [x, y] = embeddings(base, release, held_out);
   const double n = static_cast<double>(m.tokens);
   x.colwise() -= (m.base / n).cast<float>();
   y.colwise() -= (m.release / n).cast<float>();
-  x = fit.map * x;
+  x = transposed_product(transposed(fit.map), x, workers);
   x.colwise().normalize();
   y.colwise().normalize();
   const Eigen::Index count = x.cols();
@@ -126,24 +123,6 @@ void check_alignment(const ModelWeights& base, const ModelWeights& release, cons
 }
 
 }  // namespace
-
-Eigen::MatrixXf polar_factor(const Eigen::MatrixXf& products, Workers& /*workers*/) {
-  if (!products.allFinite()) return {};
-  const bool wide = products.cols() > products.rows();
-  Eigen::MatrixXd m = products.cast<double>();
-  if (wide) m.transposeInPlace();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(m.transpose() * m);
-  if (solver.info() != Eigen::Success) return {};
-  const double largest = solver.eigenvalues().tail(1)(0);
-  if (!(largest > 0)) return {};
-  constexpr double kUndetermined = 1e-12;
-  const Eigen::VectorXd inverse = solver.eigenvalues().unaryExpr(
-      [&](double value) { return value > kUndetermined * largest ? 1 / std::sqrt(value) : 0.0; });
-  const Eigen::MatrixXd& v = solver.eigenvectors();
-  Eigen::MatrixXd factor = (m * v) * inverse.asDiagonal() * v.transpose();
-  if (wide) factor.transposeInPlace();
-  return factor.cast<float>();
-}
 
 EmbeddingFit fit_embeddings(const ModelWeights& base, const ModelWeights& release,
                             Workers& workers) {
@@ -172,7 +151,7 @@ EmbeddingFit fit_embeddings(const ModelWeights& base, const ModelWeights& releas
                          .cwiseAbs()
                          .cast<float>();
   fit.map = polar_factor(m.products, workers);
-  check_alignment(base, release, m, ids.held_out, fit);
+  check_alignment(base, release, m, ids.held_out, fit, workers);
   return fit;
 }
 

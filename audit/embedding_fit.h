@@ -20,11 +20,6 @@ struct EmbeddingFit {
   Eigen::MatrixXf map;
 };
 
-/// The orthogonal factor of polar decomposition, or that of a narrower space into a wider one:
-/// M (MᵀM)^-1/2. Directions that M does not determine are left out. Empty where M is zero or not
-/// finite.
-Eigen::MatrixXf polar_factor(const Eigen::MatrixXf& products, Workers& workers);
-
 /// Reads the embeddings of an eighth of the shared tokens, more of them where that is little for
 /// the hidden size.
 EmbeddingFit fit_embeddings(const ModelWeights& base, const ModelWeights& release,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base_rows.h"
+#include "products.h"
 #include "residual_rows.h"
 #include "shuffle.h"
 
@@ -205,16 +206,12 @@ class Pairing {
   /// Of the neurons with even indices. Lengths do not count, as in the Gram matrices.
   static void add_products(const Eigen::MatrixXf& base, const Eigen::MatrixXf& release,
                            Eigen::MatrixXf& products, Workers& workers) {
-    Eigen::MatrixXf x = base(Eigen::all, Eigen::seq(0, Eigen::last, 2));
-    Eigen::MatrixXf y = release(Eigen::all, Eigen::seq(0, Eigen::last, 2));
-    x.colwise().normalize();
-    y.colwise().normalize();
-    constexpr Eigen::Index kColumns = 64;  // of the products that a thread makes at a time
-    workers.for_each((x.rows() + kColumns - 1) / kColumns, [&](std::int64_t part) {
-      const Eigen::Index begin = part * kColumns;
-      const Eigen::Index count = std::min(kColumns, x.rows() - begin);
-      products.middleCols(begin, count).noalias() += y * x.middleRows(begin, count).transpose();
-    });
+    const auto every_other = [](const Eigen::MatrixXf& vectors) {
+      Eigen::MatrixXf some = vectors(Eigen::all, Eigen::seq(0, Eigen::last, 2));
+      some.colwise().normalize();
+      return transposed(some);
+    };
+    products += transposed_product(every_other(release), every_other(base), workers);
   }
 
   const ModelWeights& base_;
