@@ -83,21 +83,27 @@ TEST(JsonContract, AuditHasEveryField) {
   audit.exact = {{.test = order_test::neurons, .matched = 256, .in_order = 255}};
   audit.shares = {{.base = {6, 1}, .agreeing = 250, .share = 0.98}};
   const json value = json::parse(to_json(audit));
-  EXPECT_THAT(names(value),
-              UnorderedElementsAre("verdict", "base", "release", "rate", "tests",
-                                   "log10_corrected_p", "exact", "shares", "share", "embeddings"));
+  EXPECT_THAT(names(value), UnorderedElementsAre("verdict", "base", "release", "rate", "tests",
+                                                 "log10_corrected_p", "exact", "shares", "share",
+                                                 "embeddings", "blocks", "grams", "direction"));
   EXPECT_EQ(value.at("verdict"), "VERDICT_MATCH_EMPIRICAL");
   EXPECT_EQ(value.at("log10_corrected_p"), -1339.5);
   EXPECT_EQ(value.at("share"), "NaN");
   EXPECT_THAT(names(value.at("base")), kModel);
   EXPECT_THAT(names(value.at("exact").at(0)),
               UnorderedElementsAre("test", "count", "made", "no_p", "base", "release", "mapped",
-                                   "matched", "in_order", "log10_p", "log10_corrected_p"));
+                                   "matched", "in_order", "log10_p", "log10_corrected_p",
+                                   "base_rows", "release_rows"));
   EXPECT_EQ(value.at("exact").at(0).at("in_order"), "255");
   EXPECT_THAT(names(value.at("shares").at(0)),
               UnorderedElementsAre("base", "release", "mapped", "neurons", "agreeing", "share",
-                                   "cosine", "control"));
+                                   "cosine", "control", "neuron_map"));
   EXPECT_EQ(value.at("shares").at(0).at("base"), json({{"block", "6"}, {"expert", "1"}}));
+  EXPECT_THAT(names(value.at("grams")), UnorderedElementsAre("made", "no_p", "orders", "pairs",
+                                                             "log10_p", "log10_corrected_p"));
+  EXPECT_EQ(value.at("grams").at("made"), false);
+  EXPECT_EQ(value.at("direction").at("status"), "DIRECTION_STATUS_UNSPECIFIED");
+  EXPECT_EQ(json::parse(to_json(std::vector{audit, audit})).at("audits").size(), 2U);
   EXPECT_THAT(names(value.at("embeddings")),
               UnorderedElementsAre("shared_tokens", "fitted_tokens", "similarity", "aligned"));
 }

@@ -117,7 +117,7 @@ TEST_F(AuditCall, PromisesTheRateThatIsAskedFor) {
   ASSERT_EQ(ended.code, 0) << ended.err;
   const json value = json::parse(ended.out);
   EXPECT_EQ(value.at("verdict"), "VERDICT_MATCH");
-  EXPECT_EQ(value.at("tests"), "49");
+  EXPECT_EQ(value.at("tests"), "50");
   EXPECT_EQ(value.at("rate"), 1e-6);
   EXPECT_LT(value.at("log10_corrected_p"), -200);
   const json strict =
@@ -138,12 +138,54 @@ TEST_F(AuditCall, ReadsAnAdapterOnTheRelease) {
   EXPECT_NE(adapted.at("release"), plain.at("release"));
 }
 
-TEST_F(AuditCall, RefusesWhatHoldsNoModelInOneLine) {
+TEST_F(AuditCall, TriesSeveralBasesAndCorrectsForThem) {
+  const std::string release = written(AuditedModel(1).add_noise(0.1f));
+  const std::vector<std::string> call = {
+      "audit",     "--base", written(AuditedModel(2)), "--base", written(AuditedModel(1)),
+      "--release", release};
+  const Ended ended = run_program(call);
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(StartsWith("Of 2 bases "), HasSubstr("/3 says most:\n\nMATCH: "),
+                               HasSubstr("after correction for 100 tests"),
+                               HasSubstr("\nNO_MATCH        "), HasSubstr("/2: corrected p")));
+  std::vector<std::string> for_programs = call;
+  for_programs.insert(for_programs.end(), {"--format", "json"});
+  const json audits = json::parse(run_program(for_programs).out).at("audits");
+  ASSERT_EQ(audits.size(), 2u);
+  EXPECT_EQ(audits.at(0).at("verdict"), "VERDICT_MATCH");
+  EXPECT_EQ(audits.at(1).at("verdict"), "VERDICT_NO_MATCH");
+  EXPECT_EQ(audits.at(1).at("tests"), "100");
+}
+
+TEST_F(AuditCall, ThoroughShowsGramMatricesAndDirections) {
+  const std::string model = AZIMUTH_TEST_DATA "/architectures/llama";
+  const Ended quick = audit(model, model);
+  const Ended thorough = audit(model, model, {"--thorough"});
+  EXPECT_THAT(thorough.out, AllOf(HasSubstr("Gram matrices of neurons, 4 pairs of blocks"),
+                                  HasSubstr("decides nothing: 0.00° apart, p "),
+                                  HasSubstr("explosion 2, decay 4")));
+  EXPECT_EQ(thorough.out.substr(0, 40), quick.out.substr(0, 40));
+  const json value = json::parse(audit(model, model, {"--thorough", "--format", "json"}).out);
+  EXPECT_EQ(value.at("direction").at("status"), "DIRECTION_STATUS_COMPARED");
+  EXPECT_EQ(value.at("direction").at("vocabulary_base").size(), 37u);
+  EXPECT_NEAR(value.at("direction").at("vocabulary_correlation"), 1, 1e-9);
+  EXPECT_EQ(value.at("grams").at("made"), true);
+}
+
+TEST_F(AuditCall, OfASignatureThereIsTheDirectionAlone) {
+  const std::string model = AZIMUTH_TEST_DATA "/architectures/llama";
   const std::string signature = folder_ / "base.azsig";
-  ASSERT_EQ(
-      run_program({"signature", AZIMUTH_TEST_DATA "/architectures/llama", "-o", signature}).code,
-      0);
-  expect_refused(signature, "needs weights");
+  ASSERT_EQ(run_program({"signature", model, "-o", signature}).code, 0);
+  const Ended ended = audit(signature, model);
+  EXPECT_EQ(ended.code, 4) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(StartsWith("INCONCLUSIVE: of a signature"),
+                               HasSubstr("decides nothing: 0.00° apart")));
+  const Ended absent = audit(signature, written(AuditedModel(1)));
+  EXPECT_EQ(absent.code, 4);
+  EXPECT_THAT(absent.out, HasSubstr("SIGNATURE_ABSENT"));
+}
+
+TEST_F(AuditCall, RefusesWhatHoldsNoModelInOneLine) {
   expect_refused(AZIMUTH_TEST_DATA "/adapters/llama", "adapter");
   expect_refused(AZIMUTH_TEST_DATA "/architectures/olmo2/model-00001-of-00003.safetensors", "");
   expect_refused(folder_ / "missing", "");
