@@ -26,7 +26,7 @@ is used.")
 
 # What azimuth-config.cmake looks for. LibTorch is not among it: who trains has one already, seldom Debian's.
 set(depends libeigen3-dev libssl-dev)
-if(AZIMUTH_WITH_PROTO)
+if(AZIMUTH_WITH_PROTO OR AZIMUTH_WITH_CHECKPOINTS)
   list(APPEND depends libprotobuf-dev protobuf-compiler)
 endif()
 if(AZIMUTH_WITH_GRPC)

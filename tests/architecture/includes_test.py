@@ -67,9 +67,11 @@ class Headers:
             return {"proto"} if (ROOT / f"proto/azimuth/v1/{generated[1]}.proto").exists() else set()
         if include.header in self.public:
             return {folder_of(file) for file in self.public[include.header]}
-        # A private one is named from its library's root, which lies above who includes it.
+        # A private one is named from its library's root, which lies above who includes it; a generated one lies where
+        # what it is made from does.
         for above in PurePosixPath(include.file).parents:
-            if str(above / include.header) in self.files:
+            if str(above / include.header) in self.files or (
+                    include.header.endswith(".pb.h") and (ROOT / above / include.header.replace(".pb.h", ".proto")).exists()):
                 return {folder_of(above / include.header)}
         # Benchmarks and examples also name those of the examples, and benchmarks the library's by their path.
         return {folder_of(file) for file in self.files if file.endswith("/" + include.header)

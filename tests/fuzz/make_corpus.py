@@ -203,6 +203,13 @@ def write_ggufs():
     put("gguf", "split", written(writer))
 
 
+def write_tokenizers():
+    """The first byte says which form follows: see tokens_fuzzer.cpp."""
+    for form, file in enumerate(("tokenizer.json", "tokenizer.model", "model.gguf")):
+        for path in sorted((DATA / "tokens").glob(f"*/{file}")):
+            put("tokens", f"{path.parent.name}_{path.suffix[1:]}", bytes([form]) + path.read_bytes())
+
+
 def write_signatures():
     for name in ("llama", "gpt2"):
         with tempfile.TemporaryDirectory() as folder:
@@ -220,6 +227,7 @@ def main():
     write_adapters()
     write_ggufs()
     write_pytorch()
+    write_tokenizers()
     write_signatures()
     for folder in sorted((HERE / "corpus").iterdir()):
         sizes = [file.stat().st_size for file in folder.iterdir()]

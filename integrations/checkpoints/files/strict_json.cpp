@@ -14,29 +14,41 @@ constexpr std::size_t kMaxDepth = 32;
 
 constexpr std::string_view kWholeFile = "JSON";
 
-// Reads a text without keeping it and throws for all that is not allowed. nlohmann's own callbacks
-// while parsing would do, but take time in proportion to the square of the members of an object.
+// Reads a text without keeping it, throws for all that is not allowed, and hands the rest on, if
+// there is a reader. nlohmann's own callbacks while parsing would do, but take time in proportion
+// to the square of the members of an object.
 class Checker final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Checker(const std::filesystem::path& file, std::string_view what, std::size_t max_values)
-      : file_(file), what_(what), max_values_(max_values) {}
+  Checker(const std::filesystem::path& file, std::string_view what, std::size_t max_values,
+          nlohmann::json_sax<nlohmann::json>* reader = nullptr)
+      : file_(file), what_(what), max_values_(max_values), reader_(reader) {}
 
-  bool null() override { return count(); }
-  bool boolean(bool) override { return count(); }
-  bool number_integer(number_integer_t) override { return count(); }
-  bool number_unsigned(number_unsigned_t) override { return count(); }
-  bool number_float(number_float_t, const string_t&) override { return count(); }
-  bool string(string_t&) override { return count(); }
-  bool binary(binary_t&) override { return count(); }
+  bool null() override { return count() && (!reader_ || reader_->null()); }
+  bool boolean(bool value) override { return count() && (!reader_ || reader_->boolean(value)); }
+  bool number_integer(number_integer_t value) override {
+    return count() && (!reader_ || reader_->number_integer(value));
+  }
+  bool number_unsigned(number_unsigned_t value) override {
+    return count() && (!reader_ || reader_->number_unsigned(value));
+  }
+  bool number_float(number_float_t value, const string_t& text) override {
+    return count() && (!reader_ || reader_->number_float(value, text));
+  }
+  bool string(string_t& value) override { return count() && (!reader_ || reader_->string(value)); }
+  bool binary(binary_t&) override { return false; }  // JSON has none
 
-  bool start_object(std::size_t) override { return enter(); }
-  bool end_object() override { return leave(); }
-  bool start_array(std::size_t) override { return enter(); }
-  bool end_array() override { return leave(); }
+  bool start_object(std::size_t size) override {
+    return enter() && (!reader_ || reader_->start_object(size));
+  }
+  bool end_object() override { return leave() && (!reader_ || reader_->end_object()); }
+  bool start_array(std::size_t size) override {
+    return enter() && (!reader_ || reader_->start_array(size));
+  }
+  bool end_array() override { return leave() && (!reader_ || reader_->end_array()); }
 
   bool key(string_t& key) override {
     if (!keys_.back().insert(key).second) fail("\"" + key.substr(0, 120) + "\" appears twice");
-    return true;
+    return !reader_ || reader_->key(key);
   }
 
   bool parse_error(std::size_t, const std::string&,
@@ -72,6 +84,7 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
   const std::filesystem::path& file_;
   std::string_view what_;
   std::size_t max_values_;
+  nlohmann::json_sax<nlohmann::json>* reader_;
   std::size_t values_ = 0;
   std::vector<std::unordered_set<std::string>> keys_;  // of all that is open; an array has none
 };
@@ -239,6 +252,14 @@ Json parse_json_file(const std::filesystem::path& file, std::size_t max_bytes,
                      std::size_t max_values) {
   const MappedFile mapping(file);
   return parse_json<Json>(file, kWholeFile, text_of(mapping, file, max_bytes), max_values);
+}
+
+void read_json_file(const std::filesystem::path& file, std::size_t max_bytes,
+                    std::size_t max_values, nlohmann::json_sax<nlohmann::json>& reader) {
+  const MappedFile mapping(file);
+  const std::string_view text = text_of(mapping, file, max_bytes);
+  Checker checker(file, kWholeFile, max_values, &reader);
+  nlohmann::json::sax_parse(text.begin(), text.end(), &checker);
 }
 
 nlohmann::ordered_json parse_python_json(const std::filesystem::path& file, std::string_view what,

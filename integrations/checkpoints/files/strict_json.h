@@ -23,6 +23,11 @@ template <class Json>
 Json parse_json_file(const std::filesystem::path& file, std::size_t max_bytes,
                      std::size_t max_values);
 
+/// Hands the values of a whole file of at most `max_bytes` to `reader`, one after another, and
+/// keeps none of them; as strict as parse_json, and with the same errors.
+void read_json_file(const std::filesystem::path& file, std::size_t max_bytes,
+                    std::size_t max_values, nlohmann::json_sax<nlohmann::json>& reader);
+
 /// Parses JSON as Python writes it, of what people and programs put into a config.json: as above,
 /// but for two things. `NaN`, `Infinity` and `-Infinity` are values. And of an array or object of
 /// more than 10,000 members (the labels of a classifier) only that it is there is kept, so that

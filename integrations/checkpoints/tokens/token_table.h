@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace azimuth {
+
+/// Strings by id, of ids that may be hostile.
+class TokenTable {
+ public:
+  explicit TokenTable(std::filesystem::path file) : file_(std::move(file)) {}
+
+  /// Throws FileError, naming the token by how it is spelled: an id that is negative or too large,
+  /// a spelling that is not UTF-8.
+  void put(std::int64_t id, std::string_view spelling, std::string bytes);
+
+  std::vector<std::string> take() { return std::move(strings_); }
+
+  /// Throws FileError where there are too many.
+  static void check_count(const std::filesystem::path& file, std::string_view what,
+                          std::int64_t count);
+
+ private:
+  std::filesystem::path file_;
+  std::vector<std::string> strings_;
+};
+
+}  // namespace azimuth
