@@ -37,14 +37,13 @@ constexpr std::size_t kMostPoints = 2048;
 
 /// The share of each token's embedding that lies along the model's own direction.
 std::vector<double> shares_along(const ModelWeights& model, std::span<const float> direction,
-                                 std::int64_t tokens) {
+                                 const std::vector<std::int64_t>& ids) {
   const Eigen::Map<const Eigen::VectorXf> u(direction.data(), std::ssize(direction));
   std::vector<double> out;
-  constexpr std::int64_t kTile = 1024;
-  for (std::int64_t first = 0; first < tokens; first += kTile) {
-    std::vector<std::int64_t> ids(static_cast<std::size_t>(std::min(kTile, tokens - first)));
-    std::iota(ids.begin(), ids.end(), first);
-    const Eigen::MatrixXf embeddings = model.embed(ids);
+  constexpr std::size_t kTile = 1024;
+  for (std::size_t first = 0; first < ids.size(); first += kTile) {
+    const Eigen::MatrixXf embeddings =
+        model.embed(std::span(ids).subspan(first, std::min(kTile, ids.size() - first)));
     for (const auto embedding : embeddings.colwise()) {
       const double share = double{embedding.dot(u)} / double{embedding.norm()};
       out.push_back(std::isfinite(share) ? share : 0);
@@ -55,10 +54,15 @@ std::vector<double> shares_along(const ModelWeights& model, std::span<const floa
 
 void compare_vocabularies(const ModelWeights& base, std::span<const float> base_direction,
                           const ModelWeights& release, std::span<const float> release_direction,
-                          std::int64_t tokens, DirectionEvidence& out) {
-  if (tokens == 0) return;
-  const std::vector<double> x = shares_along(base, base_direction, tokens);
-  const std::vector<double> y = shares_along(release, release_direction, tokens);
+                          const std::vector<SharedToken>& shared, DirectionEvidence& out) {
+  if (shared.empty()) return;
+  std::vector<std::int64_t> base_ids, release_ids;
+  for (const SharedToken& token : shared) {
+    base_ids.push_back(token.base);
+    release_ids.push_back(token.release);
+  }
+  const std::vector<double> x = shares_along(base, base_direction, base_ids);
+  const std::vector<double> y = shares_along(release, release_direction, release_ids);
   out.vocabulary_correlation = rank_correlation(x, y);
   const std::size_t points = std::min(x.size(), kMostPoints);
   for (std::size_t i = 0; i < points; ++i) {
@@ -118,7 +122,7 @@ void add_thorough_evidence(const ModelWeights& base, const ModelWeights& release
   out.direction = direction_evidence(base_signature, release_signature, workers);
   if (out.direction->base_has_signature && out.direction->release_has_signature) {
     compare_vocabularies(base, base_signature.direction, release, release_signature.direction,
-                         fit.alignment.shared_tokens, *out.direction);
+                         fit.shared, *out.direction);
   }
   if (map.size() > 0 && fit.map.size() > 0) {
     out.direction->map_agreement =
@@ -144,8 +148,10 @@ void conclude(Audit& out) {
 
 }  // namespace
 
-Audit audit(const ModelWeights& base, const ModelWeights& release, const AuditOptions& options,
-            Workers& workers, Progress* progress) {
+Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_release,
+            const AuditOptions& options, Workers& workers, Progress* progress) {
+  const ModelWeights& base = audited_base.weights;
+  const ModelWeights& release = audited_release.weights;
   if (!(options.rate > 0 && options.rate < 1)) {
     throw std::invalid_argument("audit: the rate lies between 0 and 1");
   }
@@ -162,7 +168,7 @@ Audit audit(const ModelWeights& base, const ModelWeights& release, const AuditOp
   out.release.weights_digest = release.digest(workers);
 
   next_part(progress);
-  const EmbeddingFit fit = fit_embeddings(base, release, workers);
+  const EmbeddingFit fit = fit_embeddings(audited_base, audited_release, workers);
   out.embeddings = fit.alignment;
   Views views;
   views.map = &fit.map;

@@ -5,6 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "polar_factor.h"
 #include "products.h"
@@ -24,26 +28,60 @@ constexpr std::int64_t kTokensPerCoordinate = 4;
 constexpr double kAligned = 0.05;
 constexpr double kAlignedErrors = 4;
 
-/// Token ids that are fitted, spread over the vocabulary, and ids that are not.
+/// The id of each string that one id alone has, and that has an embedding.
+std::unordered_map<std::string_view, std::int64_t> ids_by_string(const AuditedWeights& model) {
+  constexpr std::int64_t kSeveral = -1;
+  std::unordered_map<std::string_view, std::int64_t> ids;
+  const std::int64_t count = std::min(std::ssize(model.tokens), model.weights.vocab_size());
+  for (std::int64_t id = 0; id < count; ++id) {
+    const std::string& text = model.tokens[static_cast<std::size_t>(id)];
+    if (text.empty()) continue;
+    const auto [entry, is_new] = ids.try_emplace(text, id);
+    if (!is_new) entry->second = kSeveral;
+  }
+  std::erase_if(ids, [](const auto& entry) { return entry.second == kSeveral; });
+  return ids;
+}
+
+/// By ascending id of the base.
+std::vector<SharedToken> shared_tokens(const AuditedWeights& base, const AuditedWeights& release,
+                                       bool by_string) {
+  std::vector<SharedToken> shared;
+  if (!by_string) {
+    const std::int64_t count = std::min(base.weights.vocab_size(), release.weights.vocab_size());
+    for (std::int64_t id = 0; id < count; ++id) shared.push_back({id, id});
+    return shared;
+  }
+  const auto release_ids = ids_by_string(release);
+  for (const auto& [text, id] : ids_by_string(base)) {
+    const auto found = release_ids.find(text);
+    if (found != release_ids.end()) shared.push_back({id, found->second});
+  }
+  std::ranges::sort(shared, {}, &SharedToken::base);
+  return shared;
+}
+
+/// Tokens that are fitted, spread over the vocabulary, and tokens that are not.
 struct Split {
-  std::vector<std::int64_t> fitted;
-  std::vector<std::int64_t> held_out;
+  std::vector<SharedToken> fitted;
+  std::vector<SharedToken> held_out;
 };
 
-Split split(std::int64_t shared, std::int64_t coordinates) {
+Split split(std::span<const SharedToken> shared, std::int64_t coordinates) {
   constexpr std::array<std::int64_t, 7> kOrder = {0, 2, 6, 1, 5, 3, 7};
   const std::int64_t wanted = kTokensPerCoordinate * coordinates * kEighths;
-  const std::int64_t eighths = std::clamp<std::int64_t>((wanted + shared - 1) / shared, 1, 7);
+  const std::int64_t count = std::max<std::int64_t>(1, std::ssize(shared));
+  const std::int64_t eighths = std::clamp<std::int64_t>((wanted + count - 1) / count, 1, 7);
   Split out;
-  for (std::int64_t id = 0; id < shared; ++id) {
-    const std::int64_t eighth = id % kEighths;
+  for (std::size_t i = 0; i < shared.size(); ++i) {
+    const auto eighth = static_cast<std::int64_t>(i) % kEighths;
     const auto at = std::ranges::find(kOrder, eighth) - kOrder.begin();
-    if (at < eighths) out.fitted.push_back(id);
-    if (eighth == kHeldOutEighth) out.held_out.push_back(id);
+    if (at < eighths) out.fitted.push_back(shared[i]);
+    if (eighth == kHeldOutEighth) out.held_out.push_back(shared[i]);
   }
   const auto held_out = static_cast<std::int64_t>(out.held_out.size());
   const std::int64_t stride = std::max<std::int64_t>(1, held_out / kMostHeldOut);
-  std::vector<std::int64_t> fewer;
+  std::vector<SharedToken> fewer;
   for (std::int64_t i = 0; i < held_out; i += stride) {
     fewer.push_back(out.held_out[static_cast<std::size_t>(i)]);
   }
@@ -59,11 +97,17 @@ struct Moments {
   std::int64_t tokens = 0;
 };
 
-/// The embeddings of `ids`, a column a token. One that is not finite in either is 0 in both.
+/// The embeddings of `tokens`, a column a token. One that is not finite in either is 0 in both.
 std::pair<Eigen::MatrixXf, Eigen::MatrixXf> embeddings(const ModelWeights& base,
                                                        const ModelWeights& release,
-                                                       std::span<const std::int64_t> ids) {
-  std::pair<Eigen::MatrixXf, Eigen::MatrixXf> out = {base.embed(ids), release.embed(ids)};
+                                                       std::span<const SharedToken> tokens) {
+  std::vector<std::int64_t> base_ids, release_ids;
+  for (const SharedToken& token : tokens) {
+    base_ids.push_back(token.base);
+    release_ids.push_back(token.release);
+  }
+  std::pair<Eigen::MatrixXf, Eigen::MatrixXf> out = {base.embed(base_ids),
+                                                     release.embed(release_ids)};
   for (Eigen::Index i = 0; i < out.first.cols(); ++i) {
     if (out.first.col(i).allFinite() && out.second.col(i).allFinite()) continue;
     out.first.col(i).setZero();
@@ -73,7 +117,7 @@ std::pair<Eigen::MatrixXf, Eigen::MatrixXf> embeddings(const ModelWeights& base,
 }
 
 Moments moments_of(const ModelWeights& base, const ModelWeights& release,
-                   std::span<const std::int64_t> ids, Workers& workers) {
+                   std::span<const SharedToken> tokens, Workers& workers) {
   const Eigen::Index d = base.hidden_size();
   const Eigen::Index e = release.hidden_size();
   Moments m = {.products = Eigen::MatrixXf::Zero(e, d),
@@ -81,8 +125,8 @@ Moments moments_of(const ModelWeights& base, const ModelWeights& release,
                .release = Eigen::VectorXd::Zero(e),
                .base_squares = Eigen::VectorXd::Zero(d),
                .release_squares = Eigen::VectorXd::Zero(e)};
-  for (std::size_t begin = 0; begin < ids.size(); begin += kChunk) {
-    const auto some = ids.subspan(begin, std::min<std::size_t>(kChunk, ids.size() - begin));
+  for (std::size_t begin = 0; begin < tokens.size(); begin += kChunk) {
+    const auto some = tokens.subspan(begin, std::min<std::size_t>(kChunk, tokens.size() - begin));
     const auto [x, y] = embeddings(base, release, some);
     m.products += transposed_product(transposed(y), transposed(x), workers);
     m.base += x.cast<double>().rowwise().sum();
@@ -100,7 +144,7 @@ Eigen::VectorXd deviations(const Eigen::VectorXd& sums, const Eigen::VectorXd& s
 
 /// How much closer the tokens that were not fitted come to their own embedding than to another's.
 void check_alignment(const ModelWeights& base, const ModelWeights& release, const Moments& m,
-                     std::span<const std::int64_t> held_out, EmbeddingFit& fit, Workers& workers) {
+                     std::span<const SharedToken> held_out, EmbeddingFit& fit, Workers& workers) {
   if (held_out.size() < 2 || fit.map.size() == 0) return;
   auto [x, y] = embeddings(base, release, held_out);
   const double n = static_cast<double>(m.tokens);
@@ -124,15 +168,18 @@ void check_alignment(const ModelWeights& base, const ModelWeights& release, cons
 
 }  // namespace
 
-EmbeddingFit fit_embeddings(const ModelWeights& base, const ModelWeights& release,
-                            Workers& workers) {
+EmbeddingFit fit_embeddings(const AuditedWeights& audited_base,
+                            const AuditedWeights& audited_release, Workers& workers) {
+  const ModelWeights& base = audited_base.weights;
+  const ModelWeights& release = audited_release.weights;
   EmbeddingFit fit;
-  fit.alignment.shared_tokens = std::min(base.vocab_size(), release.vocab_size());
-  const Split ids =
-      split(fit.alignment.shared_tokens, std::max(base.hidden_size(), release.hidden_size()));
-  const Moments m = moments_of(base, release, ids.fitted, workers);
+  fit.alignment.by_string = !audited_base.tokens.empty() && !audited_release.tokens.empty();
+  fit.shared = shared_tokens(audited_base, audited_release, fit.alignment.by_string);
+  fit.alignment.shared_tokens = std::ssize(fit.shared);
+  const Split tokens = split(fit.shared, std::max(base.hidden_size(), release.hidden_size()));
+  const Moments m = moments_of(base, release, tokens.fitted, workers);
   fit.alignment.fitted_tokens = m.tokens;
-  const double n = static_cast<double>(m.tokens);
+  const double n = static_cast<double>(std::max<std::int64_t>(1, m.tokens));
   const Eigen::VectorXd base_deviations = deviations(m.base, m.base_squares, n);
   const Eigen::VectorXd release_deviations = deviations(m.release, m.release_squares, n);
   fit.base_deviations.assign(base_deviations.begin(), base_deviations.end());
@@ -151,7 +198,7 @@ EmbeddingFit fit_embeddings(const ModelWeights& base, const ModelWeights& releas
                          .cwiseAbs()
                          .cast<float>();
   fit.map = polar_factor(m.products, workers);
-  check_alignment(base, release, m, ids.held_out, fit, workers);
+  check_alignment(base, release, m, tokens.held_out, fit, workers);
   return fit;
 }
 

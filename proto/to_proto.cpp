@@ -172,6 +172,7 @@ void convert(const NeuronShare& in, v1::NeuronShare& out) {
 }
 
 void convert(const EmbeddingAlignment& in, v1::EmbeddingAlignment& out) {
+  out.set_by_string(in.by_string);
   out.set_shared_tokens(in.shared_tokens);
   out.set_fitted_tokens(in.fitted_tokens);
   out.set_similarity(in.similarity);

@@ -11,6 +11,7 @@
 
 #include "azimuth/audit.h"
 #include "azimuth/proto_conversion.h"
+#include "azimuth/token_strings.h"
 #include "calls/audit_text.h"
 #include "calls/checkpoint.h"
 #include "calls/measure.h"
@@ -53,45 +54,54 @@ bool says_more(const Audit& a, const Audit& b) {
   return a.share > b.share;
 }
 
-/// Its own, or measured with the tokens that the other one was.
-Signature signature_of(const Checkpoint& checkpoint, const Checkpoint& other) {
-  if (const auto* given = std::get_if<Signature>(&checkpoint)) return *given;
-  const ModelWeights& weights = std::get<ModelWeights>(checkpoint);
-  std::vector<std::int64_t> tokens = std::get<Signature>(other).probe.token_ids;
-  std::erase_if(tokens, [&](std::int64_t id) { return id >= weights.vocab_size(); });
-  return measure(weights, {.tokens = tokens}, "measuring the direction").signature();
+struct Opened {
+  std::string name;  ///< as it was given
+  Checkpoint checkpoint;
+  std::vector<std::string> tokens = {};  ///< by id, where they are known
+};
+
+Opened opened(const std::string& name, const OpenModelOptions& options) {
+  Opened out = {.name = name, .checkpoint = open_checkpoint(name, options)};
+  if (std::holds_alternative<ModelWeights>(out.checkpoint)) out.tokens = read_token_strings(name);
+  return out;
 }
 
-/// Of a signature or a step of a history there is the direction alone, which decides nothing.
-Audit audit_direction(const Checkpoint& base, const Checkpoint& release,
-                      const AuditOptions& options, Workers& workers) {
-  return audit_signatures(signature_of(base, release), signature_of(release, base), options,
-                          workers);
+/// Its own, or measured with the tokens that the other one was.
+Signature signature_of(const Opened& model, const Opened& other) {
+  if (const auto* given = std::get_if<Signature>(&model.checkpoint)) return *given;
+  const ModelWeights& weights = std::get<ModelWeights>(model.checkpoint);
+  std::vector<std::int64_t> tokens = std::get<Signature>(other.checkpoint).probe.token_ids;
+  std::erase_if(tokens, [&](std::int64_t id) { return id >= weights.vocab_size(); });
+  return measure(weights, {.tokens = tokens}, "measuring " + short_name(model.name)).signature();
+}
+
+Audit audit_pair(const Opened& base, const Opened& release, const AuditOptions& options,
+                 Workers& workers) {
+  const auto* base_weights = std::get_if<ModelWeights>(&base.checkpoint);
+  const auto* release_weights = std::get_if<ModelWeights>(&release.checkpoint);
+  // Of a signature or a step of a history there is the direction alone.
+  if (base_weights == nullptr || release_weights == nullptr) {
+    return audit_signatures(signature_of(base, release), signature_of(release, base), options,
+                            workers);
+  }
+  ProgressBar bar("auditing " + short_name(release.name) +
+                  (options.bases > 1 ? " against " + short_name(base.name) : ""));
+  return audit({*base_weights, base.tokens}, {*release_weights, release.tokens}, options, workers,
+               &bar);
 }
 
 void run_audit(const AuditCallOptions& options) {
-  std::vector<Checkpoint> bases;
-  for (const std::string& base : options.bases) {
-    bases.push_back(open_checkpoint(base, options.reading));
-  }
+  std::vector<Opened> bases;
+  for (const std::string& base : options.bases) bases.push_back(opened(base, options.reading));
   OpenModelOptions reading_release = options.reading;
   reading_release.adapter = options.adapter;
-  const Checkpoint release = open_checkpoint(options.release, reading_release);
+  const Opened release = opened(options.release, reading_release);
   AuditOptions auditing = options.audit;
   auditing.bases = std::ssize(bases);
   Workers workers(all_cores());
   std::vector<NamedAudit> results;
-  for (std::size_t i = 0; i < bases.size(); ++i) {
-    const auto* base_weights = std::get_if<ModelWeights>(&bases[i]);
-    const auto* release_weights = std::get_if<ModelWeights>(&release);
-    if (base_weights == nullptr || release_weights == nullptr) {
-      results.push_back({options.bases[i], audit_direction(bases[i], release, auditing, workers)});
-      continue;
-    }
-    ProgressBar bar("auditing " + short_name(options.release) +
-                    (bases.size() > 1 ? " against " + short_name(options.bases[i]) : ""));
-    results.push_back(
-        {options.bases[i], audit(*base_weights, *release_weights, auditing, workers, &bar)});
+  for (const Opened& base : bases) {
+    results.push_back({base.name, audit_pair(base, release, auditing, workers)});
   }
   std::ranges::stable_sort(results, says_more, &NamedAudit::audit);
   if (options.format == "json") {

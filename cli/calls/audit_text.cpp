@@ -70,7 +70,7 @@ std::string verdict_sentences(const Audit& a) {
            " of the neurons is too much for chance and too little for a match.\n";
   } else {
     out +=
-        "no trace of the base, but embeddings of one token id do not correspond either:\n"
+        "no trace of the base, but embeddings of the same tokens do not correspond either:\n"
         "the vocabularies differ, or the embeddings were replaced.\n";
   }
   return out + kNoProof;
@@ -199,11 +199,13 @@ std::string direction_lines(const Audit& a) {
 }
 
 std::string embeddings_line(const EmbeddingAlignment& e) {
-  return text(
-      "\nEmbeddings of the %lld token ids that both have, taken to be the same tokens, %s "
-      "(similarity %.2f, map fitted on %lld)\n",
-      static_cast<long long>(e.shared_tokens), e.aligned ? "correspond" : "do not correspond",
-      e.similarity, static_cast<long long>(e.fitted_tokens));
+  return text("\nEmbeddings of the %lld %s, %s (similarity ",
+              static_cast<long long>(e.shared_tokens),
+              e.by_string ? "tokens whose strings both have"
+                          : "token ids that both have, taken to be the same tokens",
+              e.aligned ? "correspond" : "do not correspond") +
+         (std::isnan(e.similarity) ? "–" : text("%.2f", e.similarity)) +
+         text(", map fitted on %lld)\n", static_cast<long long>(e.fitted_tokens));
 }
 
 }  // namespace

@@ -103,6 +103,18 @@ Hostile signature(const char* name, std::string bytes, std::string words) {
           "a.azsig", std::move(words)};
 }
 
+/// Beside a model that is audited.
+Hostile tokenizer(const char* name, std::string file, std::string bytes, std::string words) {
+  return {name,
+          [file, bytes](const TemporaryFolder& folder) -> std::vector<std::string> {
+            const std::filesystem::path model = kData / "architectures/llama";
+            std::filesystem::copy(model, folder.path());
+            folder.write(file, bytes);
+            return {"audit", "--base", model, "--release", folder.path()};
+          },
+          file, std::move(words)};
+}
+
 void run_sql(const std::filesystem::path& file, const std::string& sql) {
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open(file.c_str(), &database), SQLITE_OK);
@@ -200,6 +212,13 @@ const std::vector<Hostile> kHostile = {
               "tensor a: its file '../b' is not the name of a file in this folder"),
     in_folder("ConfigTwice", "config.json", R"({"model_type":"llama","model_type":"llama"})",
               "JSON: \"model_type\" appears twice"),
+
+    tokenizer("TokenizerIdTooLarge", "tokenizer.json",
+              R"({"model": {"vocab": {"\u001b[2J": 1000000000}}})",
+              "token \\x1b[2J: has the id 1000000000"),
+    tokenizer("TokenizerOfFiveMillionPieces", "tokenizer.model",
+              times(std::string_view("\n\0", 2), 5 << 20),
+              "SentencePiece model: has 5242880 tokens; at most 2000000 are read"),
 
     adapter("AdapterTwice", R"({"peft_type":"LORA","peft_type":"LORA"})",
             "JSON: \"peft_type\" appears twice"),

@@ -105,7 +105,7 @@ TEST(JsonContract, AuditHasEveryField) {
   EXPECT_EQ(value.at("direction").at("status"), "DIRECTION_STATUS_UNSPECIFIED");
   EXPECT_EQ(json::parse(to_json(std::vector{audit, audit})).at("audits").size(), 2U);
   EXPECT_THAT(names(value.at("embeddings")),
-              UnorderedElementsAre("shared_tokens", "fitted_tokens", "similarity", "aligned"));
+              UnorderedElementsAre("by_string", "shared_tokens", "fitted_tokens", "similarity", "aligned"));
 }
 
 TEST(JsonContract, SignatureHasEveryField) {

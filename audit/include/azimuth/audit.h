@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,9 +112,12 @@ struct NeuronShare {
   double control = 0;  ///< the largest share with any other FFN of the release
 };
 
-/// Whether tokens of one id have embeddings that correspond, but for an orthogonal map.
+/// Whether the tokens that both have are embedded alike, but for an orthogonal map.
 struct EmbeddingAlignment {
-  std::int64_t shared_tokens = 0;  ///< ids below the smaller vocabulary
+  /// Which tokens both have: those whose strings are equal, and stand once in either vocabulary;
+  /// else, where one model has no strings, ids below the smaller vocabulary.
+  bool by_string = false;
+  std::int64_t shared_tokens = 0;
   std::int64_t fitted_tokens = 0;
   /// Mean cosine of mapped and actual embeddings of tokens that were not fitted, less that of
   /// different tokens.
@@ -147,6 +151,17 @@ struct AuditOptions {
   bool thorough = false;
 };
 
+/// A model in an audit.
+struct AuditedWeights {
+  AuditedWeights(const ModelWeights& weights, std::span<const std::string> tokens = {})
+      : weights(weights), tokens(tokens) {}
+
+  const ModelWeights& weights;
+  /// By id, the text of each token (azimuth/token_strings.h): needed where the two vocabularies are
+  /// not ordered alike. Empty: not known. Wrong ones spoil the map, and never a p-value.
+  std::span<const std::string> tokens;
+};
+
 /// Thresholds of the empirical tier (docs/audit.md).
 inline constexpr double kMatchShare = 0.2;
 inline constexpr std::int64_t kMatchNeurons = 30;
@@ -164,7 +179,7 @@ Verdict verdict_of(const Audit& evidence);
 ///     Workers workers(2);
 ///     const Audit a = audit(open_model("base"), open_model("release"), {}, workers);
 ///     if (a.verdict == Verdict::match) std::printf("p <= 10^%.0f\n", a.log10_corrected_p);
-Audit audit(const ModelWeights& base, const ModelWeights& release, const AuditOptions& options,
+Audit audit(const AuditedWeights& base, const AuditedWeights& release, const AuditOptions& options,
             Workers& workers, Progress* progress = nullptr);
 
 /// What signatures alone say, which is INCONCLUSIVE with DirectionEvidence: a direction can be

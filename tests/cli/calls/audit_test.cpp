@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -136,6 +137,38 @@ TEST_F(AuditCall, ReadsAnAdapterOnTheRelease) {
           .out);
   EXPECT_EQ(adapted.at("base"), plain.at("base"));
   EXPECT_NE(adapted.at("release"), plain.at("release"));
+}
+
+TEST_F(AuditCall, ReadsTheStringsOfTokensBesideEachModel) {
+  const auto with_tokens = [&](const AuditedModel& model, const std::vector<int>& words) {
+    const std::string folder = written(model);
+    json vocabulary;
+    for (std::size_t id = 0; id < words.size(); ++id) {
+      vocabulary["word " + std::to_string(words[id])] = id;
+    }
+    const json tokenizer = {{"model", {{"type", "BPE"}, {"vocab", vocabulary}}}};
+    folder_.write(std::filesystem::path(folder).filename().string() + "/tokenizer.json",
+                  tokenizer.dump());
+    return folder;
+  };
+  std::vector<int> order(AuditedModel::vocab);
+  std::iota(order.begin(), order.end(), 0);
+  const std::string base = with_tokens(AuditedModel(1), order);
+  std::ranges::reverse(order);
+  AuditedModel model(1);
+  model.rotate();
+  Eigen::MatrixXf& embedding = model.tensor("model.embed_tokens.weight");
+  embedding = embedding.colwise().reverse().eval();
+  const Ended known = audit(base, with_tokens(model, order));
+  EXPECT_EQ(known.code, 0) << known.err;
+  EXPECT_THAT(known.out, AllOf(StartsWith("MATCH:"),
+                               HasSubstr("Embeddings of the 768 tokens whose strings both have")));
+  const std::string without = written(model);
+  const Ended unknown = audit(base, without);
+  EXPECT_EQ(unknown.code, 4) << unknown.err;
+  EXPECT_THAT(unknown.out, HasSubstr("Embeddings of the 768 token ids that both have"));
+  folder_.write(std::filesystem::path(without).filename().string() + "/tokenizer.json", "{");
+  expect_refused(without, "tokenizer.json: JSON: ");
 }
 
 TEST_F(AuditCall, TriesSeveralBasesAndCorrectsForThem) {
