@@ -42,6 +42,10 @@ void check_shard_name(const std::filesystem::path& index, const std::string& ten
     throw FileError(index, "tensor " + tensor,
                     "its file '" + shard + "' is not the name of a file in this folder");
   }
+  // Tools that sign or copy a model pass over such files.
+  if (shard.starts_with('.')) {
+    throw FileError(index, "tensor " + tensor, "its file '" + shard + "' is hidden");
+  }
 }
 
 // The names of the tensors in each shard.

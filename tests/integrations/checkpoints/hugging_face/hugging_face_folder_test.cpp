@@ -231,6 +231,7 @@ const BadFolder kBadFolders[] = {
     {"ShardAbsolute", embedding_in("/etc/passwd"), kOutside + "/etc/passwd' is not"},
     {"ShardIsTheFolderAbove", embedding_in(".."), kOutside + "..' is not"},
     {"ShardIsTheFolder", embedding_in("."), kOutside + ".' is not"},
+    {"ShardHidden", embedding_in(".model.safetensors"), kOutside + ".model.safetensors' is hidden"},
     {"ShardWithoutName", embedding_in(""), kOutside + "' is not"},
     {"ShardWithANullByte", embedding_in(shard(1) + "\\u0000.bin"),
      kOutside + shard(1) + "\\x00.bin' is not the name of a file in this folder"},
