@@ -160,6 +160,8 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   if (progress != nullptr) progress->begin(blocks + 3);
   Audit out;
   out.rate = options.rate;
+  out.bases = options.bases;
+  out.thorough = options.thorough;
   next_part(progress);
   out.base = base.sizes();
   out.base.weights_digest = base.digest(workers);
@@ -201,6 +203,8 @@ Audit audit_signatures(const Signature& base, const Signature& release, const Au
                        Workers& workers) {
   Audit out;
   out.rate = options.rate;
+  out.bases = options.bases;
+  out.thorough = options.thorough;
   out.base = base.model;
   out.release = release.model;
   out.direction = direction_evidence(base, release, workers);

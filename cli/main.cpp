@@ -10,6 +10,7 @@
 #include "calls/inspect.h"
 #include "calls/report.h"
 #include "calls/signature.h"
+#include "calls/verify.h"
 #include "calls/watch.h"
 #include "help/completion.h"
 #include "help/manual.h"
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
   azimuth::cli::add_signature(app);
   azimuth::cli::add_compare(app);
   azimuth::cli::add_audit(app);
+  azimuth::cli::add_verify(app);
   azimuth::cli::add_history(app);
   azimuth::cli::add_report(app);
   azimuth::cli::add_watch(app, {argv, static_cast<std::size_t>(argc)});

@@ -4,16 +4,19 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
+#include "azimuth/attestation.h"
 #include "azimuth/audit.h"
+#include "azimuth/clock.h"
 #include "azimuth/proto_conversion.h"
-#include "azimuth/token_strings.h"
+#include "azimuth/signing_keys.h"
 #include "calls/audit_text.h"
+#include "calls/audited_checkpoint.h"
 #include "calls/checkpoint.h"
+#include "calls/digest_checkpoint.h"
 #include "calls/measure.h"
 #include "terminal/exit_codes.h"
 #include "terminal/output.h"
@@ -29,6 +32,8 @@ struct AuditCallOptions {
   std::filesystem::path adapter;  ///< on the release
   AuditOptions audit;
   bool exact = false;
+  std::filesystem::path attest;  ///< to write; empty: none
+  std::filesystem::path key;     ///< to sign it with
   std::string format;
 };
 
@@ -54,56 +59,41 @@ bool says_more(const Audit& a, const Audit& b) {
   return a.share > b.share;
 }
 
-struct Opened {
-  std::string name;  ///< as it was given
-  Checkpoint checkpoint;
-  std::vector<std::string> tokens = {};  ///< by id, where they are known
-};
-
-Opened opened(const std::string& name, const OpenModelOptions& options) {
-  Opened out = {.name = name, .checkpoint = open_checkpoint(name, options)};
-  if (std::holds_alternative<ModelWeights>(out.checkpoint)) out.tokens = read_token_strings(name);
-  return out;
+void write_attestation_of(const NamedAudit& result, const AuditCallOptions& options,
+                          const OpenModelOptions& reading_release, const SigningKey& key) {
+  const auto release = digest_checkpoint(options.release, reading_release, options.attest);
+  const auto base = digest_checkpoint(result.base, options.reading, options.attest);
+  write_attestation(options.attest, attest(result.audit, release, base, Clock().unix_seconds()),
+                    key);
 }
 
-/// Its own, or measured with the tokens that the other one was.
-Signature signature_of(const Opened& model, const Opened& other) {
-  if (const auto* given = std::get_if<Signature>(&model.checkpoint)) return *given;
-  const ModelWeights& weights = std::get<ModelWeights>(model.checkpoint);
-  std::vector<std::int64_t> tokens = std::get<Signature>(other.checkpoint).probe.token_ids;
-  std::erase_if(tokens, [&](std::int64_t id) { return id >= weights.vocab_size(); });
-  return measure(weights, {.tokens = tokens}, "measuring " + short_name(model.name)).signature();
-}
-
-Audit audit_pair(const Opened& base, const Opened& release, const AuditOptions& options,
-                 Workers& workers) {
-  const auto* base_weights = std::get_if<ModelWeights>(&base.checkpoint);
-  const auto* release_weights = std::get_if<ModelWeights>(&release.checkpoint);
-  // Of a signature or a step of a history there is the direction alone.
-  if (base_weights == nullptr || release_weights == nullptr) {
-    return audit_signatures(signature_of(base, release), signature_of(release, base), options,
-                            workers);
-  }
-  ProgressBar bar("auditing " + short_name(release.name) +
-                  (options.bases > 1 ? " against " + short_name(base.name) : ""));
-  return audit({*base_weights, base.tokens}, {*release_weights, release.tokens}, options, workers,
-               &bar);
+std::optional<SigningKey> read_key(const AuditCallOptions& options) {
+  if (options.attest.empty()) return {};
+  std::vector<std::string> inputs = options.bases;
+  inputs.insert(inputs.end(), {options.release, options.adapter.string(),
+                               options.reading.config.string(), options.key.string()});
+  check_output(options.attest, inputs);
+  return SigningKey::read(options.key);
 }
 
 void run_audit(const AuditCallOptions& options) {
-  std::vector<Opened> bases;
-  for (const std::string& base : options.bases) bases.push_back(opened(base, options.reading));
+  const std::optional<SigningKey> key = read_key(options);
+  std::vector<AuditedCheckpoint> bases;
+  for (const std::string& base : options.bases) {
+    bases.push_back(open_audited(base, options.reading));
+  }
   OpenModelOptions reading_release = options.reading;
   reading_release.adapter = options.adapter;
-  const Opened release = opened(options.release, reading_release);
+  const AuditedCheckpoint release = open_audited(options.release, reading_release);
   AuditOptions auditing = options.audit;
   auditing.bases = std::ssize(bases);
   Workers workers(all_cores());
   std::vector<NamedAudit> results;
-  for (const Opened& base : bases) {
-    results.push_back({base.name, audit_pair(base, release, auditing, workers)});
+  for (const AuditedCheckpoint& base : bases) {
+    results.push_back({base.name, audit_checkpoints(base, release, auditing, workers)});
   }
   std::ranges::stable_sort(results, says_more, &NamedAudit::audit);
+  if (key) write_attestation_of(results.front(), options, reading_release, *key);
   if (options.format == "json") {
     std::vector<Audit> audits;
     for (const NamedAudit& result : results) audits.push_back(result.audit);
@@ -144,11 +134,22 @@ void add_audit(CLI::App& app) {
       "does not need them");
   call->add_flag("--exact", options->exact,
                  "Exit with 4 for MATCH_EMPIRICAL, which has no p-value");
+  CLI::Option* attest = call->add_option(
+      "--attest", options->attest,
+      "File to write a signed attestation of the result into (in-toto, DSSE), "
+      "whatever the verdict; of several bases, of the one that says most. 'azimuth "
+      "verify' checks it");
+  CLI::Option* key = call->add_option("--key", options->key,
+                                      "Ed25519 private key to sign it with, PEM as 'openssl "
+                                      "genpkey -algorithm ed25519' writes it");
+  attest->needs(key);
+  key->needs(attest);
   add_format_option(*call, options->format, "one Audit of azimuth.v1, or Audits of several bases");
   call->footer(
       "Exits with 0 for MATCH and MATCH_EMPIRICAL, 1 for NO_MATCH, 4 for INCONCLUSIVE. What each "
       "means, and what it supposes, is in docs/audit.md.\n"
-      "Example:\n  azimuth audit --base ./base --release ./release");
+      "Example:\n  azimuth audit --base ./base --release ./release\n"
+      "  azimuth audit --base ./base --release ./release --attest audit.json --key key.pem");
   call->callback([=] { run_audit(*options); });
 }
 

@@ -16,7 +16,9 @@ struct ExitCode {
 /// All that there are, for the manual and the help.
 inline constexpr ExitCode kExitCodes[] = {
     {0, "done"},
-    {kNoMatch, "audit: NO_MATCH"},
+    {kNoMatch,
+     "audit: NO_MATCH; verify: files are not those that were attested, or the audit made again "
+     "comes to something else"},
     {kUsage, "the command line is wrong"},
     {kBadInput,
      "a file or a server is missing, damaged or not what it should be; one line on standard error "

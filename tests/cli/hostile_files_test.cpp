@@ -14,6 +14,7 @@
 #include "cli/run_program.h"
 #include "cli/stored_run.h"
 #include "integrations/checkpoints/pytorch/pytorch_writer.h"
+#include "support/ed25519_keys.h"
 
 namespace azimuth::testing {
 namespace {
@@ -113,6 +114,15 @@ Hostile tokenizer(const char* name, std::string file, std::string bytes, std::st
             return {"audit", "--base", model, "--release", folder.path()};
           },
           file, std::move(words)};
+}
+
+Hostile attestation(const char* name, std::string bytes, std::string words) {
+  return {name,
+          [bytes](const TemporaryFolder& folder) -> std::vector<std::string> {
+            const std::string key = folder.write("pub.pem", kKeyPairs[0].public_pem);
+            return {"verify", folder.write("a.json", bytes), "--key", key};
+          },
+          "a.json", std::move(words)};
 }
 
 void run_sql(const std::filesystem::path& file, const std::string& sql) {
@@ -225,6 +235,13 @@ const std::vector<Hostile> kHostile = {
 
     signature("SignatureOfAnythingElse", kSignatureStart + raw<std::uint64_t>(2) + "\xff\xff",
               "content: "),
+
+    attestation("AttestationTwice", R"({"payload":"e30=","payload":"e30="})",
+                "JSON: \"payload\" appears twice"),
+    attestation("AttestationOfNobody",
+                R"({"payload":"e30=","payloadType":"application/vnd.in-toto+json",)"
+                R"("signatures":[{"sig":""}]})",
+                "signature: none is of this payload"),
 
     {"StoreOfAnythingElse",
      [](const TemporaryFolder& folder) -> std::vector<std::string> {

@@ -85,7 +85,7 @@ TEST(JsonContract, AuditHasEveryField) {
   const json value = json::parse(to_json(audit));
   EXPECT_THAT(names(value), UnorderedElementsAre("verdict", "base", "release", "rate", "tests",
                                                  "log10_corrected_p", "exact", "shares", "share",
-                                                 "embeddings", "blocks", "grams", "direction"));
+                                                 "embeddings", "blocks", "grams", "direction", "bases", "thorough"));
   EXPECT_EQ(value.at("verdict"), "VERDICT_MATCH_EMPIRICAL");
   EXPECT_EQ(value.at("log10_corrected_p"), -1339.5);
   EXPECT_EQ(value.at("share"), "NaN");

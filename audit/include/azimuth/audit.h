@@ -129,7 +129,9 @@ struct Audit {
   Verdict verdict = Verdict::inconclusive;
   ModelInfo base;          ///< with its digest
   ModelInfo release;       ///< with its digest
-  double rate = 0;         ///< of AuditOptions
+  double rate = 0;         ///< of AuditOptions, as the next two
+  std::int64_t bases = 1;
+  bool thorough = false;
   std::int64_t tests = 0;  ///< that the correction counts, all that the call may make
   double log10_corrected_p = kNotApplicable;  ///< the least of `exact`; NaN: no test gave one
   std::vector<OrderTest> exact;               ///< the three kinds, in the order of `order_test`
