@@ -5,9 +5,10 @@
     /tmp/venv/bin/python tests/fuzz/make_corpus.py build/release/bin/azimuth
 
 One block of each model, in float16, so that seeds are small; the same versions write the same files, but for the time
-in a signature. What stands beside the seeds are inputs that a reader once failed on, made small by `-minimize_crash=1`.
+in a signature and in an attestation. What stands beside the seeds are inputs that a reader once failed on, made small by `-minimize_crash=1`.
 config_fuzzer needs none from here: its seeds are the config.json of every model.
 """
+import base64
 import io
 import json
 import math
@@ -29,6 +30,11 @@ HERE = pathlib.Path(__file__).parent
 DATA = HERE.parent / "data"
 AZIMUTH = pathlib.Path(sys.argv[1])
 LARGEST = 24 << 10
+# That attestation_fuzzer signs with: the first of ../support/ed25519_keys.h.
+KEY = """-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----
+"""
 random = numpy.random.default_rng(20250207)
 
 FOLDERS = ["falcon_40b", "fused_experts", "gemma2", "gpt2", "llama_biases", "mpt", "olmo2"]
@@ -219,6 +225,19 @@ def write_signatures():
             put("signature", name, file.read_bytes())
 
 
+def write_attestations():
+    model = DATA / "architectures/llama"
+    with tempfile.TemporaryDirectory() as folder:
+        file, key = pathlib.Path(folder) / "audit.json", pathlib.Path(folder) / "key.pem"
+        key.write_text(KEY)
+        call = [AZIMUTH, "audit", "--base", model, "--release", model, "--attest", file, "--key", key]
+        subprocess.run(call, check=True, stdout=subprocess.DEVNULL)
+        put("attestation", "envelope", file.read_bytes())
+        put("attestation", "statement", base64.b64decode(json.loads(file.read_text())["payload"]))
+        put("attestation", "private_key", KEY.encode())
+        put("attestation", "public_key", subprocess.check_output(["openssl", "pkey", "-in", key, "-pubout"]))
+
+
 def main():
     for file in (HERE / "corpus").glob("*/seed_*"):
         file.unlink()
@@ -229,6 +248,7 @@ def main():
     write_pytorch()
     write_tokenizers()
     write_signatures()
+    write_attestations()
     for folder in sorted((HERE / "corpus").iterdir()):
         sizes = [file.stat().st_size for file in folder.iterdir()]
         print(f"{folder.name:12} {len(sizes):3} files, {sum(sizes):6} bytes, the largest {max(sizes)}")
