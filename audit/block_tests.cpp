@@ -39,10 +39,10 @@ OrderTest values_in_order(const std::vector<MutualMatch>& matches,
   return test;
 }
 
-/// The neurons that two lists of matches, by ascending row of the release, have in common, and the
-/// median similarity of the first.
-std::pair<std::int64_t, double> agreeing(const std::vector<MutualMatch>& first,
-                                         const std::vector<MutualMatch>& second) {
+/// Of the neurons that two lists of matches, by ascending row of the release, have in common, the
+/// similarities in the first.
+std::vector<float> agreeing(const std::vector<MutualMatch>& first,
+                            const std::vector<MutualMatch>& second) {
   std::vector<float> similarities;
   auto other = second.begin();
   for (const MutualMatch& match : first) {
@@ -50,10 +50,14 @@ std::pair<std::int64_t, double> agreeing(const std::vector<MutualMatch>& first,
     if (other == second.end() || other->release != match.release) continue;
     if (other->base == match.base) similarities.push_back(match.similarity);
   }
-  if (similarities.empty()) return {0, kNotApplicable};
-  const auto middle = similarities.begin() + std::ssize(similarities) / 2;
-  std::nth_element(similarities.begin(), middle, similarities.end());
-  return {std::ssize(similarities), double{*middle}};
+  return similarities;
+}
+
+double upper_median(std::vector<float> values) {
+  if (values.empty()) return kNotApplicable;
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return double{*middle};
 }
 
 std::vector<std::vector<MutualMatch>> match(const Probes& probes,
@@ -93,15 +97,16 @@ void refuse(OrderTest& test, const std::string& why) {
   if (!why.empty()) test.no_p += (test.no_p.empty() ? "" : "; ") + why;
 }
 
-void ShareSearch::add(FfnPlace release, bool mapped, std::int64_t agreeing, double cosine) {
-  const double share = static_cast<double>(agreeing) / static_cast<double>(best_.neurons);
+void ShareSearch::add(FfnPlace release, bool mapped, std::vector<float> cosines) {
+  const double share = static_cast<double>(cosines.size()) / static_cast<double>(best_.neurons);
   if (share > best_.share || best_.release.block == 0) {
     if (!(release == best_.release)) best_.control = std::max(best_.control, best_.share);
     best_.release = release;
     best_.mapped = mapped;
-    best_.agreeing = agreeing;
+    best_.agreeing = std::ssize(cosines);
     best_.share = share;
-    best_.cosine = cosine;
+    best_.cosine = upper_median(cosines);
+    best_.cosines = std::move(cosines);
   } else if (!(release == best_.release)) {
     best_.control = std::max(best_.control, share);
   }
@@ -166,10 +171,10 @@ void BlockTests::test_ffn(FfnPlace place, const NeuronVectors& ffn, Workers& wor
     const bool mapped = views_.mapped[i / places];
     BlockPair& blocks = pair(static_cast<std::int64_t>(from), place.block);
     if (!second.empty()) {
-      const auto [count, cosine] = agreeing(first[i], second[i]);
-      shares_[from].add(place, mapped, count, cosine);
-      const double share = static_cast<double>(count) / static_cast<double>(first_.size);
+      std::vector<float> cosines = agreeing(first[i], second[i]);
+      const double share = static_cast<double>(cosines.size()) / static_cast<double>(first_.size);
       blocks.share = std::fmax(blocks.share, share);
+      shares_[from].add(place, mapped, std::move(cosines));
     }
     OrderTest test = pairs_in_order(std::move(first[i]));
     test.base = rows_.ffns[from];

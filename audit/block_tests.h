@@ -26,7 +26,7 @@ class ShareSearch {
  public:
   ShareSearch(FfnPlace base, std::int64_t neurons) : best_{.base = base, .neurons = neurons} {}
 
-  void add(FfnPlace release, bool mapped, std::int64_t agreeing, double cosine);
+  void add(FfnPlace release, bool mapped, std::vector<float> cosines);
   const NeuronShare& best() const { return best_; }
 
  private:

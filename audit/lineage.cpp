@@ -161,8 +161,7 @@ std::vector<std::vector<std::size_t>> components(const Lineage& of, const Pairs&
   for (std::size_t a = 0; a < n; ++a) {
     for (std::size_t b = a + 1; b < n; ++b) {
       if (!pairs.related(of, a, b)) continue;
-      std::ranges::replace(family, std::max(family[a], family[b]),
-                           std::min(family[a], family[b]));
+      std::ranges::replace(family, std::max(family[a], family[b]), std::min(family[a], family[b]));
     }
   }
   std::vector<std::vector<std::size_t>> out;
@@ -189,11 +188,12 @@ LineageFamily family_of(const Lineage& of, const std::vector<std::size_t>& membe
     for (const std::size_t a : members) {
       for (const std::size_t b : members) {
         if (a >= b) continue;
-        drawn[a * n + b] = drawn[b * n + a] = usable(resampled_distance(pairs.cosines(a, b), random));
+        drawn[a * n + b] = drawn[b * n + a] =
+            usable(resampled_distance(pairs.cosines(a, b), random));
       }
     }
-    const std::vector<Link> other = shortest_tree(
-        members, [&](std::size_t a, std::size_t b) { return drawn[a * n + b]; });
+    const std::vector<Link> other =
+        shortest_tree(members, [&](std::size_t a, std::size_t b) { return drawn[a * n + b]; });
     for (std::size_t link = 0; link < tree.size(); ++link) {
       found[link] += std::ranges::count(other, tree[link]) > 0 ? 1 : 0;
     }
@@ -206,13 +206,12 @@ LineageFamily family_of(const Lineage& of, const std::vector<std::size_t>& membe
       if (child == before) continue;
       const Link link = {std::min(parent, child), std::max(parent, child)};
       const auto at = static_cast<std::size_t>(std::ranges::find(tree, link) - tree.begin());
-      out.edges.push_back(
-          {.parent = parent,
-           .child = child,
-           .degrees = of.degrees[parent * n + child],
-           .confidence = found[at] / static_cast<double>(kResamplings),
-           .direction_confidence = static_cast<double>(side(tree, parent, child)) /
-                                   static_cast<double>(members.size())});
+      out.edges.push_back({.parent = parent,
+                           .child = child,
+                           .degrees = of.degrees[parent * n + child],
+                           .confidence = found[at] / static_cast<double>(kResamplings),
+                           .direction_confidence = static_cast<double>(side(tree, parent, child)) /
+                                                   static_cast<double>(members.size())});
       add(child, parent);
     }
   };
@@ -231,7 +230,7 @@ Lineage lineage(std::vector<std::string> names, std::span<const AuditedWeights> 
   Lineage out = {.names = std::move(names),
                  .rate = rate,
                  .audits = static_cast<std::int64_t>(n * (n - 1)),
-                 .verdicts = std::vector<Verdict>(n * n, Verdict::inconclusive),
+                 .verdicts = std::vector<std::optional<Verdict>>(n * n),
                  .log10_corrected_p = std::vector<double>(n * n, kNotApplicable),
                  .degrees = std::vector<double>(n * n, kNotApplicable),
                  .families = {}};

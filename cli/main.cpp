@@ -8,6 +8,7 @@
 #include "calls/compare.h"
 #include "calls/history.h"
 #include "calls/inspect.h"
+#include "calls/lineage.h"
 #include "calls/report.h"
 #include "calls/signature.h"
 #include "calls/verify.h"
@@ -36,6 +37,7 @@ int main(int argc, char** argv) {
   azimuth::cli::add_signature(app);
   azimuth::cli::add_compare(app);
   azimuth::cli::add_audit(app);
+  azimuth::cli::add_lineage(app);
   azimuth::cli::add_verify(app);
   azimuth::cli::add_history(app);
   azimuth::cli::add_report(app);

@@ -21,6 +21,7 @@ std::string to_json(const Observation& observation) { return to_json(to_proto(ob
 std::string to_json(const Signature& signature) { return to_json(to_proto(signature)); }
 std::string to_json(const Comparison& comparison) { return to_json(to_proto(comparison)); }
 std::string to_json(const Audit& audit) { return to_json(to_proto(audit)); }
+std::string to_json(const Lineage& lineage) { return to_json(to_proto(lineage)); }
 std::string to_json(std::span<const Audit> audits) { return to_json(to_proto(audits)); }
 
 }  // namespace azimuth

@@ -393,6 +393,34 @@ v1::Audits to_proto(std::span<const Audit> in) {
   return out;
 }
 
+v1::Lineage to_proto(const Lineage& in) {
+  v1::Lineage out;
+  out.mutable_names()->Add(in.names.begin(), in.names.end());
+  out.set_rate(in.rate);
+  out.set_audits(in.audits);
+  for (const std::optional<Verdict>& verdict : in.verdicts) {
+    out.add_verdicts(verdict ? verdict_to_proto(*verdict) : v1::VERDICT_UNSPECIFIED);
+  }
+  set_numbers(in.log10_corrected_p, *out.mutable_log10_corrected_p());
+  set_numbers(in.degrees, *out.mutable_degrees());
+  for (const LineageFamily& family : in.families) {
+    v1::LineageFamily& one = *out.add_families();
+    for (const std::size_t member : family.members) {
+      one.add_members(static_cast<std::int32_t>(member));
+    }
+    one.set_root(static_cast<std::int32_t>(family.root));
+    for (const LineageEdge& in_edge : family.edges) {
+      v1::LineageEdge& edge = *one.add_edges();
+      edge.set_parent(static_cast<std::int32_t>(in_edge.parent));
+      edge.set_child(static_cast<std::int32_t>(in_edge.child));
+      edge.set_degrees(in_edge.degrees);
+      edge.set_confidence(in_edge.confidence);
+      edge.set_direction_confidence(in_edge.direction_confidence);
+    }
+  }
+  return out;
+}
+
 v1::Signature to_proto(const Signature& in) {
   v1::Signature out;
   out.set_schema_version(in.schema_version);

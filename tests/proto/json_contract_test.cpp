@@ -83,9 +83,10 @@ TEST(JsonContract, AuditHasEveryField) {
   audit.exact = {{.test = order_test::neurons, .matched = 256, .in_order = 255}};
   audit.shares = {{.base = {6, 1}, .agreeing = 250, .share = 0.98}};
   const json value = json::parse(to_json(audit));
-  EXPECT_THAT(names(value), UnorderedElementsAre("verdict", "base", "release", "rate", "tests",
-                                                 "log10_corrected_p", "exact", "shares", "share",
-                                                 "embeddings", "blocks", "grams", "direction", "bases", "thorough"));
+  EXPECT_THAT(names(value),
+              UnorderedElementsAre("verdict", "base", "release", "rate", "tests",
+                                   "log10_corrected_p", "exact", "shares", "share", "embeddings",
+                                   "blocks", "grams", "direction", "bases", "thorough"));
   EXPECT_EQ(value.at("verdict"), "VERDICT_MATCH_EMPIRICAL");
   EXPECT_EQ(value.at("log10_corrected_p"), -1339.5);
   EXPECT_EQ(value.at("share"), "NaN");
@@ -104,8 +105,26 @@ TEST(JsonContract, AuditHasEveryField) {
   EXPECT_EQ(value.at("grams").at("made"), false);
   EXPECT_EQ(value.at("direction").at("status"), "DIRECTION_STATUS_UNSPECIFIED");
   EXPECT_EQ(json::parse(to_json(std::vector{audit, audit})).at("audits").size(), 2U);
-  EXPECT_THAT(names(value.at("embeddings")),
-              UnorderedElementsAre("by_string", "shared_tokens", "fitted_tokens", "similarity", "aligned"));
+  EXPECT_THAT(
+      names(value.at("embeddings")),
+      UnorderedElementsAre("by_string", "shared_tokens", "fitted_tokens", "similarity", "aligned"));
+}
+
+TEST(JsonContract, LineageHasEveryField) {
+  Lineage lineage;
+  lineage.names = {"a", "b"};
+  lineage.verdicts = {std::nullopt, Verdict::match, std::nullopt, std::nullopt};
+  lineage.families = {{.members = {0, 1}, .root = 0, .edges = {{.parent = 0, .child = 1}}}};
+  const json value = json::parse(to_json(lineage));
+  EXPECT_THAT(names(value), UnorderedElementsAre("names", "rate", "audits", "verdicts",
+                                                 "log10_corrected_p", "degrees", "families"));
+  EXPECT_EQ(value.at("verdicts"), json({"VERDICT_UNSPECIFIED", "VERDICT_MATCH",
+                                        "VERDICT_UNSPECIFIED", "VERDICT_UNSPECIFIED"}));
+  const json& family = value.at("families").at(0);
+  EXPECT_THAT(names(family), UnorderedElementsAre("members", "root", "edges"));
+  EXPECT_THAT(
+      names(family.at("edges").at(0)),
+      UnorderedElementsAre("parent", "child", "degrees", "confidence", "direction_confidence"));
 }
 
 TEST(JsonContract, SignatureHasEveryField) {

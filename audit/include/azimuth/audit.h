@@ -107,9 +107,10 @@ struct NeuronShare {
   std::int64_t neurons = 0;  ///< looked at
   std::int64_t agreeing = 0;
   double share = 0;  ///< agreeing / neurons
-  double cosine =
-      kNotApplicable;  ///< median, of the first vectors of the agreeing; less than 1 in a merge
-  double control = 0;  ///< the largest share with any other FFN of the release
+  /// Median of `cosines`; less than 1 in a merge.
+  double cosine = kNotApplicable;
+  double control = 0;               ///< the largest share with any other FFN of the release
+  std::vector<float> cosines = {};  ///< of the first vectors of those that agree
 };
 
 /// Whether the tokens that both have are embedded alike, but for an orthogonal map.
@@ -127,9 +128,9 @@ struct EmbeddingAlignment {
 
 struct Audit {
   Verdict verdict = Verdict::inconclusive;
-  ModelInfo base;          ///< with its digest
-  ModelInfo release;       ///< with its digest
-  double rate = 0;         ///< of AuditOptions, as the next two
+  ModelInfo base;     ///< with its digest
+  ModelInfo release;  ///< with its digest
+  double rate = 0;    ///< of AuditOptions, as the next two
   std::int64_t bases = 1;
   bool thorough = false;
   std::int64_t tests = 0;  ///< that the correction counts, all that the call may make

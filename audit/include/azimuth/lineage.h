@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@ struct LineageEdge {
   std::size_t parent = 0;  ///< index of a model: the one that more likely came first
   std::size_t child = 0;
   double degrees = kNotApplicable;  ///< between them, see Lineage::degrees
-  /// In how many of 1,000 trees, from neurons drawn again with replacement, the two lie next to each
-  /// other: what chance in the choice of neurons leaves open, and nothing else.
+  /// In how many of 1,000 trees, from neurons drawn again with replacement, the two lie next to
+  /// each other: what chance in the choice of neurons leaves open, and nothing else.
   double confidence = 0;
   /// The share of the family's members that lie on the parent's side. Distances do not tell where a
   /// tree begins; if every member is as likely to be the origin, this is the probability that the
@@ -35,12 +36,12 @@ struct Lineage {
   std::vector<std::string> names;
   double rate = 0;          ///< how often any two of different families may be put into one
   std::int64_t audits = 0;  ///< that the correction counts: of every model against every other
-  /// Row the base, column the release, flat; the diagonal and pairs that were not needed, since the
-  /// other order had matched, are INCONCLUSIVE and NaN.
-  std::vector<Verdict> verdicts;
+  /// Row the base, column the release, flat. Nothing, and NaN, on the diagonal and for pairs that
+  /// were not needed, since the other order had matched.
+  std::vector<std::optional<Verdict>> verdicts;
   std::vector<double> log10_corrected_p;
-  /// Symmetric: how far neurons have turned, the mean over tested blocks of the angle whose cosine is
-  /// the median of agreeing neurons. NaN: none agree.
+  /// Symmetric: how far neurons have turned, the mean over tested blocks of the angle whose cosine
+  /// is the median of agreeing neurons. NaN: none agree.
   std::vector<double> degrees;
   std::vector<LineageFamily> families;  ///< by first member; a model that matches none has its own
 };
@@ -49,7 +50,7 @@ struct Lineage {
 /// an audit for each pair, and a second, the other way round, for each that does not match. Throws
 /// std::invalid_argument for fewer than two models or another number of names, and what audit()
 /// throws.
-Lineage lineage(std::vector<std::string> names, std::span<const AuditedWeights> models,
-                double rate, Workers& workers, Progress* progress = nullptr);
+Lineage lineage(std::vector<std::string> names, std::span<const AuditedWeights> models, double rate,
+                Workers& workers, Progress* progress = nullptr);
 
 }  // namespace azimuth

@@ -5,11 +5,13 @@
 
 #include "azimuth/audit.h"
 #include "azimuth/comparison.h"
+#include "azimuth/lineage.h"
 #include "azimuth/observation.h"
 #include "azimuth/signature.h"
 #include "azimuth/tracker_state.h"
 #include "azimuth/v1/audit.pb.h"
 #include "azimuth/v1/comparison.pb.h"
+#include "azimuth/v1/lineage.pb.h"
 #include "azimuth/v1/observation.pb.h"
 #include "azimuth/v1/signature.pb.h"
 #include "azimuth/v1/state.pb.h"
@@ -32,6 +34,7 @@ v1::TrackerState to_proto(const TrackerState& state);
 v1::Comparison to_proto(const Comparison& comparison);
 v1::Audit to_proto(const Audit& audit);
 v1::Audits to_proto(std::span<const Audit> audits);
+v1::Lineage to_proto(const Lineage& lineage);
 
 /// A sub-message that is not set gives the struct's defaults: NaN where a number does not apply.
 /// Throws std::invalid_argument for a state or a reference norm that this version does not know,
@@ -50,5 +53,6 @@ std::string to_json(const Signature& signature);
 std::string to_json(const Comparison& comparison);
 std::string to_json(const Audit& audit);
 std::string to_json(std::span<const Audit> audits);
+std::string to_json(const Lineage& lineage);
 
 }  // namespace azimuth

@@ -218,6 +218,22 @@ TEST_F(AuditCall, OfASignatureThereIsTheDirectionAlone) {
   EXPECT_THAT(absent.out, HasSubstr("SIGNATURE_ABSENT"));
 }
 
+TEST_F(AuditCall, LineageDrawsFamilies) {
+  const std::string base = written(AuditedModel(1));
+  const std::string tuned = written(AuditedModel(1).add_noise(0.1f));
+  const std::string other = written(AuditedModel(2));
+  const Ended ended = run_program({"lineage", base, tuned, other});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out,
+              AllOf(StartsWith("Family 1, of 2 models"), HasSubstr("\n  " + base + "\n"),
+                    HasSubstr("\n  └─ " + tuned), HasSubstr("neighbours 100%, came later ?\n"),
+                    HasSubstr("Match no other (not a proof of independence)\n  " + other + "\n")));
+  const json value =
+      json::parse(run_program({"lineage", base, tuned, other, "--format", "json"}).out);
+  EXPECT_EQ(value.at("families").size(), 2u);
+  EXPECT_EQ(run_program({"lineage", base}).code, 2);
+}
+
 TEST_F(AuditCall, RefusesWhatHoldsNoModelInOneLine) {
   expect_refused(AZIMUTH_TEST_DATA "/adapters/llama", "adapter");
   expect_refused(AZIMUTH_TEST_DATA "/architectures/olmo2/model-00001-of-00003.safetensors", "");

@@ -56,7 +56,7 @@ TEST(Manual, HasASectionForEveryCallWithAnExample) {
   const Ended ended = run_program({"manual"});
   ASSERT_EQ(ended.code, 0) << ended.err;
   for (const char* call :
-       {"inspect", "signature", "compare", "audit", "verify", "history", "report", "watch"}) {
+       {"inspect", "signature", "compare", "audit", "lineage", "verify", "history", "report", "watch"}) {
     EXPECT_THAT(ended.out, AllOf(HasSubstr(".SS \"azimuth " + std::string(call)),
                                  HasSubstr("azimuth " + std::string(call) + " ")));
   }

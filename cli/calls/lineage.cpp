@@ -1,0 +1,139 @@
+#include "calls/lineage.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "azimuth/file_error.h"
+#include "azimuth/lineage.h"
+#include "azimuth/proto_conversion.h"
+#include "calls/audited_checkpoint.h"
+#include "calls/measure.h"
+#include "terminal/format_text.h"
+#include "terminal/output.h"
+#include "terminal/printable.h"
+#include "terminal/progress_bar.h"
+
+namespace azimuth::cli {
+namespace {
+
+struct LineageOptions {
+  std::vector<std::string> checkpoints;
+  OpenModelOptions reading;
+  double rate = 1e-6;
+  std::string format;
+};
+
+std::string percent_of(double share) { return text("%.0f%%", 100 * share); }
+
+std::string edge_text(const LineageEdge& edge) {
+  std::string out = std::isnan(edge.degrees) ? "  – apart" : text("  %.2f° apart", edge.degrees);
+  out += ", neighbours " + percent_of(edge.confidence) + ", came later ";
+  return out + (edge.direction_confidence > 0.5 ? percent_of(edge.direction_confidence) : "?");
+}
+
+/// A line a member, below and to the right of its parent.
+std::string tree_text(const Lineage& lineage, const LineageFamily& family) {
+  std::size_t width = 0;
+  for (const std::size_t member : family.members) {
+    width = std::max(width, utf8_characters(printable(lineage.names[member], 200)));
+  }
+  std::string out = "  " + printable(lineage.names[family.root], 200) + "\n";
+  const std::function<void(std::size_t, const std::string&)> add = [&](std::size_t parent,
+                                                                       const std::string& indent) {
+    std::vector<const LineageEdge*> edges;
+    for (const LineageEdge& edge : family.edges) {
+      if (edge.parent == parent) edges.push_back(&edge);
+    }
+    for (const LineageEdge* edge : edges) {
+      const bool last = edge == edges.back();
+      out += "  " + indent + (last ? "└─ " : "├─ ") +
+             left(printable(lineage.names[edge->child], 200), width) + edge_text(*edge) + "\n";
+      add(edge->child, indent + (last ? "   " : "│  "));
+    }
+  };
+  add(family.root, "");
+  return out;
+}
+
+std::string lineage_text(const Lineage& lineage) {
+  std::string out;
+  std::string alone;
+  int families = 0;
+  for (const LineageFamily& family : lineage.families) {
+    if (family.members.size() == 1) {
+      alone += "  " + printable(lineage.names[family.root], 200) + "\n";
+      continue;
+    }
+    ++families;
+    out += "Family " + std::to_string(families) + ", of " + std::to_string(family.members.size()) +
+           " models that are not independent of each other\n" + tree_text(lineage, family) + "\n";
+  }
+  if (!alone.empty()) out += "Match no other (not a proof of independence)\n" + alone + "\n";
+  out += text(
+      "Families at a rate of %g, corrected for %lld audits. A tree joins those that are nearest: "
+      "in so "
+      "many of 1,000\ndraws of the neurons they are neighbours. Which came first weights seldom "
+      "say: it "
+      "is the share of the family\non that side, and ? where it is a guess.\n",
+      lineage.rate, static_cast<long long>(lineage.audits));
+  return out;
+}
+
+void run_lineage(const LineageOptions& options) {
+  std::vector<AuditedCheckpoint> checkpoints;
+  std::vector<AuditedWeights> models;
+  for (const std::string& name : options.checkpoints) {
+    checkpoints.push_back(open_audited(name, options.reading));
+  }
+  for (const AuditedCheckpoint& checkpoint : checkpoints) {
+    const auto* weights = std::get_if<ModelWeights>(&checkpoint.checkpoint);
+    if (weights == nullptr) {
+      throw FileError(checkpoint.name, "lineage",
+                      "needs weights, and a signature or a step of a history holds none; give the "
+                      "model's folder or file");
+    }
+    models.emplace_back(*weights, checkpoint.tokens);
+  }
+  Workers workers(all_cores());
+  Lineage result;
+  {
+    ProgressBar bar("auditing pairs");
+    result = lineage(options.checkpoints, models, options.rate, workers, &bar);
+  }
+  if (options.format == "json") {
+    print_json(to_json(result));
+  } else {
+    print(lineage_text(result));
+  }
+}
+
+}  // namespace
+
+void add_lineage(CLI::App& app) {
+  const auto options = std::make_shared<LineageOptions>();
+  CLI::App* call = app.add_subcommand(
+      "lineage",
+      "Which of several models have a common origin, and the likely tree of each family.");
+  call->add_option("CKPT", options->checkpoints,
+                   "Models: Hugging Face folders, GGUF files, or .safetensors, .bin, .pt or .ckpt "
+                   "files with --config")
+      ->required()
+      ->expected(2, 100);
+  add_config_option(*call, options->reading);
+  call->add_option("--rate", options->rate,
+                   "How often any two independent models may be put into one family")
+      ->check(CLI::Range(1e-300, 0.5))
+      ->capture_default_str();
+  add_format_option(*call, options->format, "one Lineage of azimuth.v1");
+  call->footer(
+      "Every pair is audited as 'azimuth audit' does. What a tree tells and what it does not is in "
+      "docs/audit.md.\n"
+      "Example:\n  azimuth lineage ./base ./chat ./merged");
+  call->callback([options] { run_lineage(*options); });
+}
+
+}  // namespace azimuth::cli
