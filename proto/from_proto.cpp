@@ -69,6 +69,7 @@ void convert(const v1::Model& in, ModelInfo& out) {
   out.parameter_count = in.parameter_count();
   out.weights_digest = in.weights_digest();
   out.weights_fingerprint = in.weights_fingerprint();
+  out.bfloat16_digest = in.bfloat16_digest();
 }
 
 void convert(const v1::Probe& in, ProbeInfo& out) {

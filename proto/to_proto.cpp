@@ -188,6 +188,7 @@ void convert(const ModelInfo& in, v1::Model& out) {
   out.set_parameter_count(in.parameter_count);
   out.set_weights_digest(in.weights_digest);
   out.set_weights_fingerprint(in.weights_fingerprint);
+  out.set_bfloat16_digest(in.bfloat16_digest);
 }
 
 void convert(const ProbeInfo& in, v1::Probe& out) {

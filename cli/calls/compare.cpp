@@ -137,8 +137,10 @@ Measured measure_all(const CompareOptions& options) {
       signatures.push_back(std::move(*signature));
     } else {
       const ModelWeights& weights = std::get<ModelWeights>(checkpoint);
-      const MeasureOptions measuring = {
-          .tokens = probe.tokens(), .spectral = false, .noise_floor = true};
+      const MeasureOptions measuring = {.tokens = probe.tokens(),
+                                        .spectral = false,
+                                        .noise_floor = true,
+                                        .bfloat16_digest = false};
       const Examination examined = measure(weights, measuring, "measuring " + short_name(name));
       signatures.push_back(examined.signature());
       fault = fault_of(examined);

@@ -54,7 +54,8 @@ Examination measure(const ModelWeights& weights, const MeasureOptions& options,
   ProgressBar bar(doing);
   ExamineOptions examining = {.spectral = options.spectral,
                               .vocabulary = options.vocabulary,
-                              .noise_floor = options.noise_floor};
+                              .noise_floor = options.noise_floor,
+                              .bfloat16_digest = options.bfloat16_digest};
   examining.analysis.token_ids = probe_of(options.tokens, weights);
   return examine(weights, examining, workers, &bar);
 }

@@ -19,6 +19,7 @@ struct MeasureOptions {
   bool spectral = true;
   bool vocabulary = false;
   bool noise_floor = false;
+  bool bfloat16_digest = true;
 };
 
 /// How many threads the program works with.

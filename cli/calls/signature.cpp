@@ -51,6 +51,7 @@ std::string signature_text(const Signature& signature, const SignatureOptions& o
                 signature.primary_stage < 0 ? " (provisional: no token is high-norm yet)" : "");
   }
   out += text("  weights       %s\n", printable(signature.model.weights_digest).c_str());
+  out += text("  in bfloat16   %s\n", printable(signature.model.bfloat16_digest).c_str());
   out += text("  digest        %s\n", printable(signature.digest).c_str());
   return out;
 }

@@ -140,6 +140,12 @@ std::shared_ptr<const LinearMap> TorchTensor::map(const MatrixPart& part, Nudge 
   return std::make_shared<TorchMap>(stored_, part, nudge);
 }
 
+void TorchTensor::read_rows(std::int64_t first_row, std::int64_t count, std::byte* out) const {
+  const torch::NoGradGuard no_grad;
+  torch::from_blob(out, {count, stored_.size(1)}, torch::dtype(stored_.scalar_type()))
+      .copy_(stored_.detach().narrow(0, first_row, count));
+}
+
 std::uint64_t TorchTensor::word_sum() const {
   const torch::NoGradGuard no_grad;
   torch::Tensor w = stored_.detach().contiguous().view(-1);

@@ -126,8 +126,8 @@ TorchSource::Copy TorchSource::plan_copy(const Expected& expected, torch::Tensor
     parameter = parameter.index_select(
         0, torch::tensor(torch::IntArrayRef(token_ids.data(), token_ids.size()), torch::kInt64)
                .to(parameter.device()));
-  } else if (!parameter.is_cpu() && parameter.dim() == 2 &&
-             expected.role != Role::position_embedding) {
+  } else if (!parameter.is_cpu() && parameter.dim() == 2 && is_read_by_pass(expected.role) &&
+             expected.role != Role::token_embedding && expected.role != Role::position_embedding) {
     copy.tensor.device = std::make_shared<TorchTensor>(parameter.clone());
     return copy;
   }
@@ -144,15 +144,12 @@ ModelWeights TorchSource::capture(std::span<const std::int64_t> token_ids, bool 
     }
   }
   const std::vector<torch::Tensor> parameters = find_parameters();
-  // The digest, for which everything is wanted, exists only of weights in host memory.
-  const bool whole = everything && std::ranges::all_of(parameters, &torch::Tensor::is_cpu);
-
   std::vector<Copy> copies;
   std::size_t bytes = 0;
   device_bytes_ = 0;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (!whole && !is_read_by_pass(expected_[i].role)) continue;
-    Copy copy = plan_copy(expected_[i], parameters[i], token_ids, whole);
+    if (!everything && !is_read_by_pass(expected_[i].role)) continue;
+    Copy copy = plan_copy(expected_[i], parameters[i], token_ids, everything);
     copy.offset = bytes;
     if (copy.from.defined()) {
       bytes += (copy.from.nbytes() + kAlignment - 1) / kAlignment * kAlignment;
@@ -181,8 +178,9 @@ ModelWeights TorchSource::capture(std::span<const std::int64_t> token_ids, bool 
 }
 
 std::shared_ptr<std::byte> TorchSource::buffer_of(std::size_t bytes) {
-  // A result that somebody still holds keeps its buffer; nothing is ever written into it again.
-  if (buffer_bytes_ < bytes || buffer_.use_count() != 1) {
+  // A result that somebody still holds keeps its buffer; nothing is ever written into it again. One
+  // that is far too large is left from the digest of weights on a device.
+  if (buffer_bytes_ < bytes || buffer_bytes_ / 2 > bytes || buffer_.use_count() != 1) {
     buffer_.reset();
     buffer_bytes_ = 0;
     constexpr std::align_val_t alignment{kAlignment};

@@ -16,8 +16,9 @@
 namespace azimuth {
 
 /// Snapshots of named ATen tensors. Those in host memory are copied into one buffer; on another
-/// device matrices are cloned there, on the current stream, so that no later step can tear them,
-/// and the rest comes to the buffer.
+/// device the matrices that the pass multiplies with are cloned there, on the current stream, so
+/// that no later step can tear them, and the rest comes to the buffer: with `everything` also what
+/// the digest alone reads, since the device has less room.
 class TorchSource final : public SnapshotSource {
  public:
   TorchSource(ParameterSource parameters, Architecture architecture, RoleNames extra);

@@ -55,6 +55,9 @@ Examination examine(const ModelWeights& weights, const ExamineOptions& options, 
   examined.peak_ratio = trail.peak_ratio;
   examined.high_norm_tokens = std::move(trail.high_norm_tokens);
   if (options.digest) observation.model.weights_digest = weights.digest(workers);
+  if (options.digest && options.bfloat16_digest) {
+    observation.model.bfloat16_digest = weights.bfloat16_digest(workers);
+  }
   observation.time = clock.unix_seconds();
   observation.cost.analysis_cpu_seconds = cpu_seconds() - cpu_before;
   observation.cost.analysis_wall_seconds = clock.monotonic_seconds() - wall_before;

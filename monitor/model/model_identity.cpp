@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,14 +16,110 @@
 namespace azimuth {
 namespace {
 
+/// Numbers that are held at once of a tensor that is read in pieces, if a row is not longer.
+constexpr std::int64_t kPiece = 65536;
+
+/// A tensor that is all there, some rows at a time, in host memory.
+class Pieces {
+ public:
+  explicit Pieces(const NamedTensor& tensor)
+      : tensor_(tensor),
+        rows_(tensor.row_ids.empty() ? tensor.view.rows()
+                                     : static_cast<std::int64_t>(tensor.row_ids.size())),
+        at_once_(
+            std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(1, tensor.view.columns()))) {}
+
+  /// False: there are no more. The piece is valid until the next call.
+  bool next(TensorView& piece) {
+    if (first_ >= rows_) return false;
+    const std::int64_t count = std::min(at_once_, rows_ - first_);
+    const std::int64_t row_bytes = tensor_.view.row_bytes();
+    piece = {tensor_.view.type, {count, tensor_.view.columns()}, nullptr};
+    if (tensor_.device != nullptr) {
+      buffer_.resize(static_cast<std::size_t>(count * row_bytes));
+      tensor_.device->read_rows(first_, count, buffer_.data());
+      piece.data = buffer_.data();
+    } else {
+      piece.data = tensor_.view.data + first_ * row_bytes;
+    }
+    first_ += count;
+    return true;
+  }
+
+ private:
+  const NamedTensor& tensor_;
+  std::int64_t rows_;
+  std::int64_t at_once_;
+  std::int64_t first_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+std::uint16_t bfloat16_of(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+  return static_cast<std::uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded);
+}
+
+void add_rounded(Sha256& sum, const float* values, std::int64_t count) {
+  std::vector<std::uint16_t> rounded(static_cast<std::size_t>(count));
+  std::transform(values, values + count, rounded.begin(), bfloat16_of);
+  sum.add(rounded.data(), rounded.size() * sizeof(std::uint16_t));
+}
+
+void add_rounded(Sha256& sum, const NamedTensor& tensor) {
+  Pieces pieces(tensor);
+  std::vector<float> values;
+  for (TensorView piece; pieces.next(piece);) {
+    values.resize(static_cast<std::size_t>(piece.size()));
+    unpack(piece, 0, piece.rows(), values.data());
+    add_rounded(sum, values.data(), piece.size());
+  }
+}
+
+bool is_all_there(const NamedTensor& tensor) {
+  return tensor.placement() == Placement::host || tensor.placement() == Placement::device;
+}
+
+/// Of two tensors of one type and shape.
+bool same_bytes(const NamedTensor& a, const NamedTensor& b) {
+  if (a.device == nullptr && a.view.data == b.view.data) return true;
+  Pieces of_a(a);
+  Pieces of_b(b);
+  TensorView left;
+  TensorView right;
+  while (of_a.next(left) && of_b.next(right)) {
+    if (std::memcmp(left.data, right.data, static_cast<std::size_t>(left.bytes())) != 0)
+      return false;
+  }
+  return true;
+}
+
+/// Calls `task` for each, those that read a device on the calling thread: a device has threads of
+/// its own, and its library is called from one of ours, as elsewhere.
+void for_each(Workers& workers, std::size_t count,
+              const std::function<bool(std::size_t)>& on_device,
+              const std::function<void(std::size_t)>& task) {
+  workers.for_each(static_cast<std::int64_t>(count), [&](std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
+    if (!on_device(i)) task(i);
+  });
+  for (std::size_t i = 0; i < count; ++i) {
+    if (on_device(i)) task(i);
+  }
+}
+
 std::string heading(const BoundTensor& bound, const std::vector<std::int64_t>& shape) {
   return std::string(name_of(bound.role)) + " " + std::to_string(bound.block) + " " +
          (bound.member > 0 ? std::to_string(bound.member) + " " : "") + shape_text(shape) + " ";
 }
 
+std::vector<std::int64_t> shape_of(const LowRankUpdate& update) {
+  return {update.b.rows(), update.a.rows(), update.a.cols()};
+}
+
 void add_update(Sha256& sum, const BoundUpdate& bound) {
   const LowRankUpdate& update = *bound.update;
-  sum.add(heading(bound.place, {update.b.rows(), update.a.rows(), update.a.cols()}) + "update\n");
+  sum.add(heading(bound.place, shape_of(update)) + "update\n");
   for (const Eigen::MatrixXf* factor : {&update.b, &update.a}) {
     sum.add(factor->data(), static_cast<std::size_t>(factor->size()) * sizeof(float));
   }
@@ -55,7 +153,7 @@ const NamedTensor* ModelWeights::tied_head() const {
     const auto bound = std::ranges::find(bound_, role, &BoundTensor::role);
     if (bound == bound_.end()) return nullptr;
     const NamedTensor& tensor = tensors_->tensors[bound->tensor];
-    return tensor.placement() == Placement::host ? &tensor : nullptr;
+    return is_all_there(tensor) ? &tensor : nullptr;
   };
   const NamedTensor* const head = found(Role::head_weight);
   const NamedTensor* const embedding = found(Role::token_embedding);
@@ -63,9 +161,7 @@ const NamedTensor* ModelWeights::tied_head() const {
   const TensorView& a = head->view;
   const TensorView& b = embedding->view;
   if (a.type != b.type || a.shape != b.shape) return nullptr;
-  const bool same =
-      a.data == b.data || std::memcmp(a.data, b.data, static_cast<std::size_t>(a.bytes())) == 0;
-  return same ? head : nullptr;
+  return same_bytes(*head, *embedding) ? head : nullptr;
 }
 
 ModelInfo ModelWeights::sizes() const {
@@ -91,15 +187,11 @@ std::string ModelWeights::fingerprint(Workers& workers) const {
     tensors.push_back(&tensors_->tensors[bound.tensor]);
   }
   std::vector<std::uint64_t> words(tensors.size());
-  workers.for_each(static_cast<std::int64_t>(tensors.size()), [&](std::int64_t index) {
-    const auto i = static_cast<std::size_t>(index);
-    if (tensors[i]->placement() == Placement::device) return;
-    words[i] = word_sum(in_host_memory(*tensors[i]));
+  const auto on_device = [&](std::size_t i) { return tensors[i]->device != nullptr; };
+  for_each(workers, tensors.size(), on_device, [&](std::size_t i) {
+    words[i] =
+        on_device(i) ? tensors[i]->device->word_sum() : word_sum(in_host_memory(*tensors[i]));
   });
-  // A device has threads of its own; its library is called from one of ours, as elsewhere.
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    if (tensors[i]->placement() == Placement::device) words[i] = tensors[i]->device->word_sum();
-  }
   Sha256 sum;
   sum.add(words.data(), words.size() * sizeof(std::uint64_t));
   for (const auto& [place, rows] : rows_) add_rows(sum, place, rows);
@@ -112,11 +204,15 @@ std::string ModelWeights::fingerprint() const {
   return fingerprint(one);
 }
 
+// All tensors that have a role, with all their rows.
+bool ModelWeights::is_whole() const {
+  return std::ranges::all_of(bound_, [&](const BoundTensor& bound) {
+    return is_all_there(tensors_->tensors[bound.tensor]);
+  });
+}
+
 std::string ModelWeights::digest(Workers& workers) const {
-  const auto is_whole = [&](const BoundTensor& bound) {
-    return tensors_->tensors[bound.tensor].placement() == Placement::host;
-  };
-  if (!std::ranges::all_of(bound_, is_whole)) return {};
+  if (!is_whole()) return {};
   std::vector<BoundTensor> hashed = bound_;
   if (const NamedTensor* const head = tied_head()) {
     std::erase_if(hashed, [&](const BoundTensor& bound) {
@@ -124,13 +220,19 @@ std::string ModelWeights::digest(Workers& workers) const {
     });
   }
   std::vector<std::string> sums(hashed.size() + rows_.size() + updates_.size());
-  workers.for_each(static_cast<std::int64_t>(sums.size()), [&](std::int64_t index) {
-    const auto i = static_cast<std::size_t>(index);
+  const auto on_device = [&](std::size_t i) {
+    return i < hashed.size() && tensors_->tensors[hashed[i].tensor].device != nullptr;
+  };
+  for_each(workers, sums.size(), on_device, [&](std::size_t i) {
     Sha256 sum;
     if (i < hashed.size()) {
-      const TensorView& view = tensors_->tensors[hashed[i].tensor].view;
-      sum.add(heading(hashed[i], view.shape) + std::string(name_of(view.type)) + "\n");
-      sum.add(view.data, static_cast<std::size_t>(view.bytes()));
+      const NamedTensor& tensor = tensors_->tensors[hashed[i].tensor];
+      sum.add(heading(hashed[i], tensor.view.shape) + std::string(name_of(tensor.view.type)) +
+              "\n");
+      Pieces pieces(tensor);
+      for (TensorView piece; pieces.next(piece);) {
+        sum.add(piece.data, static_cast<std::size_t>(piece.bytes()));
+      }
     } else if (i < hashed.size() + rows_.size()) {
       const auto& [place, rows] = rows_[i - hashed.size()];
       add_rows(sum, place, rows);
@@ -141,6 +243,50 @@ std::string ModelWeights::digest(Workers& workers) const {
   });
   Sha256 list;
   for (const std::string& sum : sums) list.add(sum);
+  return list.hexadecimal();
+}
+
+std::string ModelWeights::bfloat16_digest(Workers& workers) const {
+  if (!is_whole()) return {};
+  const std::size_t rows_end = bound_.size() + rows_.size();
+  std::vector<std::string> headings(rows_end + updates_.size());
+  std::vector<std::string> sums(headings.size());
+  const auto on_device = [&](std::size_t i) {
+    return i < bound_.size() && tensors_->tensors[bound_[i].tensor].device != nullptr;
+  };
+  for_each(workers, sums.size(), on_device, [&](std::size_t i) {
+    Sha256 sum;
+    if (i < bound_.size()) {
+      const NamedTensor& tensor = tensors_->tensors[bound_[i].tensor];
+      headings[i] = heading(bound_[i], tensor.view.shape);
+      add_rounded(sum, tensor);
+    } else if (i < rows_end) {
+      const auto& [place, rows] = rows_[i - bound_.size()];
+      headings[i] = heading(place, rows.view.shape) + "rows ";
+      sum.add(rows.row_ids.data(), rows.row_ids.size() * sizeof(std::int64_t));
+      add_rounded(sum, rows);
+    } else {
+      const BoundUpdate& bound = updates_[i - rows_end];
+      const LowRankUpdate& update = *bound.update;
+      headings[i] = heading(bound.place, shape_of(update)) + "update ";
+      add_rounded(sum, update.b.data(), update.b.size());
+      add_rounded(sum, update.a.data(), update.a.size());
+      add_rounded(sum, update.magnitude.data(), update.magnitude.size());
+    }
+    sums[i] = sum.hexadecimal();
+  });
+  const auto found = [&](Role role) {
+    return static_cast<std::size_t>(std::ranges::find(bound_, role, &BoundTensor::role) -
+                                    bound_.begin());
+  };
+  const std::size_t head = found(Role::head_weight);
+  const std::size_t embedding = found(Role::token_embedding);
+  const bool tied = head < bound_.size() && sums[head] == sums[embedding] &&
+                    stored_shape(Role::head_weight, 0) == stored_shape(Role::token_embedding, 0);
+  Sha256 list;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    if (!tied || i != head) list.add(headings[i] + sums[i] + "\n");
+  }
   return list.hexadecimal();
 }
 

@@ -99,6 +99,13 @@ std::optional<StoredType> ModelWeights::stored_type(Role role, std::int64_t bloc
   return std::nullopt;
 }
 
+std::vector<StoredType> ModelWeights::stored_types() const {
+  std::set<StoredType> types;
+  for (const BoundTensor& bound : bound_) types.insert(tensors_->tensors[bound.tensor].view.type);
+  for (const auto& [place, rows] : rows_) types.insert(rows.view.type);
+  return {types.begin(), types.end()};
+}
+
 ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) const {
   ModelWeights updated = *this;
   for (LowRankUpdate& update : updates) {

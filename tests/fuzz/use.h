@@ -53,6 +53,7 @@ inline void use(const ModelWeights& weights) {
   add_spectral(weights, trail, observation, workers);
   weights.nudged(1).embed(options.token_ids);
   if (weights.digest(workers).size() != 64) __builtin_trap();
+  if (weights.bfloat16_digest(workers).size() != 64) __builtin_trap();
 }
 
 }  // namespace azimuth::testing

@@ -25,9 +25,9 @@ std::set<std::string> names(const json& object) {
 }
 
 // What others read: these names are a promise.
-const auto kModel =
-    UnorderedElementsAre("architecture", "hidden_size", "ffn_size", "block_count", "vocab_size",
-                         "parameter_count", "weights_digest", "weights_fingerprint");
+const auto kModel = UnorderedElementsAre("architecture", "hidden_size", "ffn_size", "block_count",
+                                         "vocab_size", "parameter_count", "weights_digest",
+                                         "weights_fingerprint", "bfloat16_digest");
 const auto kProbe = UnorderedElementsAre("token_ids", "special_token_ids", "high_norm_token_ids",
                                          "reference", "vocabulary");
 const auto kBlock = UnorderedElementsAre(

@@ -36,6 +36,7 @@ void expect_same(const ModelInfo& a, const ModelInfo& b) {
   EXPECT_EQ(a.parameter_count, b.parameter_count);
   EXPECT_EQ(a.weights_digest, b.weights_digest);
   EXPECT_EQ(a.weights_fingerprint, b.weights_fingerprint);
+  EXPECT_EQ(a.bfloat16_digest, b.bfloat16_digest);
 }
 
 void expect_same(const ProbeInfo& a, const ProbeInfo& b) {

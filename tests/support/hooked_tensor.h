@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -58,6 +59,9 @@ class HookedTensor final : public DeviceTensor {
     return std::make_shared<HookedMap>(HostMap(view_, part, nudge), hook_);
   }
   std::uint64_t word_sum() const override { return azimuth::word_sum(view_); }
+  void read_rows(std::int64_t first_row, std::int64_t count, std::byte* out) const override {
+    std::copy_n(view_.data + first_row * view_.row_bytes(), count * view_.row_bytes(), out);
+  }
 
  private:
   TensorView view_;

@@ -14,7 +14,7 @@ inline Observation sample_observation(std::int64_t sequence = 3) {
   o.step = 10 * sequence;
   o.time = 1'700'000'000.25 + static_cast<double>(sequence);
   o.loss = 3.5;
-  o.model = {"llama", 4, 12, 2, 100, 12345, "digest", "fingerprint"};
+  o.model = {"llama", 4, 12, 2, 100, 12345, "digest", "fingerprint", "rounded"};
   o.probe = {{1, 50, 99}, {1}, {50, 99}, ReferenceNorm::activations, {{7, 8}, {11.0, 12.0}}};
   for (int block = 0; block <= 2; ++block) {
     BlockObservation b;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -135,6 +136,34 @@ TEST(Inspect, SaysThatFiniteWeightsOverflow) {
   EXPECT_EQ(run_program({"signature", model.folder(), "-o", folder.path() / "s"}).code, 3);
 }
 
+// The figures: a number, halves on either side of an even neighbour, what rounds to infinity, the
+// least numbers, both zeros, NaN with a payload.
+TEST(Inspect, Bfloat16DigestIsThatOfAnotherProgram) {
+  const auto elsewhere = [](const std::string& folder) {
+    const Ended made = run({"python3", AZIMUTH_CLI_TESTS "/calls/bfloat16_digest.py", folder});
+    EXPECT_EQ(made.code, 0) << made.err;
+    return made.out.substr(0, 64);
+  };
+  const auto here = [](const std::string& folder) {
+    const Ended made = run_program({"inspect", folder, "--no-spectral", "--format", "json"});
+    EXPECT_EQ(made.code, 0) << made.err;
+    return json::parse(made.out).at("model").at("bfloat16_digest").get<std::string>();
+  };
+  EXPECT_EQ(here(kModel), elsewhere(kModel));
+  const TemporaryFolder folder;
+  ChangedModel odd(kModel, folder.path() / "odd");
+  constexpr std::uint32_t kOdd[] = {0x3f800001, 0x3f808000, 0x3f818000, 0x3f808001, 0x7f7fffff,
+                                    0xff7f8000, 0x7f7f7fff, 0x00000001, 0x00008000, 0x00018000,
+                                    0x807fffff, 0x00000000, 0x80000000, 0x7f800000, 0xff800000,
+                                    0x7f800001, 0xffc12345, 0x7fffffff};
+  for (std::size_t i = 0; i < std::size(kOdd); ++i) {  // queries are not read by the pass
+    odd.set("model.layers.1.self_attn.q_proj.weight", i, std::bit_cast<float>(kOdd[i]));
+  }
+  const std::string changed = odd.write();
+  EXPECT_EQ(here(changed), elsewhere(changed));
+  EXPECT_NE(here(changed), here(kModel));
+}
+
 // Signatures and histories hold digests: they must stay what they are.
 TEST(Inspect, DigestsStayWhatTheyWere) {
   const auto model_of = [](const std::string& folder) {
@@ -144,6 +173,8 @@ TEST(Inspect, DigestsStayWhatTheyWere) {
   const json untied = model_of(kModel);
   EXPECT_EQ(untied.at("weights_digest"),
             "9e38491f4eb2fcb4fd94a823041234ea6fd821d28ac10875738166db6af31e41");
+  EXPECT_EQ(untied.at("bfloat16_digest"),
+            "e53e9249a6bdf0deab667e3e5bf27b552d77e546096c048c8c6bf605c801130b");
   EXPECT_EQ(untied.at("parameter_count"), "22728");
   const std::string gemma = AZIMUTH_TEST_DATA "/architectures/gemma2";
   const json tied = model_of(gemma);

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "azimuth/host_map.h"
 #include "azimuth/workers.h"
@@ -106,6 +108,15 @@ TEST_P(TorchMapTest, NudgesByTheSameHalfUnits) {
   map->apply(X, moved, workers_);
   TorchTensor(stored_).map(part_, {})->apply(X, stored, workers_);
   EXPECT_GT((moved - stored).norm(), 1e-8 * stored.norm());
+}
+
+TEST_P(TorchMapTest, ReadsRowsAsTheyAreStored) {
+  const torch::Tensor strided = stored_.t().contiguous().t();
+  for (const torch::Tensor& stored : {stored_, strided}) {
+    std::vector<std::byte> rows(static_cast<std::size_t>(5 * view_.row_bytes()), std::byte{7});
+    TorchTensor(stored).read_rows(11, 5, rows.data());
+    EXPECT_TRUE(std::equal(rows.begin(), rows.end(), view_.data + 11 * view_.row_bytes()));
+  }
 }
 
 TEST_P(TorchMapTest, SumsTheSameWords) {

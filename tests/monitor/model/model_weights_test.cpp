@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
+#include <numeric>
+#include <random>
+#include <set>
 
 #include "azimuth/device_tensor.h"
 #include "azimuth/host_map.h"
@@ -168,10 +173,198 @@ TEST(ModelWeights, FingerprintDoesNotDependOnThreads) {
   EXPECT_EQ(weights.fingerprint(three), weights.fingerprint());
 }
 
-// A device that counts what is asked of it; its memory happens to be the host's.
+std::uint16_t rounded(float value) {  // by arithmetic, of a normal number
+  int exponent = 0;
+  const float mantissa = std::frexp(value, &exponent);
+  const float nearest = std::ldexp(std::nearbyint(std::ldexp(mantissa, 8)), exponent - 8);
+  return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(nearest) >> 16);
+}
+
+/// The weights in another stored type: rounded, or widened to float32.
+ModelWeights stored_as(StoredType type, const NamedTensors& tensors) {
+  auto storage = std::make_shared<std::vector<std::vector<std::byte>>>();
+  NamedTensors stored = tensors;
+  for (NamedTensor& tensor : stored.tensors) {
+    std::vector<float> values(static_cast<std::size_t>(tensor.view.size()));
+    unpack(tensor.view, 0, tensor.view.rows(), values.data());
+    std::vector<std::byte> bytes(values.size() * (type == StoredType::f32 ? 4 : 2));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (type == StoredType::f32) {
+        std::memcpy(bytes.data() + 4 * i, &values[i], 4);
+      } else {
+        const std::uint16_t half = rounded(values[i]);
+        std::memcpy(bytes.data() + 2 * i, &half, 2);
+      }
+    }
+    storage->push_back(std::move(bytes));
+    tensor.view.type = type;
+    tensor.view.data = storage->back().data();
+  }
+  using Both = std::pair<std::shared_ptr<void>, std::shared_ptr<const void>>;
+  stored.storage = std::make_shared<Both>(storage, tensors.storage);
+  return ModelWeights::from_tensors(TinyLlama::architecture(), stored);
+}
+
+std::string bfloat16_digest(const ModelWeights& weights) {
+  Workers workers(2);
+  return weights.bfloat16_digest(workers);
+}
+
+TEST(ModelWeights, Bfloat16DigestSurvivesAChangeOfType) {
+  TinyLlama model;
+  const NamedTensors wide = model.named_tensors();
+  const ModelWeights original = model.weights();
+  const ModelWeights narrow = stored_as(StoredType::bf16, wide);
+  EXPECT_EQ(bfloat16_digest(original).size(), 64u);
+  EXPECT_EQ(bfloat16_digest(narrow), bfloat16_digest(original));
+  EXPECT_NE(narrow.digest(), original.digest());
+  EXPECT_EQ(narrow.stored_types(), std::vector{StoredType::bf16});
+
+  float& weight = model.tensor(TinyLlama::in_block(3, "self_attn.q_proj.weight"))(1, 2);
+  weight = 1;
+  const std::string before = bfloat16_digest(model.weights());
+  weight = 1 + 0x1p-9f;  // half-way to the next
+  EXPECT_EQ(bfloat16_digest(model.weights()), before);
+  weight = 1 + 0x1p-8f + 0x1p-20f;
+  EXPECT_NE(bfloat16_digest(model.weights()), before);
+}
+
+TEST(ModelWeights, Bfloat16DigestIsOfShapesAndPlacesToo) {
+  const TinyLlama model;
+  const auto swapped = [&](const char* a, const char* b) {
+    NamedTensors tensors = model.named_tensors();
+    const auto at = [&](const char* name) -> TensorView& {
+      return std::ranges::find(tensors.tensors, TinyLlama::in_block(2, name), &NamedTensor::name)
+          ->view;
+    };
+    std::swap(at(a), at(b));
+    return bfloat16_digest(ModelWeights::from_tensors(TinyLlama::architecture(), tensors));
+  };
+  const std::string digest = bfloat16_digest(model.weights());
+  EXPECT_NE(swapped("mlp.gate_proj.weight", "mlp.up_proj.weight"), digest);
+  EXPECT_NE(swapped("input_layernorm.weight", "post_attention_layernorm.weight"), digest);
+  Workers three(3);
+  EXPECT_EQ(model.weights().bfloat16_digest(three), digest);
+}
+
+TEST(ModelWeights, Bfloat16DigestLeavesOutAHeadThatRoundsToTheEmbedding) {
+  const TinyLlama model;
+  const NamedTensors bare = model.named_tensors();
+  const std::string tied =
+      bfloat16_digest(ModelWeights::from_tensors(TinyLlama::architecture(), bare));
+  std::vector<float> head(static_cast<std::size_t>(bare.tensors.front().view.size()));
+  std::memcpy(head.data(), bare.tensors.front().view.data, head.size() * sizeof(float));
+  const auto with_head = [&] {
+    NamedTensors tensors = bare;
+    tensors.tensors.push_back(bare.tensors.front());
+    tensors.tensors.back().name = "lm_head.weight";
+    tensors.tensors.back().view.data = reinterpret_cast<const std::byte*>(head.data());
+    return ModelWeights::from_tensors(TinyLlama::architecture(), tensors);
+  };
+  EXPECT_EQ(bfloat16_digest(with_head()), tied);
+  for (float& value : head) {
+    value = std::bit_cast<float>(std::uint32_t{rounded(value)} << 16);  // other bytes
+  }
+  EXPECT_EQ(bfloat16_digest(with_head()), tied);
+  EXPECT_NE(with_head().digest(),
+            ModelWeights::from_tensors(TinyLlama::architecture(), bare).digest());
+  head.back() *= 1.5f;
+  EXPECT_NE(bfloat16_digest(with_head()), tied);
+}
+
+TEST(ModelWeights, Bfloat16DigestOfUpdatesAndRowsFollowsThem) {
+  const TinyLlama model;
+  const ModelWeights bare = model.weights();
+  const auto updated = [&](float a) {
+    LowRankUpdate update = {TinyLlama::in_block(2, "mlp.up_proj.weight"),
+                            Eigen::MatrixXf::Constant(1, TinyLlama::hidden, a),
+                            Eigen::MatrixXf::Ones(TinyLlama::ffn, 1)};
+    return bfloat16_digest(bare.with_updates({update}));
+  };
+  EXPECT_NE(updated(1), bfloat16_digest(bare));
+  EXPECT_NE(updated(1), updated(2));
+  EXPECT_EQ(updated(1), updated(1 + 0x1p-12f));
+  std::vector<float> row(TinyLlama::hidden, 0.5f);
+  const auto with_row = [&](std::int64_t id) {
+    NamedTensor rows;
+    rows.name = "model.embed_tokens.weight";
+    rows.view = {StoredType::f32,
+                 {TinyLlama::vocab, TinyLlama::hidden},
+                 reinterpret_cast<const std::byte*>(row.data())};
+    rows.row_ids = {id};
+    NamedTensors replaced;
+    replaced.tensors = {rows};
+    return bfloat16_digest(bare.with_tensors(replaced));
+  };
+  const std::string third = with_row(3);
+  EXPECT_NE(third, bfloat16_digest(bare));
+  EXPECT_NE(third, with_row(4));
+  row.back() = 0.75f;
+  EXPECT_NE(third, with_row(3));
+}
+
+// All matrices of 32 columns, so that they can be quantised: one block in each stored type.
+TEST(ModelWeights, Bfloat16DigestOfAQuantisedModelIsThatOfItsNumbers) {
+  const Architecture architecture = Architecture::llama({.heads = 4, .kv_heads = 4});
+  const auto digest_of = [&](StoredType type, bool unpacked) {
+    std::mt19937 random(3);
+    std::vector<std::vector<std::byte>> storage;
+    NamedTensors tensors;
+    const auto add = [&](const std::string& name, std::vector<std::int64_t> shape) {
+      NamedTensor tensor;
+      tensor.name = name;
+      tensor.view = {shape.size() == 1 ? StoredType::f32 : type, shape, nullptr};
+      std::vector<std::byte> bytes(static_cast<std::size_t>(tensor.view.bytes()));
+      for (std::size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<std::byte>(random() & 0x3f);  // scales are small positive numbers
+      }
+      tensor.view.data = bytes.data();
+      if (unpacked && type != StoredType::f32) {
+        std::vector<std::byte> values(static_cast<std::size_t>(tensor.view.size()) * 4);
+        unpack(tensor.view, 0, tensor.view.rows(), reinterpret_cast<float*>(values.data()));
+        bytes = std::move(values);
+        tensor.view.type = StoredType::f32;
+      }
+      storage.push_back(std::move(bytes));
+      tensor.view.data = storage.back().data();
+      tensors.tensors.push_back(tensor);
+    };
+    add("model.embed_tokens.weight", {32, 32});
+    for (const char* name :
+         {"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight",
+          "self_attn.o_proj.weight", "mlp.gate_proj.weight", "mlp.up_proj.weight",
+          "mlp.down_proj.weight"}) {
+      add(TinyLlama::in_block(1, name), {32, 32});
+    }
+    add(TinyLlama::in_block(1, "input_layernorm.weight"), {32});
+    add(TinyLlama::in_block(1, "post_attention_layernorm.weight"), {32});
+    add("model.norm.weight", {32});
+    return bfloat16_digest(ModelWeights::from_tensors(architecture, tensors));
+  };
+  std::set<std::string> digests;
+  for (const StoredType type : {StoredType::f16, StoredType::q4_0, StoredType::q4_1,
+                                StoredType::q5_1, StoredType::q8_0, StoredType::iq4_nl}) {
+    EXPECT_EQ(digest_of(type, false), digest_of(type, true)) << name_of(type);
+    digests.insert(digest_of(type, false));
+  }
+  EXPECT_EQ(digests.size(), 6u);
+}
+
+// A device whose memory the host cannot read: its bytes are kept turned round. Counts what is asked
+// of it, and how many bytes were read at once.
 class CountingDevice final : public DeviceTensor {
  public:
-  CountingDevice(TensorView view, int& uses) : view_(std::move(view)), uses_(uses) {}
+  CountingDevice(TensorView view, int& uses) : view_(std::move(view)), uses_(uses) {
+    for (std::int64_t i = 0; i < view_.bytes(); ++i) there_.push_back(~view_.data[i]);
+  }
+  void read_rows(std::int64_t first_row, std::int64_t count, std::byte* out) const override {
+    largest_read = std::max(largest_read, count * view_.row_bytes());
+    std::transform(there_.begin() + first_row * view_.row_bytes(),
+                   there_.begin() + (first_row + count) * view_.row_bytes(), out,
+                   [](std::byte byte) { return ~byte; });
+  }
+  static inline std::int64_t largest_read = 0;
+
   std::shared_ptr<const LinearMap> map(const MatrixPart& part, Nudge nudge) const override {
     ++uses_;
     return std::make_shared<HostMap>(view_, part, nudge);
@@ -183,6 +376,7 @@ class CountingDevice final : public DeviceTensor {
 
  private:
   TensorView view_;
+  std::vector<std::byte> there_;
   int& uses_;
 };
 
@@ -213,7 +407,8 @@ TEST(ModelWeights, MatricesOnADeviceAreUsedThere) {
   const ModelWeights there = ModelWeights::from_tensors(TinyLlama::architecture(), tensors);
   const ModelWeights here = model.weights();
   EXPECT_EQ(there.fingerprint(), here.fingerprint());
-  EXPECT_EQ(there.digest(), "") << "exists only of weights in host memory";
+  EXPECT_EQ(there.digest(), here.digest());
+  EXPECT_EQ(bfloat16_digest(there), bfloat16_digest(here));
   EXPECT_GT(uses, moved);
   for (const auto& [on_device, on_host] :
        {std::pair(there, here), std::pair(there.nudged(3), here.nudged(3))}) {
@@ -225,6 +420,31 @@ TEST(ModelWeights, MatricesOnADeviceAreUsedThere) {
   }
   EXPECT_NE(product(*there.nudged(3).blocks()[1].ffn[0].gate),
             product(*there.blocks()[1].ffn[0].gate));
+}
+
+TEST(ModelWeights, DigestsOfADeviceAreReadInPieces) {
+  constexpr std::int64_t many = 20'000;  // tokens
+  const TinyLlama model;
+  const auto large = std::make_shared<std::vector<float>>(many * TinyLlama::hidden);
+  std::iota(large->begin(), large->end(), 0.0f);
+  NamedTensors tensors = model.named_tensors();
+  tensors.tensors.front().view.shape[0] = many;
+  tensors.tensors.front().view.data = reinterpret_cast<const std::byte*>(large->data());
+  tensors.tensors.push_back(tensors.tensors.front());
+  tensors.tensors.back().name = "lm_head.weight";
+  const auto digests = [&] {
+    const ModelWeights weights = ModelWeights::from_tensors(TinyLlama::architecture(), tensors);
+    return std::pair(weights.digest(), bfloat16_digest(weights));
+  };
+  const auto here = digests();
+  int uses = 0;
+  CountingDevice::largest_read = 0;
+  for (NamedTensor& tensor : tensors.tensors) {
+    if (tensor.view.shape.size() == 2) move_to_device(tensor, uses);
+  }
+  EXPECT_EQ(digests(), here) << "the head is a copy of the embedding there too";
+  EXPECT_GT(CountingDevice::largest_read, 0);
+  EXPECT_LE(CountingDevice::largest_read, 1 << 18);
 }
 
 TEST(ModelWeights, AnEmbeddingOfSomeRowsHasThese) {
@@ -248,6 +468,7 @@ TEST(ModelWeights, AnEmbeddingOfSomeRowsHasThese) {
   EXPECT_THROW(part.embed(std::vector<std::int64_t>{4}), std::out_of_range);
   EXPECT_EQ(part.fingerprint(), whole.fingerprint());
   EXPECT_EQ(part.digest(), "");
+  EXPECT_EQ(bfloat16_digest(part), "");
 }
 
 TEST(ModelWeights, RefusesATensorThatIsNotWhereItIsRead) {

@@ -72,6 +72,23 @@ TEST(Monitor, FinishTakesALastSnapshotAndMarksTheEnd) {
   EXPECT_EQ(s.exporter->observations().size(), 3u) << "after the end nothing is watched";
 }
 
+TEST(Monitor, WeightsOnADeviceHaveDigestsAtTheFirstAndTheLastSnapshot) {
+  Watched s(every_step());
+  s.on_product = [](Eigen::Index) {};  // a matrix of block 1 passes for one on a device
+  s.attach();
+  s.step(1);
+  s.model->turn(3.0);
+  EXPECT_TRUE(s.monitor.finish(30s));
+  const auto o = s.exporter->observations();
+  ASSERT_EQ(o.size(), 3u);
+  Workers workers;
+  EXPECT_EQ(o[0].model.weights_digest, TinyLlama().weights().digest());
+  EXPECT_EQ(o[0].model.bfloat16_digest, TinyLlama().weights().bfloat16_digest(workers));
+  EXPECT_EQ(o[1].model.bfloat16_digest, "");
+  EXPECT_EQ(o[2].model.weights_digest, s.model->weights().digest());
+  EXPECT_EQ(o[2].model.bfloat16_digest, s.model->weights().bfloat16_digest(workers));
+}
+
 TEST(Monitor, AnExporterServesOneMonitorOnce) {
   Watched s;
   EXPECT_THROW(s.monitor.add(s.exporter), std::invalid_argument) << "twice to one";

@@ -53,6 +53,9 @@ namespace azimuth {
 /// which is logged once and counted; training goes on. A snapshot copies what the analysis reads,
 /// on the calling thread with the threads that LibTorch itself would use there, into one buffer as
 /// large as the largest snapshot up to then (the first one: the model; then what the pass reads).
+/// On another device it clones the matrices that the pass multiplies with there, and reads them
+/// back on the analysis thread; what only the digests of the first and the last snapshot need (the
+/// embedding, the head, queries and keys) comes to host memory with these.
 ///
 /// The monitor shares ownership of the module, or keeps the callable, until it is detached or gone.
 ///

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -57,6 +58,7 @@ class TorchTensor final : public DeviceTensor {
 
   std::shared_ptr<const LinearMap> map(const MatrixPart& part, Nudge nudge) const override;
   std::uint64_t word_sum() const override;
+  void read_rows(std::int64_t first_row, std::int64_t count, std::byte* out) const override;
 
  private:
   at::Tensor stored_;

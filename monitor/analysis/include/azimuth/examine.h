@@ -21,11 +21,12 @@ struct ExamineOptions {
   /// The probe's ids, and the hysteresis of an earlier snapshot. Without ids: the default probe, of
   /// the architecture's special ids.
   AnalysisOptions analysis = {};
-  std::int64_t step = 0;    ///< that the figures are said to be of
-  bool spectral = true;     ///< singular directions and eigenvalues: the dearest part
-  bool vocabulary = false;  ///< which tokens explode at any position; needs every embedding
-  bool noise_floor = true;  ///< costs kNoiseFloorPasses passes
-  bool digest = true;       ///< reads every weight once
+  std::int64_t step = 0;        ///< that the figures are said to be of
+  bool spectral = true;         ///< singular directions and eigenvalues: the dearest part
+  bool vocabulary = false;      ///< which tokens explode at any position; needs every embedding
+  bool noise_floor = true;      ///< costs kNoiseFloorPasses passes
+  bool digest = true;           ///< reads every weight once
+  bool bfloat16_digest = true;  ///< beside `digest`, and dearer: hashes two bytes a weight
   /// Where `noise_floor` is set: whether it is needed for this observation; null: always.
   std::function<bool(const Observation&)> needs_noise_floor = {};
   SpectralStart* spectral_start = nullptr;  ///< see `add_spectral`

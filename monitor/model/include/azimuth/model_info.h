@@ -20,6 +20,9 @@ struct ModelInfo {
   /// of the configuration, nor of buffers.
   std::string weights_digest;
   std::string weights_fingerprint;
+  /// Of the same tensors, their values rounded to bfloat16 (ModelWeights::bfloat16_digest): equal
+  /// also where one of two holds such values and the other what they were rounded from.
+  std::string bfloat16_digest;
 };
 
 }  // namespace azimuth

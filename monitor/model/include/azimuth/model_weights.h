@@ -83,6 +83,8 @@ class ModelWeights {
 
   /// How its numbers are stored; nothing where there is none.
   std::optional<StoredType> stored_type(Role role, std::int64_t block) const;
+  /// All that tensors of some role are stored in, each once.
+  std::vector<StoredType> stored_types() const;
 
   /// The same model with other tensors in the place of some, which all formats lay out alike: the
   /// embedding and the head, with tokens added or left out too, positions, norms, routers. Of the
@@ -92,7 +94,8 @@ class ModelWeights {
   ModelWeights with_tensors(NamedTensors replacements) const;
 
   /// What a parameter of this name plays in the model, whether or not there is one: `role_of` with
-  /// the names that it was made with, or else without, since an adapter may have the published ones.
+  /// the names that it was made with, or else without, since an adapter may have the published
+  /// ones.
   std::optional<BoundTensor> place_of(std::string_view name) const;
 
   /// Whether there is a tensor of this role, in a block (from 1) or outside them (0).
@@ -133,9 +136,22 @@ class ModelWeights {
   /// shape, stored type and bytes of each are hashed, then the list of hashes, those of
   /// replaced rows and of updates last. Not among them is a head that equals the token embedding in
   /// type, shape and bytes: the copy of a tied one, which some containers store and others do not.
-  /// Empty if a tensor was captured only in part or does not lie in host memory.
+  /// Where the weights lie does not matter: what is on a device is read from it a piece at a time,
+  /// on the calling thread. Empty if a tensor was captured only in part.
   std::string digest(Workers& workers) const;
   std::string digest() const;  ///< on the calling thread
+
+  /// The same over values instead of bytes, each rounded to bfloat16, so that it survives a change
+  /// of the stored type to one that holds the rounded values: from float32 to bfloat16 and back,
+  /// from float16 to either. For each tensor of `digest`: name of the role, block, shape, and
+  /// SHA-256 over its values, two bytes each, little-endian; then SHA-256 over that list. Quantised
+  /// types are unpacked to float32 first. Rounded is to the nearest, of two that are as near to the
+  /// even one; every NaN counts as 0x7fc0, and zero keeps its sign. The head is left out where
+  /// shape and rounded values are the embedding's; of replaced rows and updates the numbers are
+  /// rounded too. Matrices that are laid out otherwise (fused, transposed, rows permuted) have
+  /// another one. Reads every weight once, in pieces; nothing of the model is copied as a whole.
+  /// Empty where `digest` is.
+  std::string bfloat16_digest(Workers& workers) const;
 
  private:
   ModelWeights() = default;
@@ -144,6 +160,7 @@ class ModelWeights {
   std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> read_values(
       const TensorsByRole& tensors, std::int64_t block) const;
   const NamedTensor* tied_head() const;
+  bool is_whole() const;
   std::int64_t embedding_row(const NamedTensor& table, std::int64_t token_id) const;
   const NamedTensor* replaced_row(std::int64_t token_id) const;
   void replace_rows(const BoundTensor& place, const NamedTensor& tensor);
