@@ -116,9 +116,11 @@ bool Statement::step() {
   return false;
 }
 
-bool Statement::is_null(int column) const {
-  return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
-}
+int Statement::columns() const { return sqlite3_column_count(handle_.get()); }
+
+int Statement::type(int column) const { return sqlite3_column_type(handle_.get(), column); }
+
+bool Statement::is_null(int column) const { return type(column) == SQLITE_NULL; }
 
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(handle_.get(), column);

@@ -39,6 +39,9 @@ class Database {
   /// what was read may then be half old and half new.
   void check_rest() const;
 
+  /// Rows that the last statement to write has added or changed.
+  int changes() const { return sqlite3_changes(get()); }
+
   sqlite3* get() const { return handle_.get(); }
 
  private:
@@ -68,6 +71,8 @@ class Statement {
   /// False: no more rows.
   bool step();
 
+  int columns() const;
+  int type(int column) const;  ///< SQLITE_INTEGER, SQLITE_TEXT, ...
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
   double real(int column) const;

@@ -44,4 +44,23 @@ v1::FailedSnapshot to_proto(const FailedSnapshot& failed) {
   return message;
 }
 
+v1::RunChain to_proto(const HistoryChain& chain) {
+  v1::RunChain message;
+  message.set_run(chain.run);
+  message.set_link_count(chain.links);
+  message.set_earlier_record_count(chain.earlier_records);
+  message.set_base_digest(chain.base_digest);
+  message.set_head(chain.head);
+  message.set_fits(chain.fits());
+  const HistoryChain::Fault fault = chain.fault.value_or(HistoryChain::Fault());
+  v1::ChainFault& out = *message.mutable_fault();
+  out.set_link(fault.link);
+  out.set_kind(fault.kind);
+  out.set_attempt(fault.attempt);
+  out.set_sequence(fault.sequence);
+  out.set_step(fault.step);
+  out.set_message(fault.message);
+  return message;
+}
+
 }  // namespace azimuth

@@ -8,6 +8,7 @@
 
 #include "azimuth/clock.h"
 #include "azimuth/utf8.h"
+#include "chain.h"
 #include "run_lock.h"
 #include "schema.h"
 #include "stored_message.h"
@@ -23,10 +24,18 @@ std::string checked(const std::filesystem::path& path) {
   return std::filesystem::absolute(path).string();
 }
 
-/// A run goes on: it has not ended.
 void store_run(Database& database, const std::string& run) {
-  Statement(database, "cannot write",
-            "INSERT INTO runs (run) VALUES (?) ON CONFLICT DO UPDATE SET ended_at = NULL")
+  begin_chain(database, run);
+  Statement(database, "cannot write", "INSERT INTO runs (run) VALUES (?) ON CONFLICT DO NOTHING")
+      .text(1, run)
+      .step();
+}
+
+/// Of what was written just now, unless it was there before: the run goes on, and has not ended.
+void link_new(Database& database, const std::string& run, const Link& link) {
+  if (database.changes() == 0) return;
+  add_link(database, run, link);
+  Statement(database, "cannot write", "UPDATE runs SET ended_at = NULL WHERE run = ?")
       .text(1, run)
       .step();
 }
@@ -41,6 +50,7 @@ void store_base(Database& database, const Record& record) {
       .blob(1, base)
       .text(2, run)
       .step();
+  link_new(database, run, {std::string(link_kind::base)});
 }
 
 void store_observation(Database& database, const Observation& o, const TrackerState& state) {
@@ -58,6 +68,8 @@ void store_observation(Database& database, const Observation& o, const TrackerSt
       .blob(7, observation)
       .blob(8, tracker)
       .step();
+  link_new(database, o.run,
+           {std::string(link_kind::observation), o.attempt, o.sequence, o.step, o.time});
 }
 
 void store_losses(Database& database, const MonitorStatus& status) {
@@ -160,26 +172,32 @@ void HistoryStore::write_failure(const FailedSnapshot& failure) {
     const std::int64_t shift = attempt_shift(database, failure.run, failure.attempt);
     store_run(database, failure.run);
     const std::string reason = escaped_text(failure.reason, kLongestReason);
+    const std::int64_t attempt = failure.attempt + shift;
     Statement(database, "cannot write", R"sql(
       INSERT INTO failed_snapshots (run, attempt, step, time, reason) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT DO NOTHING)sql")
         .text(1, failure.run)
-        .integer(2, failure.attempt + shift)
+        .integer(2, attempt)
         .integer(3, failure.step)
         .real(4, failure.time)
         .text(5, reason)
         .step();
+    link_new(database, failure.run,
+             {std::string(link_kind::failed_snapshot), attempt, {}, failure.step, failure.time});
   });
 }
 
 void HistoryStore::end_run(std::chrono::steady_clock::time_point) {
   write_in_transaction([&](Database& database) AZIMUTH_REQUIRES(mutex_) {
     const MonitorStatus status = status_();
+    const double now = Clock().unix_seconds();
+    begin_chain(database, status.run);
     Statement(database, "cannot write", "UPDATE runs SET ended_at = ? WHERE run = ?")
-        .real(1, Clock().unix_seconds())
+        .real(1, now)
         .text(2, status.run)
         .step();
     store_losses(database, status);
+    add_link(database, status.run, {std::string(link_kind::end), {}, {}, {}, now});
   });
   Lock lock(mutex_);
   lock_.reset();

@@ -15,7 +15,7 @@
 namespace azimuth {
 namespace {
 
-constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kVersion = 3;
 
 /// Marks an SQLite file as a history: "azim" in ASCII.
 constexpr std::int64_t kApplicationId = 0x617A696D;
@@ -64,13 +64,31 @@ ALTER TABLE runs ADD COLUMN pid INTEGER;
 PRAGMA user_version = 2;
 )sql";
 
+// The index finds the link of a record.
+constexpr const char* kVersion3 = R"sql(
+CREATE TABLE links (  -- of each record of a run, in the order in which they were written
+  run TEXT NOT NULL REFERENCES runs (run),
+  number INTEGER NOT NULL,  -- from 1
+  kind TEXT NOT NULL,       -- earlier, base, observation, failed_snapshot or end
+  attempt INTEGER,
+  sequence INTEGER,
+  step INTEGER,
+  time REAL,
+  record TEXT NOT NULL,  -- SHA-256 over all columns of the record
+  hash TEXT NOT NULL,    -- SHA-256 over the hash before and the columns above
+  PRIMARY KEY (run, number)
+);
+CREATE INDEX links_by_record ON links (run, kind, attempt, sequence, step, time);
+PRAGMA user_version = 3;
+)sql";
+
 /// Views and virtual tables could run for ever.
 bool has_plain_tables(Database& database, std::int64_t version) {
   Statement tables(database, "cannot read", R"sql(
     SELECT count(*) FROM sqlite_master
-    WHERE name IN ('runs', 'observations', 'failed_snapshots', 'losses')
+    WHERE name IN ('runs', 'observations', 'failed_snapshots', 'losses', 'links')
       AND type = 'table' AND rootpage > 0)sql");
-  return tables.step() && tables.integer(0) == (version < 2 ? 2 : 4);
+  return tables.step() && tables.integer(0) == (version < 2 ? 2 : version < 3 ? 4 : 5);
 }
 
 /// Of the history's schema; 0 of an empty file. Throws if it is anything else.
@@ -176,6 +194,7 @@ void upgrade(Database& database) {
   const std::int64_t version = version_of(database);  // another process may have been faster
   if (version < 1) database.execute(kVersion1, "cannot create");
   if (version < 2) database.execute(kVersion2, "cannot create");
+  if (version < 3) database.execute(kVersion3, "cannot create");
   transaction.commit();
 }
 

@@ -172,7 +172,7 @@ TEST_F(HistoryStoreTest, NotesWhatWasLostWithTheEnd) {
 TEST_F(HistoryStoreTest, ReadsTheFirstVersionAndBringsItToTheNewest) {
   HistoryStore::open(path_)->write(sample_record(1, 10));
   run_sql(
-      "DROP TABLE failed_snapshots; DROP TABLE losses; "
+      "DROP TABLE links; DROP TABLE failed_snapshots; DROP TABLE losses; "
       "ALTER TABLE runs DROP COLUMN host; ALTER TABLE runs DROP COLUMN pid; PRAGMA user_version = "
       "1");
   EXPECT_EQ(HistoryReader(path_).runs().at(0).failed_snapshots, 0);

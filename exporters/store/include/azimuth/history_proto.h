@@ -1,5 +1,6 @@
 #pragma once
 
+#include "azimuth/history_chain.h"
 #include "azimuth/history_reader.h"
 #include "azimuth/v1/history.pb.h"
 
@@ -10,5 +11,6 @@ namespace azimuth {
 /// JSON cannot say it.
 v1::RunHistory to_proto(const HistoryReader::Run& run);
 v1::FailedSnapshot to_proto(const FailedSnapshot& failed);
+v1::RunChain to_proto(const HistoryChain& chain);
 
 }  // namespace azimuth

@@ -20,6 +20,9 @@ class RunLock;
 ///
 ///     monitor.add(azimuth::HistoryStore::open("pretrain-7.azimuth"));
 ///
+/// Each record is also a link of a chain of hashes, so that one that is changed, removed or put in
+/// later is found: azimuth/history_chain.h.
+///
 /// A run belongs to one process at a time: `claim` refuses one that another process records, as
 /// long as that lives and has not ended the run. How it ended does not matter: the kernel frees
 /// what it held. Host and process are in the store for the message alone.
