@@ -16,7 +16,9 @@
 #include "azimuth/proto_conversion.h"
 #include "azimuth/snapshot_line.h"
 #include "azimuth/state_words.h"
+#include "calls/checkpoint.h"
 #include "calls/history_figures.h"
+#include "calls/history_verify.h"
 #include "calls/stored_runs.h"
 #include "terminal/format_text.h"
 #include "terminal/output.h"
@@ -30,6 +32,9 @@ struct HistoryOptions {
   std::string run;
   std::string format;
   std::filesystem::path tensorboard;
+  bool verify = false;
+  std::string release;
+  OpenModelOptions reading;
 };
 
 using Run = HistoryReader::Run;
@@ -158,6 +163,13 @@ void print_csv(HistoryReader& history, const std::vector<Run>& runs) {
 }
 
 void run_history(const HistoryOptions& options) {
+  if (options.verify) {
+    if (options.format == "csv") {
+      throw CLI::ValidationError("--format", "csv is of snapshots, and not of --verify");
+    }
+    return verify_history(
+        {options.store, options.run, options.release, options.reading, options.format});
+  }
   HistoryReader history(options.store);
   const std::vector<Run> runs = stored_runs(history, options.store, options.run);
   if (!options.tensorboard.empty()) {
@@ -185,17 +197,34 @@ void add_history(CLI::App& app) {
   CLI::Option* format = add_format_option(
       *call, options->format,
       "one History of azimuth.v1: an object with the list \"runs\", each with its "
-      "\"observations\", one per line",
+      "\"observations\", one per line; with --verify one HistoryVerification",
       {{"csv", "a row a snapshot, docs/history.md says which columns"}});
-  call->add_option("--tensorboard", options->tensorboard,
-                   "Folder to write TensorBoard's event files into, a folder a run, instead of "
-                   "printing anything")
-      ->excludes(format);
+  CLI::Option* tensorboard =
+      call->add_option("--tensorboard", options->tensorboard,
+                       "Folder to write TensorBoard's event files into, a folder a run, instead of "
+                       "printing anything")
+          ->excludes(format);
+  CLI::Option* verify =
+      call->add_flag("--verify", options->verify,
+                     "Walk the chain of hashes over the records: whether one was changed, removed "
+                     "or put in, and the head that all of them amount to")
+          ->excludes(tensorboard);
+  call->add_option("--release", options->release,
+                   "Whether this model's weights are the run's last snapshot, by their digests: " +
+                       std::string(kCheckpointHelp))
+      ->type_name("CKPT")
+      ->needs(verify);
+  add_config_option(*call, options->reading);
+  add_names_option(*call, options->reading);
   call->footer(
+      "--verify exits with 0 where every record fits, 1 where one does not, 4 where there is no "
+      "chain. With --release, also with 1 where the weights differ, and 4 where that cannot be "
+      "told. What a chain proves, and what it does not, is in docs/history.md.\n"
       "Example:\n  azimuth history run.azimuth\n"
       "  azimuth history run.azimuth --run pretrain-7 --format json | jq '.runs[0].observations'\n"
       "  azimuth history run.azimuth --format csv > run.csv\n"
-      "  azimuth history run.azimuth --tensorboard logs");
+      "  azimuth history run.azimuth --tensorboard logs\n"
+      "  azimuth history --verify run.azimuth --release ./release");
   call->callback([options] { run_history(*options); });
 }
 
