@@ -21,6 +21,7 @@ using nlohmann::ordered_json;
 constexpr const char* kStatementType = "https://in-toto.io/Statement/v1";
 constexpr const char* kPayload = "payload";
 constexpr std::size_t kMaxStatementValues = 1'000'000;
+constexpr std::int64_t kMaxCount = 1'000'000;
 
 ordered_json descriptors(const std::vector<FileDigest>& files) {
   ordered_json list = ordered_json::array();
@@ -82,7 +83,8 @@ class Value {
     std::int64_t value = 0;
     const std::string& digits = text();
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size() || value < 1) {
+    if (error != std::errc() || end != digits.data() + digits.size() || value < 1 ||
+        value > kMaxCount) {
       fail("is not a count");
     }
     return value;

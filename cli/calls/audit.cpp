@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "azimuth/attestation.h"
@@ -76,6 +77,12 @@ std::optional<SigningKey> read_key(const AuditCallOptions& options) {
   return SigningKey::read(options.key);
 }
 
+/// An attestation is of a model's files.
+void require_weights_to_attest(const AuditedCheckpoint& model) {
+  require_weights_for(model.name, "--attest",
+                      !std::holds_alternative<ModelWeights>(model.checkpoint));
+}
+
 void run_audit(const AuditCallOptions& options) {
   const std::optional<SigningKey> key = read_key(options);
   std::vector<AuditedCheckpoint> bases;
@@ -85,6 +92,10 @@ void run_audit(const AuditCallOptions& options) {
   OpenModelOptions reading_release = options.reading;
   reading_release.adapter = options.adapter;
   const AuditedCheckpoint release = open_audited(options.release, reading_release);
+  if (key) {
+    for (const AuditedCheckpoint& base : bases) require_weights_to_attest(base);
+    require_weights_to_attest(release);
+  }
   AuditOptions auditing = options.audit;
   auditing.bases = std::ssize(bases);
   Workers workers(all_cores());

@@ -203,6 +203,32 @@ TEST_F(Verify, KnowsTheAdapterAndTheConfiguration) {
   EXPECT_EQ(verify({"--release", weights}, "key.pem.pub", "adapted.json").code, 1);
 }
 
+TEST_F(Verify, MakesAnAuditAgainAsItWasMade) {
+  const std::string other = AZIMUTH_TEST_DATA "/architectures/qwen3";
+  const Ended made =
+      attest("attested", path("thorough.json"), {"--base", other, "--thorough", "--rate", "1e-5"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  const std::vector<std::string> call = {"--release", path("attested"), "--base",
+                                         kLlama,      "--format",       "json"};
+  const Ended ended = verify(call, "key.pem.pub", "thorough.json");
+  EXPECT_EQ(ended.code, 0) << ended.out;
+  EXPECT_THAT(json::parse(ended.out).at("evidence"), IsEmpty());
+  const json evidence = json::parse(ended.out).at("statement").at("predicate").at("evidence");
+  EXPECT_EQ(evidence.at("bases"), "2");
+  EXPECT_EQ(evidence.at("thorough"), true);
+  EXPECT_EQ(evidence.at("rate"), 1e-5);
+}
+
+TEST_F(Verify, IsOfWeightsAlone) {
+  const std::string signature = path("llama.azsig");
+  ASSERT_EQ(run_program({"signature", kLlama, "-o", signature}).code, 0);
+  const Ended ended = run_program({"audit", "--base", signature, "--release", kLlama, "--attest",
+                                   path("signature.json"), "--key", path("key.pem")});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("--attest: needs weights, which " + signature));
+  EXPECT_FALSE(std::filesystem::exists(path("signature.json")));
+}
+
 TEST_F(Verify, NeedsAKeyAndARelease) {
   EXPECT_EQ(run_program({"verify", path("audit.json")}).code, 2);
   EXPECT_EQ(verify({"--base", kLlama}).code, 2);
