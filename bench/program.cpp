@@ -137,7 +137,8 @@ void measure(const std::string& model, int times) {
 
   Workers workers(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   at::set_num_threads(workers.threads());
-  const Sizes sizes = sizes_of(load_gguf(model), tokens);
+  const ModelWeights weights = load_gguf(model);
+  const Sizes sizes = sizes_of(weights, tokens);
   const std::span<const std::byte> file = mapped(model);
   const double read = bench::read_seconds(file, workers);
   const double hash = sha256_seconds(file, workers);
@@ -146,6 +147,9 @@ void measure(const std::string& model, int times) {
   const double bound = read + hash + sgemm;
   const double hash_rounded =
       hash * 2 * static_cast<double>(sizes.parameters) / static_cast<double>(file.size());
+
+  const double digest = bench::best_of(3, [&] { weights.digest(workers); });
+  const double bfloat16_digest = bench::best_of(3, [&] { weights.bfloat16_digest(workers); });
 
   const std::filesystem::path out = std::filesystem::temp_directory_path() /
                                     ("bench-program-" + std::to_string(getpid()) + ".azsig");
@@ -174,7 +178,9 @@ void measure(const std::string& model, int times) {
               signature_seconds / (bound + hash_rounded));
   std::printf("%-48s %8.3f %8.2f\n", "azimuth compare, two models", compare_seconds,
               compare_seconds / (2 * bound));
-  std::printf("%-48s %8.3f\n\n", "azimuth --help", help);
+  std::printf("%-48s %8.3f\n", "azimuth --help", help);
+  std::printf("%-48s %8.3f\n", "the digest of stored bytes alone", digest);
+  std::printf("%-48s %8.3f\n\n", "that of values in bfloat16 alone", bfloat16_digest);
   std::printf("memory beyond the mapping, at most: %.1f MB; three blocks in float32: %.1f MB\n",
               static_cast<double>(memory) / 1e6,
               static_cast<double>(3 * 4 * sizes.largest_block) / 1e6);
