@@ -101,9 +101,11 @@ TEST_F(TokenStrings, AreOfByteLevelWhereAnyStepSaysSo) {
        {json{{"pre_tokenizer", byte_level}}, json{{"decoder", byte_level}},
         json{{"normalizer", {{"normalizers", {{{"type", "NFC"}}, byte_level}}}}}}) {
     json tokenizer = step;
-    // Without "type", as in old files; the second is no spelling of bytes, and stands for itself.
-    tokenizer["model"] = {{"vocab", {{"\u0120a", 0}, {"\u0120\u2581", 1}}}, {"merges", {"a b"}}};
-    EXPECT_THAT(of_json(tokenizer), ElementsAre(" a", "\u0120\u2581")) << step;
+    // Without "type", as in old files; the last two are no spelling of bytes, and stand for
+    // themselves.
+    tokenizer["model"] = {{"vocab", {{"\u0120a", 0}, {"\u0120\u2581", 1}, {"\u0120 ", 2}}},
+                          {"merges", {"a b"}}};
+    EXPECT_THAT(of_json(tokenizer), ElementsAre(" a", "\u0120\u2581", "\u0120 ")) << step;
   }
   const json elsewhere = {{"post_processor", byte_level}, {"model", {{"vocab", {{"\u0120a", 0}}}}}};
   EXPECT_THAT(of_json(elsewhere), ElementsAre("\u0120a"));
