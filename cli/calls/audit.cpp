@@ -13,7 +13,9 @@
 #include "azimuth/audit.h"
 #include "azimuth/clock.h"
 #include "azimuth/proto_conversion.h"
+#include "azimuth/replace_file.h"
 #include "azimuth/signing_keys.h"
+#include "calls/audit_page.h"
 #include "calls/audit_text.h"
 #include "calls/audited_checkpoint.h"
 #include "calls/checkpoint.h"
@@ -33,6 +35,7 @@ struct AuditCallOptions {
   std::filesystem::path adapter;  ///< on the release
   AuditOptions audit;
   bool exact = false;
+  std::filesystem::path page;
   std::filesystem::path attest;  ///< to write; empty: none
   std::filesystem::path key;     ///< to sign it with
   std::string format;
@@ -68,12 +71,14 @@ void write_attestation_of(const NamedAudit& result, const AuditCallOptions& opti
                     key);
 }
 
-std::optional<SigningKey> read_key(const AuditCallOptions& options) {
-  if (options.attest.empty()) return {};
+/// Before any work is done.
+std::optional<SigningKey> check_outputs(const AuditCallOptions& options) {
   std::vector<std::string> inputs = options.bases;
   inputs.insert(inputs.end(), {options.release, options.adapter.string(),
                                options.reading.config.string(), options.key.string()});
+  check_output(options.page, inputs);
   check_output(options.attest, inputs);
+  if (options.attest.empty()) return {};
   return SigningKey::read(options.key);
 }
 
@@ -84,7 +89,7 @@ void require_weights_to_attest(const AuditedCheckpoint& model) {
 }
 
 void run_audit(const AuditCallOptions& options) {
-  const std::optional<SigningKey> key = read_key(options);
+  const std::optional<SigningKey> key = check_outputs(options);
   std::vector<AuditedCheckpoint> bases;
   for (const std::string& base : options.bases) {
     bases.push_back(open_audited(base, options.reading));
@@ -98,12 +103,14 @@ void run_audit(const AuditCallOptions& options) {
   }
   AuditOptions auditing = options.audit;
   auditing.bases = std::ssize(bases);
+  auditing.thorough = auditing.thorough || !options.page.empty();
   Workers workers(all_cores());
   std::vector<NamedAudit> results;
   for (const AuditedCheckpoint& base : bases) {
     results.push_back({base.name, audit_checkpoints(base, release, auditing, workers)});
   }
   std::ranges::stable_sort(results, says_more, &NamedAudit::audit);
+  if (!options.page.empty()) replace_file(options.page, audit_page(options.release, results));
   if (key) write_attestation_of(results.front(), options, reading_release, *key);
   if (options.format == "json") {
     std::vector<Audit> audits;
@@ -145,6 +152,9 @@ void add_audit(CLI::App& app) {
       "does not need them");
   call->add_flag("--exact", options->exact,
                  "Exit with 4 for MATCH_EMPIRICAL, which has no p-value");
+  call->add_option(
+      "--report", options->page,
+      "Page to write, an HTML file: verdict, tests in words, pictures; with --thorough");
   CLI::Option* attest = call->add_option(
       "--attest", options->attest,
       "File to write a signed attestation of the result into (in-toto, DSSE), "
@@ -160,6 +170,7 @@ void add_audit(CLI::App& app) {
       "Exits with 0 for MATCH and MATCH_EMPIRICAL, 1 for NO_MATCH, 4 for INCONCLUSIVE. What each "
       "means, and what it supposes, is in docs/audit.md.\n"
       "Example:\n  azimuth audit --base ./base --release ./release\n"
+      "  azimuth audit --base ./base --release ./release --report audit.html\n"
       "  azimuth audit --base ./base --release ./release --attest audit.json --key key.pem");
   call->callback([=] { run_audit(*options); });
 }

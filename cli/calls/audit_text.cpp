@@ -22,7 +22,8 @@ constexpr const char* kNoProof =
     "This is not a proof of independence. Distillation, training on the base's outputs, and new\n"
     "embeddings together with a rotation and permuted neurons leave no trace that is looked for.\n";
 
-/// "10^-503", rounded up.
+}  // namespace
+
 std::string power(double log10_p) {
   return log10_p >= 0 ? "1" : text("10^%.0f", std::ceil(log10_p));
 }
@@ -75,6 +76,8 @@ std::string verdict_sentences(const Audit& a) {
   }
   return out + kNoProof;
 }
+
+namespace {
 
 std::string model_line(const char* name, const ModelInfo& model) {
   return left(name, 9) + printable(model.architecture, 40) +

@@ -13,6 +13,14 @@ struct NamedAudit {
   Audit audit;
 };
 
+/// "10^-503", rounded up.
+std::string power(double log10_p);
+
+std::string percent(double share);
+
+/// The verdict and what it supposes, in lines.
+std::string verdict_sentences(const Audit& audit);
+
 /// Audits of one release for a person, the one that says most first. Of that the verdict and what
 /// it supposes, then the evidence; of the others a line.
 std::string audit_text(std::span<const NamedAudit> audits);

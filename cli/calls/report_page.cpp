@@ -7,6 +7,7 @@
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/snapshot_line.h"
 #include "azimuth/state_words.h"
+#include "calls/html_page.h"
 #include "calls/stored_runs.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
@@ -21,10 +22,6 @@ constexpr std::size_t kCoordinates = 8;
 
 std::string name_of_run(const RunStory& story) {
   return escaped(printable(story.run.run, kLongestName));
-}
-
-std::string tile(const std::string& large, const std::string& small) {
-  return "<li><b>" + escaped(large) + "</b><span>" + escaped(small) + "</span></li>\n";
 }
 
 std::string tiles(const RunStory& story) {
@@ -44,11 +41,6 @@ std::string tiles(const RunStory& story) {
   out += tile("step " + std::to_string(o.step), snapshots_text(story.run));
   out += tile(text("%.2f%%", 100 * o.cost.overhead_ratio), "of the machine spent on watching");
   return out + "</ul>\n";
-}
-
-std::string figure(const std::string& title, const std::string& below, const std::string& svg) {
-  return "<figure><figcaption><b>" + title + "</b><span>" + below + "</span></figcaption>\n" + svg +
-         "</figure>\n";
 }
 
 std::string charts(const RunStory& story) {
@@ -208,21 +200,14 @@ std::string words_section() {
 std::string report_page(const std::string& store, std::span<const RunStory> stories,
                         std::size_t left_out) {
   const bool several = stories.size() > 1 || left_out > 0;
-  const std::string title =
-      several ? escaped(printable(store, kLongestName)) : name_of_run(stories.front());
-  std::string page =
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-      "style-src 'unsafe-inline'; img-src data:\">\n"
-      "<link rel=\"icon\" href=\"data:,\">\n<title>" +
-      title + "</title>\n<style>" + kReportStyle + "</style>\n</head>\n<body>\n<main>\n";
+  std::string page;
   if (several) page += contents(store, stories, left_out);
   for (std::size_t i = 0; i < stories.size(); ++i) {
     page += section(stories[i], i + 1, several ? "h2" : "h1");
   }
-  return page + words_section() + "<p class=\"quiet\">Made by azimuth " AZIMUTH_VERSION " from " +
-         escaped(printable(store, kLongestName)) + ".</p>\n</main>\n</body>\n</html>\n";
+  page += words_section() + "<p class=\"quiet\">Made by azimuth " AZIMUTH_VERSION " from " +
+          escaped(printable(store, kLongestName)) + ".</p>\n";
+  return html_page(printable(several ? store : stories.front().run.run, kLongestName), page);
 }
 
 }  // namespace azimuth::cli

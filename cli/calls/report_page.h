@@ -13,7 +13,4 @@ namespace azimuth::cli {
 std::string report_page(const std::string& store, std::span<const RunStory> stories,
                         std::size_t left_out);
 
-/// The page's style sheet.
-extern const char* const kReportStyle;
-
 }  // namespace azimuth::cli

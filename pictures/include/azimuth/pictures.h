@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "azimuth/audit.h"
 #include "azimuth/comparison.h"
 #include "azimuth/observation.h"
 
@@ -30,5 +31,16 @@ std::string draw_model(const Observation& observation, std::string_view title);
 /// A heat map of the angles between models (the paper's figure), dark where they share a direction,
 /// with p-values where there is room.
 std::string draw_comparison(const Comparison& comparison);
+
+/// Of an audit, each a square SVG for a page: the matches of one test, release's order against the
+/// base's, a diagonal where one was made from the other.
+std::string draw_matching(const OrderTest& test);
+
+/// Which blocks of the release hold the tested blocks of the base: dark where neurons agree, or are
+/// in order where there is no share.
+std::string draw_block_pairs(std::span<const BlockPair> pairs);
+
+/// How far embeddings lie along the high-norm direction, a dot a token.
+std::string draw_vocabulary(std::span<const VocabularyPoint> vocabulary);
 
 }  // namespace azimuth

@@ -218,6 +218,25 @@ TEST_F(AuditCall, OfASignatureThereIsTheDirectionAlone) {
   EXPECT_THAT(absent.out, HasSubstr("SIGNATURE_ABSENT"));
 }
 
+TEST_F(AuditCall, WritesAPageThatNeedsNothingElse) {
+  const std::string base = written(AuditedModel(1));
+  const std::string page = folder_ / "audit.html";
+  const Ended ended =
+      run_program({"audit", "--base", written(AuditedModel(2)), "--base", base, "--release",
+                   written(AuditedModel(1).rotate()), "--report", page});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  const std::string html = contents_of(page);
+  EXPECT_THAT(html,
+              AllOf(HasSubstr("<h1>MATCH</h1>"), HasSubstr("default-src 'none'"),
+                    HasSubstr("Of 128 neurons that are each other's nearest, 128 stand in the "
+                              "base's order"),
+                    HasSubstr("Order of the neurons"), HasSubstr("Other bases"),
+                    HasSubstr("NO_MATCH"), HasSubstr("SIGNATURE_ABSENT")));
+  EXPECT_THAT(html, ::testing::Not(HasSubstr("<script")));
+  EXPECT_THAT(html, HasSubstr("<svg"));
+  EXPECT_EQ(audit(base, base, {"--report", folder_ / "missing/audit.html"}).code, 3);
+}
+
 TEST_F(AuditCall, LineageDrawsFamilies) {
   const std::string base = written(AuditedModel(1));
   const std::string tuned = written(AuditedModel(1).add_noise(0.1f));

@@ -1,9 +1,14 @@
-#include "calls/report_page.h"
+#include "calls/html_page.h"
+
+#include "azimuth/escaped.h"
 
 namespace azimuth::cli {
+namespace {
+
+using pictures::escaped;
 
 // The charts are drawn for white paper; the last rules turn their greys where the page is dark.
-const char* const kReportStyle = R"css(
+constexpr const char* kStyle = R"css(
 :root { color-scheme: light dark; --paper: #fff; --card: #f5f7f9; --ink: #1c2024; --quiet: #59636e;
   --line: #d9dee3; --grid: #e4e4e4; --axis: #888; --bar: #0072b2; }
 @media (prefers-color-scheme: dark) {
@@ -63,6 +68,7 @@ code { font: 0.875rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; word-brea
   .events td.number::before { content: "step "; }
   .events td.severe { padding-left: 0.6rem; }
 }
+.said { white-space: pre-line; }
 figure svg { display: block; width: 100%; height: auto; fill: var(--ink); }
 svg [fill="#fff"] { fill: var(--paper); }
 svg [stroke="#fff"] { stroke: var(--paper); }
@@ -73,5 +79,26 @@ svg [stroke="#888"] { stroke: var(--axis); }
 svg [fill="#444444"] { fill: var(--ink); }
 svg [stroke="#444444"] { stroke: var(--ink); }
 )css";
+
+}  // namespace
+
+std::string html_page(const std::string& title, const std::string& body) {
+  return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+         "style-src 'unsafe-inline'; img-src data:\">\n"
+         "<link rel=\"icon\" href=\"data:,\">\n<title>" +
+         escaped(title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main>\n" +
+         body + "</main>\n</body>\n</html>\n";
+}
+
+std::string tile(const std::string& large, const std::string& small) {
+  return "<li><b>" + escaped(large) + "</b><span>" + escaped(small) + "</span></li>\n";
+}
+
+std::string figure(const std::string& title, const std::string& below, const std::string& svg) {
+  return "<figure><figcaption><b>" + title + "</b><span>" + below + "</span></figcaption>\n" + svg +
+         "</figure>\n";
+}
 
 }  // namespace azimuth::cli
