@@ -117,7 +117,7 @@ TEST(Inspect, SaysWhichTensorIsNotFinite) {
     const Ended compared = run_program({"compare", kModel, model});
     EXPECT_EQ(compared.code, 4) << "a pair has no angle";
     EXPECT_EQ(compared.err, line);
-    EXPECT_THAT(compared.out, HasSubstr("–: 2 has no direction: tensor " + tensor + " " + why));
+    EXPECT_THAT(compared.out, HasSubstr("–: 2 has no signature: tensor " + tensor + " " + why));
   }
 }
 

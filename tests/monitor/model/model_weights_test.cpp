@@ -223,7 +223,7 @@ TEST(ModelWeights, Bfloat16DigestSurvivesAChangeOfType) {
   float& weight = model.tensor(TinyLlama::in_block(3, "self_attn.q_proj.weight"))(1, 2);
   weight = 1;
   const std::string before = bfloat16_digest(model.weights());
-  weight = 1 + 0x1p-9f;  // half-way to the next
+  weight = 1 + 0x1p-8f;  // half-way to the next, which is odd
   EXPECT_EQ(bfloat16_digest(model.weights()), before);
   weight = 1 + 0x1p-8f + 0x1p-20f;
   EXPECT_NE(bfloat16_digest(model.weights()), before);
