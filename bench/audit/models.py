@@ -4,6 +4,7 @@ folder, and seen in one form, whatever the names and shapes of their files are."
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -298,3 +299,59 @@ def loss_of_counts(ids, kept_out, vocabulary):
     pairs.view(-1).add_((ids[:-1] * vocabulary + ids[1:]).bincount(minlength=vocabulary ** 2))
     pairs /= pairs.sum(dim=1, keepdim=True)
     return -tokens[kept_out].log().mean().item(), -pairs[kept_out[:-1], kept_out[1:]].log().mean().item()
+
+
+# Models that are kept.
+
+
+class Spec:
+    def __init__(self, group, number, seed, corpus):
+        self.family, self.width, self.tied, self.tokenizer, _ = group
+        self.number = number
+        self.seed = seed  # of the initial weights
+        self.corpus = corpus
+        # Every other pair of models sees its batches in one order.
+        self.order = 1 if number % 4 < 2 else 100 + seed
+        self.check = number % 2 == 1
+
+    @property
+    def name(self):
+        tied = "tied" if self.tied else "untied"
+        return f"{self.family}-{self.width}-{tied}-{self.tokenizer}-{self.seed}-text{self.corpus}"
+
+
+class Texts:
+    """The two halves of the first text, and the last text."""
+
+    def __init__(self, files):
+        texts = [file.read_text(encoding="utf-8") for file in files]
+        first = halves(texts[0])
+        self.all = [*first, texts[-1] if len(texts) > 1 else first[0]]
+        whole = byte_pairs("".join(texts))
+        self.tokenizers = {"all": whole, "shuffled": shuffled(whole, 7), "other": byte_pairs(texts[-1])}
+        self.made = {}
+
+    def ids(self, tokenizer, corpus):
+        """To train on, and a twentieth kept out."""
+        if (tokenizer, corpus) not in self.made:
+            ids = encode(self.tokenizers[tokenizer], self.all[corpus])
+            cut = len(ids) * 19 // 20
+            self.made[tokenizer, corpus] = ids[:cut], ids[cut:]
+        return self.made[tokenizer, corpus]
+
+
+def make(spec, texts, cache, steps):
+    folder = cache / f"{spec.name}-{steps}"
+    if not (folder / "loss.json").exists():
+        ids, kept_out = texts.ids(spec.tokenizer, spec.corpus)
+        torch.manual_seed(spec.seed)
+        vocabulary = texts.tokenizers[spec.tokenizer].get_vocab_size()
+        module = new_module(spec.family, spec.width, spec.tied, vocabulary)
+        train(module, ids, steps, RATES[spec.family], spec.order)
+        tokens, pairs = loss_of_counts(ids, kept_out, vocabulary)
+        losses = {"loss": loss_of(module, kept_out), "tokens": tokens, "pairs": pairs}
+        Model.of(module).write(folder, texts.tokenizers[spec.tokenizer])
+        (folder / "loss.json").write_text(json.dumps(losses))
+        print(f"{spec.name}: {losses['loss']:.2f} nats, counts {tokens:.2f}, {pairs:.2f}", file=sys.stderr, flush=True)
+    spec.folder = folder
+    spec.losses = json.loads((folder / "loss.json").read_text())
