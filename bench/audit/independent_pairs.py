@@ -168,107 +168,101 @@ def print_twins(program, twins):
     table(["family", "pair", "verdict", "corrected p", "share"], rows)
 
 
-# Whether embeddings correspond: other statistics than the program's, computed apart from it.
+# Whether embeddings correspond, computed apart from the program, by its rule and by others.
 
 
 def embedding(spec):
     return Model.read(spec.folder).t["embedding"].double().numpy()
 
 
-def cosines_after_fit(x, y, fitted, tested):
-    """Tested tokens of `x`, mapped by what fits the other ones best, against those of `y`: tokens × tokens."""
+def split(tokens, width):
+    """Which tokens are fitted and which tested: the program's, four tokens a coordinate where there are so many."""
+    eighths = numpy.clip(-(-4 * width * 8 // tokens), 1, 7)
+    eighth = numpy.arange(tokens) % 8
+    return numpy.isin(eighth, (0, 2, 6, 1, 5, 3, 7)[:eighths]), eighth == 4
+
+
+def cosines_after_fit(x, y, centred):
+    """Tested tokens of `x`, after the orthogonal map that takes the fitted ones closest to those of `y`, against those of `y`:
+    tokens × tokens. The fit is of the embeddings as they are, as the program does it, or less their mean."""
+    fitted, tested = split(len(x), max(x.shape[1], y.shape[1]))
+    x, y = x - centred * x[fitted].mean(0), y - centred * y[fitted].mean(0)
     u, _, v = numpy.linalg.svd(x[fitted].T @ y[fitted], full_matrices=False)
-    a = (x[tested] - x[fitted].mean(0)) @ (u @ v)
-    b = y[tested] - y[fitted].mean(0)
     unit = lambda rows: rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
-    return unit(a) @ unit(b).T
+    return unit((x[tested] - x[fitted].mean(0)) @ (u @ v)) @ unit(y[tested] - y[fitted].mean(0)).T
 
 
-def own_less_others(cosines):
-    """Mean cosine with the token's own embedding less that with all others, and its standard errors were the tokens of one
-    model put in random order: the exact variance of such a sum over permutations (Hoeffding)."""
+def less_one_other(cosines):
+    """The program's: mean of a token's cosine with its own embedding less that with one other token's, in standard errors too."""
     n = len(cosines)
-    own = numpy.trace(cosines) / n
-    centred = cosines - cosines.mean(0) - cosines.mean(1)[:, None] + cosines.mean()
-    error = numpy.sqrt((centred ** 2).sum() / (n - 1)) / n
-    mean = (own - cosines.mean()) * n / (n - 1)
-    return mean, (own - cosines.mean()) / error
+    differences = numpy.diag(cosines) - cosines[numpy.arange(n), (numpy.arange(n) + n // 2) % n]
+    return differences.mean(), differences.mean() / (differences.std(ddof=1) / n ** 0.5)
+
+
+def less_all_others(cosines):
+    """The same with the mean of all others; the error is that of tokens in random order, exact (Hoeffding)."""
+    n = len(cosines)
+    over = numpy.trace(cosines) / n - cosines.mean()
+    rest = cosines - cosines.mean(0) - cosines.mean(1)[:, None] + cosines.mean()
+    return over * n / (n - 1), over / (numpy.sqrt((rest ** 2).sum() / (n - 1)) / n)
+
+
+RULES = {"as they are, one other": (False, less_one_other), "as they are, all others": (False, less_all_others),
+         "less the mean, one other": (True, less_one_other), "less the mean, all others": (True, less_all_others)}
+POPULATIONS = ("same ids", "ids shuffled", "other tokenizer", "tokens in random order", "embeddings replaced")
 
 
 def correspondence(x, y):
-    """The program's rule (similarity, in standard errors), and that of all other tokens, on one eighth and on all eighths."""
     n = min(len(x), len(y))
-    x, y = x[:n], y[:n]
-    eighth = numpy.arange(n) % 8
-    out = {}
-    means, zs = [], []
-    for fold in (4, 0, 1, 2, 3, 5, 6, 7):
-        cosines = cosines_after_fit(x, y, eighth != fold, eighth == fold)
-        if fold == 4:
-            count = len(cosines)
-            differences = numpy.diag(cosines) - cosines[numpy.arange(count), (numpy.arange(count) + count // 2) % count]
-            out["one other token"] = (differences.mean(), differences.mean() / (differences.std(ddof=1) / count ** 0.5))
-        mean, z = own_less_others(cosines)
-        means.append(mean)
-        zs.append(z)
-        if fold == 4:
-            out["all other tokens"] = (mean, z)
-    # Folds share what they are fitted on, and in random order are nearly uncorrelated: measured, not proven.
-    out["all other tokens, eight folds"] = (float(numpy.mean(means)), float(numpy.sum(zs) / 8 ** 0.5))
-    return out
+    return {rule: measure(cosines_after_fit(x[:n], y[:n], centred)) for rule, (centred, measure) in RULES.items()}
 
 
-def print_embeddings(pairs, quick):
-    """Populations: independent models of one tokenizer, whose embeddings do correspond; and such as cannot."""
+def print_embeddings(pairs):
     print("## Whether embeddings correspond\n")
     models = {pair.base.name: embedding(pair.base) for pair in pairs}
     random = numpy.random.default_rng(1)
-    unordered = [pair for pair in pairs if pair.half and pair.base.name < pair.release.name]
     populations = defaultdict(list)
     off = 0.0
-    for pair in unordered:
+    for pair in pairs:
         x, y = models[pair.base.name], models[pair.release.name]
-        if x.shape[1] > y.shape[1]:
-            continue  # the program fits the narrower one into the wider one; one direction is enough
+        # One of two directions, from the narrower to the wider.
+        if not pair.half or (x.shape[1], pair.base.name) > (y.shape[1], pair.release.name):
+            continue
         found = correspondence(x, y)
         populations[pair.ids, pair.half].append(found)
-        off = max(off, abs(found["one other token"][0] - pair.similarity))
         if pair.ids == "same ids":
-            n = min(len(x), len(y))
-            populations["tokens in random order", pair.half].append(correspondence(x, y[random.permutation(n)]))
-            populations["embeddings replaced", pair.half].append(
-                correspondence(x, random.normal(size=y.shape) * y.std()))
-    print(f"The program's similarity is that of NumPy's to {off:.1g} (where it pairs tokens by id).\n")
+            if "gpt2" not in pair.families:  # whose embedding has the first position's in it, to the program
+                off = max(off, abs(found["as they are, one other"][0] - pair.similarity))
+            populations["tokens in random order", pair.half].append(correspondence(x, y[random.permutation(len(y))]))
+            populations["embeddings replaced", pair.half].append(correspondence(x, random.normal(size=y.shape) * y.std()))
+    print("Similarity: how much closer a token's embedding comes to its own in the other model than to other tokens', after the map "
+          "was fitted to the embeddings as they are or less their mean, and that in standard errors. `same ids` are independent "
+          "models of one tokenizer: their embeddings do correspond, and NO_MATCH is right. Of the others they do not (`other "
+          f"tokenizer`: some ids mean the same). The program's similarity differs from `{next(iter(RULES))}` by at most {off:.1g} (without GPT-2s). "
+          "Least / 5% / median / 95% / largest:\n")
     rows = []
-    order = ("same ids", "ids shuffled", "other tokenizer", "tokens in random order", "embeddings replaced")
-    for population in order:
-        for half in ("calibration", "check"):
-            found = populations[population, half]
-            if not found:
-                continue
-            for rule in found[0]:
-                means = numpy.array([entry[rule][0] for entry in found])
-                zs = numpy.array([entry[rule][1] for entry in found])
-                quantile = lambda v: " / ".join(f"{q:.2f}" for q in numpy.quantile(v, (0, 0.05, 0.5, 0.95, 1)))
-                rows.append([population, half, len(found), rule, quantile(means), quantile(zs)])
-    print("Least, 5%, median, 95% and largest:\n")
-    table(["pairs", "half", "number", "against", "similarity", "standard errors"], rows)
-    rows = []
-    for rule in ("one other token", "all other tokens", "all other tokens, eight folds"):
-        for least, errors in ((0.05, 4), (0.05, 3), (0.03, 4), (0.03, 3), (0, 4), (0, 5), (0.03, 5), (0.02, 4), (0.05, 5)):
-            row = [rule, least, errors]
+    quantiles = lambda v: " / ".join(f"{q:.2f}" for q in numpy.quantile(v, (0, 0.05, 0.5, 0.95, 1)))
+    for rule in RULES:
+        for population in POPULATIONS:
             for half in ("calibration", "check"):
-                for population in order:
-                    found = populations[population, half]
-                    count = sum(entry[rule][0] >= least and entry[rule][1] >= errors for entry in found)
-                    row.append(f"{count} of {len(found)}")
+                found = numpy.array([entry[rule] for entry in populations[population, half]])
+                if len(found):
+                    rows.append([rule, population, half, len(found), quantiles(found[:, 0]), quantiles(found[:, 1])])
+    table(["fit, against", "pairs", "half", "number", "similarity", "standard errors"], rows)
+    print("How many are taken to correspond, by rule and thresholds (calibration half, check half):\n")
+    rows = []
+    for rule in RULES:
+        for least, errors in ((0.05, 4), (0.05, 3), (0.02, 4), (0.1, 4), (0.1, 5), (0.15, 6)):
+            row = [rule, least, errors]
+            for population in POPULATIONS:
+                halves = (populations[population, half] for half in ("calibration", "check"))
+                row.append(", ".join(f"{sum(e[rule][0] >= least and e[rule][1] >= errors for e in found)} of {len(found)}"
+                                     for found in halves))
             rows.append(row)
-    print("How many would be taken to correspond:\n")
-    table(["against", "similarity at least", "standard errors", *(f"{half}: {population}" for half in ("calibration", "check")
-                                                                 for population in order)], rows)
+    table(["fit, against", "similarity at least", "standard errors", *POPULATIONS], rows)
 
 
-def print_shares(pairs, twins):
+def print_shares(pairs):
     print("## The share\n")
     rows = []
     for half in ("calibration", "check"):
@@ -315,8 +309,8 @@ def main():
     pairs = [Pair(options.program, base, release) for base, release in itertools.permutations(apart, 2)]
     print_pairs(pairs)
     print_twins(options.program, twins)
-    print_shares(pairs, twins)
-    print_embeddings(pairs, options.quick)
+    print_shares(pairs)
+    print_embeddings(pairs)
     for pair in pairs:
         if pair.verdict in ("MATCH", "MATCH_EMPIRICAL"):
             print(f"FALSE: {pair.base.folder} and {pair.release.folder} are {pair.verdict}", file=sys.stderr)
