@@ -236,9 +236,9 @@ def rotated(model):
     """With the norms folded, as a rotation needs it; where they centre, about the direction that they take out."""
     folded(model)
     centres = "norm.bias" in model.t
-    q = orthogonal(model.width, torch.ones(model.width) if centres else None)
+    q = orthogonal(model.width, torch.ones(model.width) if centres else None).float()
     norms = {role: model.t[role] for role in model.t if role.endswith("norm")}
-    residual(model, lambda tensor: (tensor.double() @ q).float())
+    residual(model, lambda tensor: tensor @ q)
     model.t.update(norms)
     return model
 
