@@ -32,7 +32,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 DERIVED, INDEPENDENT, FRAMED, HIDDEN = "derived", "independent", "framed", "hidden"
-TESTS = ("coordinates", "neurons", "values")
+TESTS = ("coordinates", "neurons", "values", "Gram matrices")
 RELATED = {"EXACT_COPY", "QUANTIZED_COPY", "FINE_TUNE", "SAME_LINEAGE", "LIKELY_MERGE"}
 RATE = 1e-6
 
@@ -57,7 +57,7 @@ def run(*command):
 class Row:
     """One base and one release, and what each program says of them."""
 
-    def __init__(self, programs, names, relation, base, release, cosine):
+    def __init__(self, programs, names, relation, base, release, cosine, signature=None):
         azimuth, rival = programs
         self.base, self.release = names
         self.relation = relation
@@ -71,12 +71,12 @@ class Row:
             result = json.loads(out)
             self.verdict = result["verdict"].removeprefix("VERDICT_")
             self.p = number(result["log10_corrected_p"])
-            self.tests = {test["test"]: test for test in result["exact"]}
+            self.tests = {test["test"]: test for test in result["exact"]} | {"Gram matrices": result["grams"]}
             self.share = number(result["share"])
             self.control = max((number(share["control"]) for share in result["shares"]), default=float("nan"))
             self.similarity = number(result["embeddings"]["similarity"])
         self.degrees = self.compare_p = float("nan")
-        out, errors, code, _, _ = run(azimuth, "compare", base, release, "--format", "json")
+        out, errors, code, _, _ = run(azimuth, "compare", signature or base, release, "--format", "json")
         if code in (0, 4):
             result = json.loads(out)
             self.degrees, self.compare_p = number(result["degrees"][1]), number(result["p_values"][1])
@@ -115,21 +115,21 @@ class Row:
             test = self.tests.get(name)
             if test is None or numpy.isnan(number(test["log10_corrected_p"])):
                 return "–"
-            return f"{number(test['log10_corrected_p']) + 0:.0f}, {test['in_order']}/{test['matched']}"
-        others = "; ".join(f"{name} {of_test(name)}" for name in self.tests if name not in TESTS)
+            p = f"{number(test['log10_corrected_p']) + 0:.0f}"
+            return f"{p}, {test['in_order']}/{test['matched']}" if "matched" in test else p
         percent = lambda value: "–" if numpy.isnan(value) else f"{value:.1%}"
         plain = lambda value, form: "–" if value is None or numpy.isnan(value) else format(value, form)
         angle = "–" if numpy.isnan(self.degrees) else f"{self.degrees:.1f}°, {self.compare_p:.2g}"
         rival = self.rival + (f" {self.rival_probability:.2f}" if self.rival_probability is not None else "")
         judged = self.judged(self.opinions()["audit"])
         return [self.base, self.release, self.relation, self.verdict, judged if judged == "right" else f"**{judged}**",
-                plain(self.p, ".0f"), *(of_test(name) for name in TESTS), others or "–", percent(self.share),
+                plain(self.p, ".0f"), *(of_test(name) for name in TESTS), percent(self.share),
                 percent(self.control), plain(self.similarity, ".2f"), angle, rival, plain(self.cosine, ".2f"),
                 f"{self.seconds:.2f}, {self.megabytes:.0f}", "–" if numpy.isnan(self.rival_seconds) else
                 f"{self.rival_seconds:.2f}, {self.rival_megabytes:.0f}"]
 
 
-HEAD = ["base", "release", "relation", "verdict", "is", "log10 p", *TESTS, "other tests", "share", "elsewhere", "embeddings",
+HEAD = ["base", "release", "relation", "verdict", "is", "log10 p", *TESTS, "share", "elsewhere", "embeddings",
         "angle, p of `compare`", "modeldna", "cosine", "audit: s, MB", "modeldna: s, MB"]
 
 
@@ -150,20 +150,29 @@ class Bench:
         self.programs, self.folder = programs, folder
         self.rows = []
 
-    def row(self, names, relation, base, release, similar=float("nan")):
-        self.rows.append(Row(self.programs, names, relation, base, release, similar))
+    def row(self, names, relation, base, release, similar=float("nan"), signature=None):
+        self.rows.append(Row(self.programs, names, relation, base, release, similar, signature))
+
+    def signature(self, base):
+        """What `compare` needs of a base that has many releases."""
+        if base.signature is None:
+            base.signature = self.folder / f"{base.name}.azsig"
+            _, errors, code, _, _ = run(self.programs[0], "signature", base.folder, "-o", base.signature)
+            assert code == 0, errors
+        return base.signature
 
     def release(self, base, name, relation, model, tokenizer=None):
         """`model` beside `base`, in a folder for this row alone."""
         folder = self.folder / "release"
         model.write(folder, tokenizer or base.tokenizer)
-        self.row((base.name, name), relation, base.folder, folder, cosine(base.model, model))
+        self.row((base.name, name), relation, base.folder, folder, cosine(base.model, model), self.signature(base))
         shutil.rmtree(folder)
 
 
 class Base:
     def __init__(self, name, model, folder, tokenizer, ids):
         self.name, self.model, self.folder, self.tokenizer = name, model, folder, tokenizer
+        self.signature = None
         self.ids = ids[None, :32]
         self.logits = model.logits(self.ids)
 
@@ -260,7 +269,7 @@ def real_rows(bench, gguf, azimuth):
             ("bfloat16", do.rounded), ("noise of 30%", do.noisy), ("update of rank 8, a tenth in norm", do.low_rank),
             *((f"fine-tuned, 8 steps at {rate:g}", do.one_of(tuned[rate])) for rate in tuned),
             ("neurons permuted", do.neurons_permuted), ("heads permuted", do.heads_permuted),
-            ("values permuted", do.values_permuted), ("values rotated", do.values_rotated),
+            ("values rotated", do.values_rotated),
             ("residual permuted", do.residual_permuted), ("signs flipped", do.signs_flipped),
             ("norms folded", do.folded), ("scaled between norm and matrix", do.scaled), ("rotated", do.rotated),
             ("high-norm direction removed", removed), ("a third of the neurons pruned", do.neurons_pruned),
@@ -274,7 +283,6 @@ def real_rows(bench, gguf, azimuth):
              do.all_of(do.residual_permuted, do.neurons_permuted, do.values_rotated)),
             ("fine-tuned, blocks out, rotated, neurons and heads permuted, values rotated",
              do.all_of(hard, sixth, do.rotated, do.neurons_permuted, do.heads_permuted, do.values_rotated)),
-            ("noise of 30%, rotated", do.all_of(do.noisy, do.rotated)),
             ("embeddings replaced", do.embeddings_replaced),
             ("embeddings replaced, rotated", do.all_of(do.embeddings_replaced, do.rotated))):
         bench.release(base, name, DERIVED, base.made(operation))
@@ -306,7 +314,9 @@ def tuned_by_steps(small, rates, steps):
 def small_rows(bench, small, quick):
     base, partner = small.base, small.partner
     model, family = base.model, base.model.family
-    rates, steps = ((small.rate,), (5,)) if quick else ((small.rate / 10, small.rate), (STEPS // 10, STEPS))
+    rates, steps = ((small.rate,), (5,)) if quick else ((small.rate,), (STEPS,))
+    if model.tied and not quick:
+        rates, steps = (small.rate / 10, small.rate), (STEPS // 10, STEPS)
     tuned = tuned_by_steps(small, rates, steps)
     if family == "llama" and model.tied and not quick:
         tuned |= tuned_by_steps(small, (small.rate / 100,), (STEPS,)) | tuned_by_steps(small, (small.rate,), (3 * STEPS,))
@@ -420,11 +430,10 @@ def print_defeated(bench):
     for row in bench.rows:
         if row.relation in (DERIVED, HIDDEN) and not row.refused:
             groups[row.release].append(row)
-    names = list(dict.fromkeys(name for row in bench.rows for name in (*TESTS, *row.tests)))
     rows = []
     for release, some in groups.items():
         missed = []
-        for name in names:
+        for name in TESTS:
             p = [number(row.tests[name]["log10_corrected_p"]) if name in row.tests else float("nan") for row in some]
             missed.append(sum(not value <= numpy.log10(RATE) for value in p))
         missed.append(sum(not row.share >= 0.2 for row in some))
@@ -432,7 +441,7 @@ def print_defeated(bench):
             missed.append(sum(row.opinions()[judge] is not True for row in some))
         if any(missed):
             rows.append([release, len(some), *(f"{count}" if count else "" for count in missed)])
-    table(["release", "bases", *names, "share", "`compare`", "modeldna", "cosine"], rows)
+    table(["release", "bases", *TESTS, "share", "`compare`", "modeldna", "cosine"], rows)
 
 
 def main():
