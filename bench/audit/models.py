@@ -305,8 +305,9 @@ def loss_of_counts(ids, kept_out, vocabulary):
 
 
 class Spec:
-    def __init__(self, group, number, seed, corpus):
+    def __init__(self, group, number, seed, corpus, rate=None):
         self.family, self.width, self.tied, self.tokenizer, _ = group
+        self.rate = rate or RATES[self.family]
         self.number = number
         self.seed = seed  # of the initial weights
         self.corpus = corpus
@@ -317,7 +318,8 @@ class Spec:
     @property
     def name(self):
         tied = "tied" if self.tied else "untied"
-        return f"{self.family}-{self.width}-{tied}-{self.tokenizer}-{self.seed}-text{self.corpus}"
+        rate = "" if self.rate == RATES[self.family] else f"-rate{self.rate:g}"
+        return f"{self.family}-{self.width}-{tied}-{self.tokenizer}-{self.seed}-text{self.corpus}{rate}"
 
 
 class Texts:
@@ -347,7 +349,7 @@ def make(spec, texts, cache, steps):
         torch.manual_seed(spec.seed)
         vocabulary = texts.tokenizers[spec.tokenizer].get_vocab_size()
         module = new_module(spec.family, spec.width, spec.tied, vocabulary)
-        train(module, ids, steps, RATES[spec.family], spec.order)
+        train(module, ids, steps, spec.rate, spec.order)
         tokens, pairs = loss_of_counts(ids, kept_out, vocabulary)
         losses = {"loss": loss_of(module, kept_out), "tokens": tokens, "pairs": pairs}
         Model.of(module).write(folder, texts.tokenizers[spec.tokenizer])
