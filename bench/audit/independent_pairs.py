@@ -246,8 +246,8 @@ def print_embeddings(pairs):
             populations["embeddings replaced", pair.half].append(correspondence(x, random.normal(size=y.shape) * y.std()))
     print("Similarity: how much closer a token's embedding comes to its own in the other model than to other tokens', after the map "
           "was fitted to the embeddings as they are or less their mean, and that in standard errors. `same ids` are independent "
-          "models of one tokenizer: their embeddings do correspond, and NO_MATCH is right. Of the others they do not (`other "
-          f"tokenizer`: some ids mean the same). The program's similarity differs from `{next(iter(RULES))}` by at most {off:.1g} (without GPT-2s). "
+          "models of one tokenizer: their embeddings do correspond, and NO_MATCH is right. Those of the others do not, by id, as they are "
+          f"paired here (of `other tokenizer` some ids mean the same). The program's similarity differs from `{next(iter(RULES))}` by at most {off:.1g} (without GPT-2s). "
           "Least / 5% / median / 95% / largest:\n")
     rows = []
     quantiles = lambda v: " / ".join(f"{q:.2f}" for q in numpy.quantile(v, (0, 0.05, 0.5, 0.95, 1)))
