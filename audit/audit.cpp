@@ -106,7 +106,7 @@ void add_thorough_evidence(const ModelWeights& base, const ModelWeights& release
       grams.products.size() > 0 ? polar_factor(grams.products, workers) : Eigen::MatrixXf();
   if (map.size() > 0) {
     BlockTests tests(base, release, {.mapped = {true}, .map = &map},
-                     read_base(base, neurons_held_out(base.ffn_size())));
+                     read_base(base, neurons_held_out(base.ffn_size())), workers);
     for (std::int64_t block = 0; block < blocks; ++block) {
       next_part(progress);
       tests.test(block, workers);
@@ -178,7 +178,8 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   if (fit.map.size() > 0) views.mapped.push_back(true);
   out.exact.push_back(test_coordinates(base, fit));
 
-  BlockTests tests(base, release, std::move(views), read_base(base, spread(base.ffn_size())));
+  BlockTests tests(base, release, std::move(views), read_base(base, spread(base.ffn_size())),
+                   workers);
   for (std::int64_t block = 0; block < blocks; ++block) {
     next_part(progress);
     tests.test(block, workers);

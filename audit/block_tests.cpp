@@ -113,17 +113,17 @@ void ShareSearch::add(FfnPlace release, bool mapped, std::vector<float> cosines)
 }
 
 BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Views views,
-                       BaseRows rows)
+                       BaseRows rows, Workers& workers)
     : base_(base), release_(release), views_(std::move(views)), rows_(std::move(rows)) {
   same_kind_ = rows_.gated == (release.blocks().front().ffn.front().gate != nullptr);
   const bool centre = FoldedNorm::before(release.architecture(), {}).centres();
-  first_ = views_.probes(rows_.first, centre);
+  first_ = views_.probes(rows_.first, centre, workers);
   if (same_kind_) {
     second_ = views_.probes(
         rows_.second,
-        rows_.gated ? centre : FoldedNorm::behind(release.architecture(), {}).centres());
+        rows_.gated ? centre : FoldedNorm::behind(release.architecture(), {}).centres(), workers);
   }
-  values_ = views_.probes(rows_.values, centre);
+  values_ = views_.probes(rows_.values, centre, workers);
   for (const FfnPlace& place : rows_.ffns) shares_.emplace_back(place, first_.size);
   std::int64_t ffns = 0;
   for (const BlockWeights& block : release.blocks()) ffns += std::ssize(block.ffn);

@@ -37,7 +37,8 @@ class ShareSearch {
 /// to both models and to the map of `views`.
 class BlockTests {
  public:
-  BlockTests(const ModelWeights& base, const ModelWeights& release, Views views, BaseRows rows);
+  BlockTests(const ModelWeights& base, const ModelWeights& release, Views views, BaseRows rows,
+             Workers& workers);
 
   /// Block from 0.
   void test(std::int64_t block, Workers& workers);

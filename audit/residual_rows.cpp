@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "products.h"
+
 namespace azimuth {
 namespace {
 
@@ -106,19 +108,22 @@ VectorSample read_vectors(const MatrixVectors& matrix, std::span<const std::int6
   return out;
 }
 
-Probes Views::probes(const std::vector<Eigen::MatrixXf>& places, bool centre) const {
+Probes Views::probes(const std::vector<Eigen::MatrixXf>& places, bool centre,
+                     Workers& workers) const {
   Probes out;
   if (places.empty() || mapped.empty()) return out;
   out.size = places.front().cols();
   const auto count = static_cast<Eigen::Index>(mapped.size() * places.size());
   const Eigen::Index inputs = mapped.front() ? map->rows() : places.front().rows();
   out.vectors.resize(inputs, count * out.size);
+  Eigen::MatrixXf map_transposed;
+  if (std::ranges::count(mapped, true) > 0) map_transposed = transposed(*map);
   for (std::size_t view = 0; view < mapped.size(); ++view) {
     for (std::size_t place = 0; place < places.size(); ++place) {
       const auto index = static_cast<Eigen::Index>(view * places.size() + place);
       auto vectors = out.vectors.middleCols(index * out.size, out.size);
       if (mapped[view]) {
-        vectors = *map * places[place];
+        vectors = transposed_product(map_transposed, places[place], workers);
       } else {
         vectors = places[place];
       }

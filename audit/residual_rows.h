@@ -81,7 +81,7 @@ struct Views {
   std::vector<bool> mapped;
   const Eigen::MatrixXf* map = nullptr;
 
-  Probes probes(const std::vector<Eigen::MatrixXf>& places, bool centre) const;
+  Probes probes(const std::vector<Eigen::MatrixXf>& places, bool centre, Workers& workers) const;
 };
 
 /// Cosines of a matrix's vectors with probes: count() × probes.

@@ -18,6 +18,11 @@ constexpr double kPlotTop = 12;
 constexpr double kPlotLeft = 60;
 constexpr double kTicks = 4;
 
+/// Indices are whole, and too large for three digits.
+std::string tick(double value) {
+  return std::abs(value) >= 100 ? std::to_string(std::llround(value)) : short_number(value);
+}
+
 /// A square with an axis of numbers on two sides.
 class SquarePlot {
  public:
@@ -39,10 +44,9 @@ class SquarePlot {
     for (int i = 0; i <= static_cast<int>(kTicks); ++i) {
       const double x = x_ + x_range_ * i / kTicks;
       const double y = y_ + y_range_ * i / kTicks;
-      svg_.text({at(x, y_).x, kPlotTop + kPlot + 16}, short_number(x),
+      svg_.text({at(x, y_).x, kPlotTop + kPlot + 16}, tick(x),
                 "text-anchor=\"middle\" font-size=\"11\"");
-      svg_.text({kPlotLeft - 6, at(x_, y).y + 4}, short_number(y),
-                "text-anchor=\"end\" font-size=\"11\"");
+      svg_.text({kPlotLeft - 6, at(x_, y).y + 4}, tick(y), "text-anchor=\"end\" font-size=\"11\"");
     }
     svg_.text({kPlotLeft + kPlot / 2, kPlotTop + kPlot + 36}, below,
               "text-anchor=\"middle\" fill=\"#777\"");

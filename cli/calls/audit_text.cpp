@@ -42,7 +42,7 @@ std::string verdict_sentences(const Audit& a) {
       return "MATCH_EMPIRICAL: the release has neurons of the base, though not in its order.\n"
              "In up to " +
              percent(a.share) +
-             " of the neurons two matrices agree on the partner; unrelated models reached 5.1% at "
+             " of the neurons two matrices agree on the partner; unrelated models reached 4.5% at "
              "most.\nThere is no probability for this: the threshold was calibrated on small "
              "models.\n" +
              kSupposes;

@@ -120,8 +120,8 @@ struct EmbeddingAlignment {
   bool by_string = false;
   std::int64_t shared_tokens = 0;
   std::int64_t fitted_tokens = 0;
-  /// Mean cosine of mapped and actual embeddings of tokens that were not fitted, less that of
-  /// different tokens.
+  /// Mean cosine of mapped and actual embeddings, less their mean, of tokens that were not fitted,
+  /// less that of different tokens.
   double similarity = kNotApplicable;
   bool aligned = false;
 };
