@@ -55,11 +55,11 @@ TEST(ChangedEnvelope, IsFoundAtEachByte) {
   };
   // The last byte is a newline behind the object.
   for (std::size_t at = 0; at + 1 < good.size(); ++at) {
-    for (int bit = 0; bit < 8; ++bit) {
-      std::string changed = good;
-      changed[at] = static_cast<char>(changed[at] ^ (1 << bit));
-      expect_found(std::move(changed), at, "flipped");
-    }
+    std::string changed = good;
+    changed[at] = static_cast<char>(changed[at] ^ (1 << at % 8));
+    expect_found(std::move(changed), at, "flipped");
+    // The rest at every third: a verification each adds up.
+    if (at % 3 != 0) continue;
     if (good[at + 1] != good[at]) {
       std::string swapped = good;
       std::swap(swapped[at], swapped[at + 1]);

@@ -226,9 +226,9 @@ const std::vector<Hostile> kHostile = {
     tokenizer("TokenizerIdTooLarge", "tokenizer.json",
               R"({"model": {"vocab": {"\u001b[2J": 1000000000}}})",
               "token \\x1b[2J: has the id 1000000000"),
-    tokenizer("TokenizerOfFiveMillionPieces", "tokenizer.model",
-              times(std::string_view("\n\0", 2), 5 << 20),
-              "SentencePiece model: has 5242880 tokens; at most 2000000 are read"),
+    tokenizer("TokenizerOfTooManyPieces", "tokenizer.model",
+              times(std::string_view("\n\0", 2), 2'000'001),
+              "SentencePiece model: has 2000001 tokens; at most 2000000 are read"),
 
     adapter("AdapterTwice", R"({"peft_type":"LORA","peft_type":"LORA"})",
             "JSON: \"peft_type\" appears twice"),
