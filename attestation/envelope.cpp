@@ -1,5 +1,6 @@
 #include "envelope.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <optional>

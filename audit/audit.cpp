@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "azimuth/examine.h"
+#include "azimuth/sha256.h"
 #include "base_rows.h"
 #include "block_tests.h"
 #include "embedding_fit.h"
@@ -71,10 +72,14 @@ void compare_vocabularies(const ModelWeights& base, std::span<const float> base_
   }
 }
 
+constexpr std::int64_t kFewestOfNeuronMap = 10;
+
 /// Shares with another map are kept where they are larger.
 void keep_larger(std::vector<NeuronShare>& shares, std::vector<NeuronShare> others) {
   for (std::size_t i = 0; i < others.size(); ++i) {
     others[i].neuron_map = true;
+    // Of few neurons some agree by chance.
+    if (others[i].agreeing < kFewestOfNeuronMap) continue;
     if (i >= shares.size()) {
       shares.push_back(others[i]);
     } else if (others[i].share > shares[i].share) {
@@ -95,13 +100,20 @@ std::vector<std::int64_t> common_probe(const ModelWeights& base, const ModelWeig
                        kDefaultProbeSize);
 }
 
+/// Of the orders that are drawn: the same in every call, and nobody's choice.
+std::uint64_t seed_of(const Audit& audit) {
+  Sha256 sum;
+  sum.add(audit.base.weights_digest + audit.release.weights_digest);
+  return std::stoull(sum.hexadecimal().substr(0, 16), nullptr, 16);
+}
+
 /// Gram matrices of neurons, with the shares that they make possible, and the directions.
 void add_thorough_evidence(const ModelWeights& base, const ModelWeights& release,
                            const EmbeddingFit& fit, Audit& out, Workers& workers,
                            Progress* progress) {
   const std::int64_t blocks = std::ssize(release.blocks());
   if (progress != nullptr) progress->begin(2 * blocks);
-  GramComparison grams = compare_grams(base, release, workers, progress);
+  GramComparison grams = compare_grams(base, release, seed_of(out), workers, progress);
   const Eigen::MatrixXf map =
       grams.products.size() > 0 ? polar_factor(grams.products, workers) : Eigen::MatrixXf();
   if (map.size() > 0) {
@@ -174,6 +186,7 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   out.embeddings = fit.alignment;
   Views views;
   views.map = &fit.map;
+  views.map_is_sure = fit.alignment.aligned;
   if (base.hidden_size() == release.hidden_size()) views.mapped.push_back(false);
   if (fit.map.size() > 0) views.mapped.push_back(true);
   out.exact.push_back(test_coordinates(base, fit));

@@ -24,16 +24,20 @@ std::string ordered_text(const std::string& what, double z) {
          "), so that it may have an order of its own";
 }
 
-// Within heads, whose rows have an order each.
+// Within heads, whose rows have an order each: of all together, or of one alone if that is larger.
 double values_order_z(const std::vector<double>& lengths, std::int64_t head_size) {
   double sum = 0;
+  double largest = 0;
   std::int64_t heads = 0;
   const std::span<const double> all = lengths;
   for (std::size_t first = 0; first < all.size(); first += static_cast<std::size_t>(head_size)) {
-    sum += order_z(all.subspan(first, static_cast<std::size_t>(head_size)));
+    const double z = order_z(all.subspan(first, static_cast<std::size_t>(head_size)));
+    if (std::abs(z) > std::abs(largest)) largest = z;
+    sum += z;
     ++heads;
   }
-  return sum / std::sqrt(static_cast<double>(heads));
+  const double together = sum / std::sqrt(static_cast<double>(heads));
+  return std::abs(together) > std::abs(largest) ? together : largest;
 }
 
 }  // namespace

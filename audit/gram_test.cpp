@@ -123,6 +123,11 @@ std::string incomparable(const ModelWeights& base, const ModelWeights& release) 
     return "one model's FFNs are gated and the other's are not";
   }
   if (base.ffn_size() != release.ffn_size()) return "the FFNs have other widths";
+  const auto type = base.stored_type(Role::down_weight, 1);
+  if (a.front().gate == nullptr && type && block_length(*type) > 1) {
+    return "the base's output columns are stored as " + std::string(name_of(*type)) +
+           ", where neighbouring neurons share a scale";
+  }
   return {};
 }
 
@@ -142,8 +147,10 @@ class Pairing {
     for (const std::int64_t block : spread_blocks(std::ssize(base_.blocks()), kBlocks)) {
       const NeuronVectors vectors = vectors_of(base_, block);
       VectorSample first = read_vectors(vectors.first, neurons_);
-      const std::string why =
-          order_of_its_own("neurons of block " + std::to_string(block + 1), first.lengths);
+      VectorSample second = read_vectors(vectors.second, neurons_);
+      const std::string what = "neurons of block " + std::to_string(block + 1);
+      std::string why = order_of_its_own(what, first.lengths);
+      if (why.empty()) why = order_of_its_own(what, second.lengths);
       if (!why.empty()) {
         no_p += (no_p.empty() ? "" : "; ") + why;
         continue;
@@ -170,7 +177,7 @@ class Pairing {
     }
   }
 
-  void test(GramComparison& out, Workers& workers) const {
+  void test(std::uint64_t seed, GramComparison& out, Workers& workers) const {
     out.test.orders = std::ssize(blocks_) < kBlocks ? kOrdersOfFewBlocks : kOrders;
     out.test.pairs.resize(blocks_.size());
     out.products = Eigen::MatrixXf::Zero(release_.hidden_size(), base_.hidden_size());
@@ -186,7 +193,7 @@ class Pairing {
       pair.release_block = block.partner + 1;
       pair.first_alignment = kernel_alignment(block.grams.first, there.first);
       pair.second_alignment = kernel_alignment(block.grams.second, there.second);
-      pair.p = p_value(block.grams, there, static_cast<int>(out.test.orders), i + 1);
+      pair.p = p_value(block.grams, there, static_cast<int>(out.test.orders), seed + i);
       add_products(block.sample.first, sample.first, out.products, workers);
       add_products(block.sample.second, sample.second, out.products, workers);
     }
@@ -230,7 +237,7 @@ std::vector<std::int64_t> neurons_held_out(std::int64_t ffn_size) {
 }
 
 GramComparison compare_grams(const ModelWeights& base, const ModelWeights& release,
-                             Workers& workers, Progress* progress) {
+                             std::uint64_t seed, Workers& workers, Progress* progress) {
   GramComparison out;
   out.test.no_p = incomparable(base, release);
   if (!out.test.no_p.empty()) return out;
@@ -240,7 +247,7 @@ GramComparison compare_grams(const ModelWeights& base, const ModelWeights& relea
     next_part(progress);
     pairing.offer(block);
   }
-  pairing.test(out, workers);
+  pairing.test(seed, out, workers);
   if (!out.test.pairs.empty()) out.test.log10_p = log10_fisher(out.test.pairs);
   return out;
 }

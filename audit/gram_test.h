@@ -1,6 +1,8 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cstdint>
+#include <vector>
 
 #include "azimuth/audit.h"
 
@@ -20,7 +22,8 @@ std::vector<std::int64_t> neurons_held_out(std::int64_t ffn_size);
 
 /// Compares the Gram matrices of ten blocks of the base with those of the blocks of the release
 /// that are most like them, whatever the order of neurons. A part of `progress` is a block.
+/// `seed` is of the orders that are drawn.
 GramComparison compare_grams(const ModelWeights& base, const ModelWeights& release,
-                             Workers& workers, Progress* progress);
+                             std::uint64_t seed, Workers& workers, Progress* progress);
 
 }  // namespace azimuth

@@ -80,6 +80,8 @@ struct Probes {
 struct Views {
   std::vector<bool> mapped;
   const Eigen::MatrixXf* map = nullptr;
+  /// Tokens that were not fitted confirm the map: then shares are of rows that were mapped.
+  bool map_is_sure = false;
 
   Probes probes(const std::vector<Eigen::MatrixXf>& places, bool centre, Workers& workers) const;
 };

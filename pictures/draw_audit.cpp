@@ -7,6 +7,7 @@
 #include "azimuth/pictures.h"
 #include "chart.h"
 #include "colour_map.h"
+#include "panels.h"
 
 namespace azimuth {
 namespace {
@@ -139,7 +140,8 @@ std::string draw_block_pairs(std::span<const BlockPair> pairs) {
 std::string draw_vocabulary(std::span<const VocabularyPoint> vocabulary) {
   constexpr const char* kTitle = "Embeddings along the high-norm direction";
   if (vocabulary.empty()) {
-    return empty_chart(kTitle, "The models have no high-norm direction and no tokens in common.");
+    return empty_chart(kTitle,
+                       "Not both models have a high-norm direction, or no token in common.");
   }
   double most = 0;
   std::vector<Point> points;

@@ -2,10 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -55,12 +57,29 @@ int exit_code(Verdict verdict, bool exact) {
   return kUndecided;
 }
 
-/// From the one that says most to the one that says least: MATCH, then the others as their values
-/// come, and the smaller p-value first.
+/// What is open comes before what is ruled out.
+int rank(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::match:
+      return 0;
+    case Verdict::match_empirical:
+      return 1;
+    case Verdict::inconclusive:
+      return 2;
+    case Verdict::no_match:
+      break;
+  }
+  return 3;
+}
+
+/// From the one that says most to the one that says least; what does not apply says nothing.
 bool says_more(const Audit& a, const Audit& b) {
-  if (a.verdict != b.verdict) return a.verdict < b.verdict;
-  if (a.log10_corrected_p != b.log10_corrected_p) return a.log10_corrected_p < b.log10_corrected_p;
-  return a.share > b.share;
+  const auto key = [](const Audit& audit) {
+    return std::tuple(rank(audit.verdict),
+                      std::isnan(audit.log10_corrected_p) ? 0 : audit.log10_corrected_p,
+                      std::isnan(audit.share) ? 0 : -audit.share);
+  };
+  return key(a) < key(b);
 }
 
 void write_attestation_of(const NamedAudit& result, const AuditCallOptions& options,

@@ -19,6 +19,16 @@ constexpr std::size_t kLongestPath = 160;  // characters
 
 std::string shown(const std::string& name) { return escaped(printable(name, kLongestPath)); }
 
+/// Lines that a terminal needs become one; lists and paragraphs stay.
+std::string flowing(const std::string& lines) {
+  std::string out = lines;
+  for (std::size_t i = 1; i + 1 < out.size(); ++i) {
+    const bool item = out.compare(i + 1, 4, "  - ") == 0;
+    if (out[i] == '\n' && out[i - 1] != '\n' && out[i + 1] != '\n' && !item) out[i] = ' ';
+  }
+  return out;
+}
+
 std::string row(std::string_view test, const std::string& sentence, const std::string& p) {
   return "<tr><th scope=\"row\">" + std::string(test) + "</th><td>" + sentence +
          "</td><td class=\"number\">" + p + "</td></tr>\n";
@@ -62,14 +72,17 @@ std::string gram_row(const GramTest& grams) {
 
 std::string share_row(const Audit& a) {
   if (a.shares.empty()) {
-    return row("share", "One model's FFNs are gated and the other's are not: there is none.", "");
+    return row(
+        "share",
+        "There is none: one model's FFNs are gated and the other's are not, or there is no map.",
+        "");
   }
   const auto& most = *std::ranges::max_element(a.shares, {}, &NeuronShare::share);
   return row(
       "share",
       text("Of %lld neurons of block %s, %lld have both of their vectors nearest to those of one "
            "neuron of block %s of the release; of no other block more than %s. There is no "
-           "probability for it; unrelated models stay below 10%%.",
+           "probability for it; 4.5%% is the most that unrelated models reached.",
            static_cast<long long>(most.neurons), place(most.base).c_str(),
            static_cast<long long>(most.agreeing), place(most.release).c_str(),
            percent(most.control).c_str()),
@@ -118,10 +131,11 @@ std::string pictures_of(const Audit& a) {
   if (a.exact.empty()) return {};
   const auto neurons = std::ranges::find(a.exact, order_test::neurons, &OrderTest::test);
   std::string out = "<h2>Pictures</h2>\n<div class=\"charts\">\n";
-  out += figure("Order of the neurons",
-                "Each dot is a neuron of the base and its match in the release. A release that was "
-                "made from the base shows a diagonal; chance, a cloud.",
-                draw_matching(neurons == a.exact.end() ? OrderTest() : *neurons));
+  out += figure(
+      "Order of the neurons",
+      "Each dot is a neuron of the base and its match in the release. A release that was "
+      "made from the base shows a diagonal, unless its neurons were permuted; chance, a cloud.",
+      draw_matching(neurons == a.exact.end() ? OrderTest() : *neurons));
   out +=
       figure("Blocks",
              "Each row is a block of the base: dark where its neurons are found in a block of the "
@@ -168,11 +182,14 @@ std::string audit_page(const std::string& release, std::span<const NamedAudit> a
   const std::string verdict(name_of(a.verdict));
   std::string body = "<h1>" + verdict + "</h1>\n<p class=\"quiet\">" + shown(release) +
                      ", held against " + shown(audits.front().base) + "</p>\n";
-  body += "<p class=\"said\">" + escaped(verdict_sentences(a)) + "</p>\n<ul class=\"tiles\">\n";
-  body += tile(std::isnan(a.log10_corrected_p) ? "–" : power(a.log10_corrected_p),
-               "p at most, corrected for " + std::to_string(a.tests) + " tests");
+  body += "<p class=\"said\">" + escaped(flowing(verdict_sentences(a))) +
+          "</p>\n<ul class=\"tiles\">\n";
+  if (a.tests > 0) {
+    body += tile(std::isnan(a.log10_corrected_p) ? "–" : power(a.log10_corrected_p),
+                 "p at most, corrected for " + std::to_string(a.tests) + " tests");
+  }
   body += tile(std::isnan(a.share) ? "–" : percent(a.share), "of neurons agree on their partner");
-  body += tile(text("%g", a.rate), "how often MATCH may be wrong");
+  if (a.verdict == Verdict::match) body += tile(text("%g", a.rate), "how often MATCH may be wrong");
   body += "</ul>\n" + tests(a) + pictures_of(a) + others(audits.subspan(1)) +
           "<h2>Models</h2>\n<table>\n" + model_rows("base", a.base) +
           model_rows("release", a.release) +

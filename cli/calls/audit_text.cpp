@@ -18,6 +18,13 @@ constexpr const char* kSupposes =
     "  - nothing made both from a third model: siblings match each other.\n"
     "It does not tell which of the two came first, nor that the release holds the base alone.\n";
 
+constexpr const char* kSupposesOfShare =
+    "\nThis supposes that\n"
+    "  - the base was not initialised from a public random seed: models that share their\n"
+    "    initialisation are not independent of each other;\n"
+    "  - nothing made both from a third model: siblings match each other.\n"
+    "It does not tell which of the two came first, nor that the release holds the base alone.\n";
+
 constexpr const char* kNoProof =
     "This is not a proof of independence. Distillation, training on the base's outputs, and new\n"
     "embeddings together with a rotation and permuted neurons leave no trace that is looked for.\n";
@@ -25,7 +32,7 @@ constexpr const char* kNoProof =
 }  // namespace
 
 std::string power(double log10_p) {
-  return log10_p >= 0 ? "1" : text("10^%.0f", std::ceil(log10_p));
+  return log10_p > -1 ? "1" : text("10^%.0f", std::ceil(log10_p));
 }
 
 std::string percent(double share) { return text("%.1f%%", 100 * share); }
@@ -43,9 +50,9 @@ std::string verdict_sentences(const Audit& a) {
              "In up to " +
              percent(a.share) +
              " of the neurons two matrices agree on the partner; unrelated models reached 4.5% at "
-             "most.\nThere is no probability for this: the threshold was calibrated on small "
-             "models.\n" +
-             kSupposes;
+             "most.\nThere is no probability for this: those that it was tried on are few, and "
+             "small.\n" +
+             kSupposesOfShare;
     case Verdict::no_match:
       return std::string("NO_MATCH: no trace of the base in the release.\n") + kNoProof;
     case Verdict::inconclusive:
@@ -81,9 +88,10 @@ namespace {
 
 std::string model_line(const char* name, const ModelInfo& model) {
   return left(name, 9) + printable(model.architecture, 40) +
-         text(", %lld blocks, hidden size %lld, FFN %lld, vocabulary %lld\n         sha256 ",
-              static_cast<long long>(model.block_count), static_cast<long long>(model.hidden_size),
-              static_cast<long long>(model.ffn_size), static_cast<long long>(model.vocab_size)) +
+         text(
+             ", %lld blocks, hidden size %lld, FFN %lld, vocabulary %lld\n         weights sha256 ",
+             static_cast<long long>(model.block_count), static_cast<long long>(model.hidden_size),
+             static_cast<long long>(model.ffn_size), static_cast<long long>(model.vocab_size)) +
          (model.weights_digest.empty() ? "–" : model.weights_digest) + "\n";
 }
 
@@ -121,16 +129,22 @@ std::string exact_table(const Audit& a) {
 
 std::string share_table(const Audit& a) {
   if (a.shares.empty()) {
-    return "\nShare of neurons: none, since one model's FFNs are gated and the other's are not\n";
+    return "\nShare of neurons: none, since one model's FFNs are gated and the other's are not, or "
+           "there is "
+           "no map\n";
   }
   std::string out =
       "\nNeurons whose two vectors     block of       agree on the        median   elsewhere\n"
-      "agree on the partner        base  release    partner            cosine     at most\n";
+      "agree on the partner        base  release    partner            cosine     at most   map\n";
   for (const NeuronShare& share : a.shares) {
     out += left("", 24) + right(place_text(share.base), 8) + right(place_text(share.release), 9) +
            right(of(share.agreeing, share.neurons) + ", " + percent(share.share), 21) +
            right(std::isnan(share.cosine) ? "–" : text("%.3f", share.cosine), 10) +
-           right(percent(share.control), 12) + "\n";
+           right(percent(share.control), 12) +
+           (share.neuron_map ? "   of neurons"
+            : share.mapped   ? "   of tokens"
+                             : "   no") +
+           "\n";
   }
   return out;
 }
@@ -167,7 +181,8 @@ std::string number(double value, const char* format) {
 }
 
 std::string figures_line(const char* name, bool has_signature, const DirectionFigures& figures) {
-  if (!has_signature) return std::string("  ") + left(name, 9) + "no token is high-norm\n";
+  if (!has_signature)
+    return std::string("  ") + left(name, 9) + "none of the tokens that were probed is high-norm\n";
   return std::string("  ") + left(name, 9) + "explosion " + block_list(figures.explosion_blocks) +
          ", decay " + block_list(figures.decay_blocks) + ", peak ratio " +
          number(figures.peak_ratio, "%.0f") + ", σ1/σ2 " + number(figures.singular_ratio, "%.2f") +
@@ -220,8 +235,12 @@ std::string audit_text(std::span<const NamedAudit> audits) {
     out = "Of " + std::to_string(audits.size()) + " bases " + printable(audits.front().base, 200) +
           " says most:\n\n";
   }
-  out += verdict_sentences(first) + "\n" + model_line("base", first.base) +
-         model_line("release", first.release);
+  out += verdict_sentences(first) + "\n";
+  if (!first.base.weights_digest.empty() &&
+      first.base.weights_digest == first.release.weights_digest) {
+    out += "The weights are identical: both have one digest.\n\n";
+  }
+  out += model_line("base", first.base) + model_line("release", first.release);
   if (!first.exact.empty()) out += exact_table(first) + share_table(first);
   out += gram_lines(first) + direction_lines(first);
   if (!first.exact.empty()) out += embeddings_line(first.embeddings);

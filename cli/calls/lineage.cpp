@@ -30,9 +30,8 @@ struct LineageOptions {
 std::string percent_of(double share) { return text("%.0f%%", 100 * share); }
 
 std::string edge_text(const LineageEdge& edge) {
-  std::string out = std::isnan(edge.degrees) ? "  – apart" : text("  %.2f° apart", edge.degrees);
-  out += ", neighbours " + percent_of(edge.confidence) + ", came later ";
-  return out + (edge.direction_confidence > 0.5 ? percent_of(edge.direction_confidence) : "?");
+  return (std::isnan(edge.degrees) ? "  – apart" : text("  %.2f° apart", edge.degrees)) +
+         ", neighbours in " + percent_of(edge.confidence);
 }
 
 /// A line a member, below and to the right of its parent.
@@ -70,15 +69,16 @@ std::string lineage_text(const Lineage& lineage) {
     }
     ++families;
     out += "Family " + std::to_string(families) + ", of " + std::to_string(family.members.size()) +
-           " models that are not independent of each other\n" + tree_text(lineage, family) + "\n";
+           " models that are connected by matches\n" + tree_text(lineage, family) + "\n";
   }
   if (!alone.empty()) out += "Match no other (not a proof of independence)\n" + alone + "\n";
   out += text(
-      "Families at a rate of %g, corrected for %lld audits. A tree joins those that are nearest: "
-      "in so "
-      "many of 1,000\ndraws of the neurons they are neighbours. Which came first weights seldom "
-      "say: it "
-      "is the share of the family\non that side, and ? where it is a guess.\n",
+      "Matches at a rate of %g, corrected for %lld audits. A merge connects what has nothing else "
+      "in "
+      "common.\nA tree joins those that are nearest: they are neighbours in so many of 1,000 trees "
+      "from "
+      "neurons drawn again.\nIt is drawn from its centre: which model came first, weights do not "
+      "say.\n",
       lineage.rate, static_cast<long long>(lineage.audits));
   return out;
 }
@@ -117,12 +117,12 @@ void add_lineage(CLI::App& app) {
   const auto options = std::make_shared<LineageOptions>();
   CLI::App* call = app.add_subcommand(
       "lineage",
-      "Which of several models have a common origin, and the likely tree of each family.");
+      "Which of several models have a common origin, and the tree of the nearest in each family.");
   call->add_option("CKPT", options->checkpoints,
                    "Models: Hugging Face folders, GGUF files, or .safetensors, .bin, .pt or .ckpt "
                    "files with --config")
       ->required()
-      ->expected(2, 100);
+      ->expected(2, 32);
   add_config_option(*call, options->reading);
   call->add_option("--rate", options->rate,
                    "How often any two independent models may be put into one family")

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "azimuth/attestation.h"
+#include "azimuth/audit.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/signing_keys.h"
 #include "calls/audited_checkpoint.h"
@@ -75,6 +76,10 @@ Findings findings_of(const Attestation& attestation, const VerifyOptions& option
   // Of other files the audit comes to something else, and it is known why.
   if (!found.hold()) return found;
   found.evidence = evidence_differences(attestation.evidence, made_again(options, attestation));
+  if (attestation.match_share != kMatchShare || attestation.match_neurons != kMatchNeurons ||
+      attestation.no_match_share != kNoMatchShare) {
+    found.evidence->push_back("thresholds: those of this program are others");
+  }
   return found;
 }
 

@@ -182,6 +182,7 @@ class Walk {
 
  private:
   bool fits(const Statement& row);
+  void look_for_removed_run();
   void look_for_loose_records();
   void check_end();
   void read_ends();
@@ -210,10 +211,21 @@ HistoryChain Walk::run() {
       chain_.head = rows.text(kHashed);
     }
   }
+  if (chain_.links == 0) look_for_removed_run();
   if (chain_.links > 0 && !has_earlier_) look_for_loose_records();
   if (chain_.links > 0 && !chain_.fault) check_end();
   if (!chain_.fault) read_ends();
   return std::move(chain_);
+}
+
+/// One of a store that was brought up to links has records without them.
+void Walk::look_for_removed_run() {
+  Statement records(database_, "cannot read", R"sql(
+    SELECT 1 FROM observations WHERE run = ?1
+    UNION ALL SELECT 1 FROM failed_snapshots WHERE run = ?1)sql");
+  if (!records.text(1, chain_.run).step()) {
+    fail(1, {}, "the run has ended, and all its records were removed");
+  }
 }
 
 bool Walk::fits(const Statement& row) {
@@ -365,7 +377,10 @@ std::vector<HistoryChain> verify_chains(const std::filesystem::path& store, std:
   database->execute("BEGIN", "cannot read");  // all as it was at one moment
   std::string tables = "SELECT run FROM observations";
   if (version >= 2) tables += " UNION SELECT run FROM failed_snapshots";
-  if (version >= 3) tables += " UNION SELECT run FROM links";
+  if (version >= 3) {
+    // That a run has ended is noted with it, too: all else of it may have been removed.
+    tables += " UNION SELECT run FROM links UNION SELECT run FROM runs WHERE ended_at NOT NULL";
+  }
   std::vector<HistoryChain> chains;
   Statement names(*database, "cannot read",
                   ("SELECT DISTINCT run FROM (" + tables + ") ORDER BY run").c_str());

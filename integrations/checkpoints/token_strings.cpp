@@ -17,15 +17,18 @@ std::vector<std::string> read_token_strings(const std::filesystem::path& checkpo
   };
   constexpr Form kForms[] = {{"tokenizer.json", read_tokenizer_json},
                              {"tokenizer.model", read_sentencepiece_model}};
+  if (begins_with(checkpoint, "GGUF")) return read_gguf_tokenizer(checkpoint);
+  // Of a single file, those beside it.
+  const std::filesystem::path folder =
+      std::filesystem::is_directory(checkpoint) ? checkpoint : checkpoint.parent_path();
   for (const Form& form : kForms) {
-    const std::filesystem::path file = checkpoint / form.file;
+    const std::filesystem::path file = folder / form.file;
     std::error_code error;
     if (!std::filesystem::exists(std::filesystem::symlink_status(file, error))) continue;
     refuse_links_and_pointers(file);
     return form.read(file);
   }
-  return begins_with(checkpoint, "GGUF") ? read_gguf_tokenizer(checkpoint)
-                                         : std::vector<std::string>();
+  return {};
 }
 
 }  // namespace azimuth

@@ -23,8 +23,9 @@ struct PermutationTest {
 /// wrong null, since high-norm directions lie on a few coordinates and so collide by chance about
 /// once in `hidden_size`. Where the largest coordinate of `v` comes is not drawn but counted: of
 /// those places from which no order of the others is as close there is no need to draw. So p is at
-/// least 1 / (hidden_size × 10,000), rather than 1 / 10,000. The draws are the same in every call.
-/// NaN where there is no angle: a direction is empty or not finite, or the sizes differ.
+/// least 1 / (hidden_size × 10,000), rather than 1 / 10,000; near that it is an estimate. The draws
+/// are the same in every call. NaN where there is no angle: a direction is empty or not finite, or
+/// the sizes differ.
 ///
 /// Costs kPermutations × hidden_size; thread-safe.
 PermutationTest permutation_p_value(std::span<const float> u, std::span<const float> v);

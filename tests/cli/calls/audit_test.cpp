@@ -245,7 +245,7 @@ TEST_F(AuditCall, LineageDrawsFamilies) {
   EXPECT_EQ(ended.code, 0) << ended.err;
   EXPECT_THAT(ended.out,
               AllOf(StartsWith("Family 1, of 2 models"), HasSubstr("\n  " + base + "\n"),
-                    HasSubstr("\n  └─ " + tuned), HasSubstr("neighbours 100%, came later ?\n"),
+                    HasSubstr("\n  └─ " + tuned), HasSubstr("neighbours in 100%\n"),
                     HasSubstr("Match no other (not a proof of independence)\n  " + other + "\n")));
   const json value =
       json::parse(run_program({"lineage", base, tuned, other, "--format", "json"}).out);
