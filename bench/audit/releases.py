@@ -90,7 +90,6 @@ class Row:
                 self.rival, self.rival_probability = verdict["verdict"], verdict["probability"]
             except ValueError:
                 self.rival = "refused"
-        print(f"{self.base} | {self.release}: {self.verdict}, {self.rival}", file=sys.stderr, flush=True)
 
     def opinions(self):
         """What each says, whether related, or None."""
@@ -149,9 +148,14 @@ class Bench:
     def __init__(self, programs, folder):
         self.programs, self.folder = programs, folder
         self.rows = []
+        print("# Releases\n\n`bench/audit/releases.py` printed this.\n\n## Every release\n\n`p` is corrected, as log10; of each test, its p and "
+              "how many of the matched are in order. `elsewhere`: the largest share with another block. `embeddings`: how far those "
+              "of one token correspond. Seconds of CPU and peak memory, in which the mapped files count.\n")
+        print("| " + " | ".join(HEAD) + " |\n| " + " | ".join("---" for _ in HEAD) + " |", flush=True)
 
     def row(self, names, relation, base, release, similar=float("nan"), signature=None):
         self.rows.append(Row(self.programs, names, relation, base, release, similar, signature))
+        print("| " + " | ".join(map(str, self.rows[-1].cells())) + " |", flush=True)
 
     def signature(self, base):
         """What `compare` needs of a base that has many releases."""
@@ -306,9 +310,14 @@ class Small:
 
 
 def tuned_by_steps(small, rates, steps):
-    """By rate and steps, each a run of its own schedule."""
-    return {(rate, count): do.finetuned(small.ids, count, rate)(small.base.model.copy()) for rate in rates
-            for count in steps}
+    """By rate and steps, each a run of its own schedule; kept beside the base."""
+    out = {}
+    for rate, count in itertools.product(rates, steps):
+        folder = small.base.folder.with_name(f"{small.base.folder.name}-tuned-{rate:g}-{count}")
+        if not folder.exists():
+            do.finetuned(small.ids, count, rate)(small.base.model.copy()).write(folder)
+        out[rate, count] = Model.read(folder)
+    return out
 
 
 def small_rows(bench, small, quick):
@@ -473,23 +482,19 @@ def main():
             for spec in some[:2]:
                 make(spec, texts, options.cache, 20 if options.quick else STEPS)
             smalls.append(Small(some[0], some[1], texts, "tied" if some[0].tied else "untied"))
-        real = real_rows(bench, options.gguf, options.program) if options.gguf else None
         tuned = [small_rows(bench, small, options.quick) for small in smalls]
         first = smalls[0].base
         quantised(bench, first, gguf_file.TYPES[:2] if options.quick else gguf_file.TYPES)
         for small in smalls[1:]:
             bench.row((first.name, small.base.name), INDEPENDENT, first.folder, small.base.folder)
             bench.row((small.base.name, first.name), INDEPENDENT, small.base.folder, first.folder)
-        if real:
+        if options.gguf:
+            real = real_rows(bench, options.gguf, options.program)
             bench.row((first.name, real.name), INDEPENDENT, first.folder, real.folder)
             bench.row((real.name, first.name), INDEPENDENT, real.folder, first.folder)
 
-        print("# Releases\n\n`bench/audit/releases.py` printed this.\n")
+        print()
         print_summary(bench)
-        print("## Every release\n\n`p` is corrected, as log10; of each test, its p and how many of the matched are in order. `elsewhere`: "
-              "the largest share with another block. `embeddings`: how far those of one token correspond. Seconds of CPU and peak "
-              "memory, in which the mapped files count.\n")
-        table(HEAD, [row.cells() for row in bench.rows])
         print_defeated(bench)
         if not options.quick:
             print("## Two together\n\nM: MATCH, E: MATCH_EMPIRICAL, ?: INCONCLUSIVE, N: NO_MATCH. On the diagonal each alone.\n")
