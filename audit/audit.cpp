@@ -107,15 +107,15 @@ std::uint64_t seed_of(const Audit& audit) {
   return std::stoull(sum.hexadecimal().substr(0, 16), nullptr, 16);
 }
 
-/// Gram matrices of neurons, with the shares that they make possible, and the directions.
-void add_thorough_evidence(const ModelWeights& base, const ModelWeights& release,
-                           const EmbeddingFit& fit, Audit& out, Workers& workers,
-                           Progress* progress) {
+/// Gram matrices of neurons, with the shares that they make possible. Gives the map between the
+/// residual streams that neurons in their order make; empty: none.
+Eigen::MatrixXf add_grams(const ModelWeights& base, const ModelWeights& release, Audit& out,
+                          Workers& workers, Progress* progress) {
   const std::int64_t blocks = std::ssize(release.blocks());
   if (progress != nullptr) progress->begin(2 * blocks);
   GramComparison grams = compare_grams(base, release, seed_of(out), workers, progress);
-  const Eigen::MatrixXf map =
-      grams.products.size() > 0 ? polar_factor(grams.products, workers) : Eigen::MatrixXf();
+  Eigen::MatrixXf map;
+  if (grams.products.size() > 0) map = polar_factor(grams.products, workers);
   if (map.size() > 0) {
     BlockTests tests(base, release, {.mapped = {true}, .map = &map},
                      read_base(base, neurons_held_out(base.ffn_size())), workers);
@@ -126,7 +126,12 @@ void add_thorough_evidence(const ModelWeights& base, const ModelWeights& release
     keep_larger(out.shares, tests.shares());
   }
   out.grams = std::move(grams.test);
+  return map;
+}
 
+void add_directions(const ModelWeights& base, const ModelWeights& release, const EmbeddingFit& fit,
+                    const Eigen::MatrixXf& neuron_map, Audit& out, Workers& workers,
+                    Progress* progress) {
   ExamineOptions examining = {.noise_floor = false, .digest = false};
   examining.analysis.token_ids = common_probe(base, release);
   const Signature base_signature = examine(base, examining, workers, progress).signature();
@@ -136,9 +141,9 @@ void add_thorough_evidence(const ModelWeights& base, const ModelWeights& release
     compare_vocabularies(base, base_signature.direction, release, release_signature.direction,
                          fit.shared, *out.direction);
   }
-  if (map.size() > 0 && fit.map.size() > 0) {
+  if (neuron_map.size() > 0 && fit.map.size() > 0) {
     out.direction->map_agreement =
-        double{map.cwiseProduct(fit.map).sum()} /
+        double{neuron_map.cwiseProduct(fit.map).sum()} /
         static_cast<double>(std::min(base.hidden_size(), release.hidden_size()));
   }
 }
@@ -206,9 +211,14 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   for (const OrderTest& test : out.exact) out.tests += test.count;
   out.tests *= options.bases;
   conclude(out);
-  if (options.thorough || out.verdict == Verdict::inconclusive) {
-    add_thorough_evidence(base, release, fit, out, workers, progress);
-    conclude(out);
+  const bool matched = out.verdict == Verdict::match || out.verdict == Verdict::match_empirical;
+  const bool open = out.verdict == Verdict::inconclusive;
+  if (matched && !options.thorough) return out;
+  // Before NO_MATCH too: embeddings of another model mislead the map, and correspond.
+  const Eigen::MatrixXf neuron_map = add_grams(base, release, out, workers, progress);
+  conclude(out);
+  if (open || options.thorough) {
+    add_directions(base, release, fit, neuron_map, out, workers, progress);
   }
   return out;
 }

@@ -132,6 +132,30 @@ TEST(AuditVerdict, ReplacedEmbeddingsAndARotationLeaveTheGramMatrices) {
   EXPECT_EQ(a.verdict, Verdict::match);
 }
 
+// They correspond, since the two models have one language, and the map that they give is another
+// model's.
+TEST(AuditVerdict, EmbeddingsOfAnotherModelDoNotHideTheBase) {
+  AuditedModel release = AuditedModel(1);
+  release.tensor("model.embed_tokens.weight") = AuditedModel(2).tensor("model.embed_tokens.weight");
+  const Audit a = audited(AuditedModel(1), release.rotate());
+  EXPECT_TRUE(a.embeddings.aligned);
+  EXPECT_GT(exact(a, order_test::neurons).log10_corrected_p, -6);
+  EXPECT_EQ(a.verdict, Verdict::match);
+}
+
+// A base that was turned, function and all, until rows of its neurons lie as the release's do, and
+// then permuted: only its embeddings tell, which turned with it.
+TEST(AuditVerdict, ABaseThatWasTurnedIntoTheReleaseIsNotBelieved) {
+  AuditedModel release(2, 64);
+  AuditedModel base(1, 64);
+  base.turn_onto(release, 13).frame(release);
+  const Audit a = audited(base, release);
+  EXPECT_TRUE(a.embeddings.aligned);
+  EXPECT_LT(a.log10_corrected_p, -20);
+  EXPECT_LT(a.share, kNoMatchShare);
+  EXPECT_EQ(a.verdict, Verdict::inconclusive);
+}
+
 TEST(AuditVerdict, GramMatricesSayNothingOfAnotherModelOrOrder) {
   const Audit other = audited(AuditedModel(1), AuditedModel(2).replace_embeddings());
   ASSERT_TRUE(other.grams.has_value());

@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <Eigen/QR>
+#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -112,25 +113,56 @@ class AuditedModel {
 
   /// The residual stream, with the norms folded into the matrices behind them.
   AuditedModel& rotate() {
-    const Eigen::MatrixXf q =
-        Eigen::HouseholderQR<Eigen::MatrixXf>(gaussian(random_, hidden(), hidden())).householderQ();
-    tensor("model.embed_tokens.weight") *= q;
+    return fold_norms().turn(
+        Eigen::HouseholderQR<Eigen::MatrixXf>(gaussian(random_, hidden(), hidden()))
+            .householderQ());
+  }
+
+  AuditedModel& fold_norms() {
     for (int b = 0; b < block_count(); ++b) {
-      const auto turn = [&](const std::string& norm, std::initializer_list<const char*> names) {
+      const auto fold = [&](const std::string& norm, std::initializer_list<const char*> names) {
         Eigen::MatrixXf& scale = tensor(at(b, norm));
         for (const char* name : names) {
           Eigen::MatrixXf& matrix = tensor(at(b, name));
-          matrix = (matrix * scale.col(0).asDiagonal() * q).eval();
+          matrix = (matrix * scale.col(0).asDiagonal()).eval();
         }
         scale.setOnes();
       };
-      turn("input_layernorm", {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"});
-      turn("post_attention_layernorm", {"mlp.gate_proj", "mlp.up_proj"});
+      fold("input_layernorm", {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"});
+      fold("post_attention_layernorm", {"mlp.gate_proj", "mlp.up_proj"});
+    }
+    return *this;
+  }
+
+  /// By an orthogonal matrix, where the norms are folded.
+  AuditedModel& turn(const Eigen::MatrixXf& q) {
+    tensor("model.embed_tokens.weight") *= q;
+    for (int b = 0; b < block_count(); ++b) {
+      for (const char* name : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+                               "mlp.gate_proj", "mlp.up_proj"}) {
+        tensor(at(b, name)) *= q;
+      }
       for (const char* name : {"self_attn.o_proj", "mlp.down_proj"}) {
         tensor(at(b, name)) = (q.transpose() * tensor(at(b, name))).eval();
       }
     }
     return *this;
+  }
+
+  /// Turns the residual stream so that gate and up rows of the first neurons of each block come as
+  /// near to those of `other` as one rotation can bring them.
+  AuditedModel& turn_onto(AuditedModel& other, int neurons) {
+    Eigen::MatrixXf products = Eigen::MatrixXf::Zero(hidden(), hidden());
+    fold_norms();
+    for (const char* name : {"mlp.gate_proj", "mlp.up_proj"}) {
+      const std::string norm = at(2, "post_attention_layernorm");
+      const Eigen::MatrixXf theirs =
+          other.tensor(at(2, name)).topRows(neurons) * other.tensor(norm).col(0).asDiagonal();
+      products += tensor(at(2, name)).topRows(neurons).transpose() * theirs;
+    }
+    const Eigen::JacobiSVD<Eigen::MatrixXf> svd(products,
+                                                Eigen::ComputeFullU | Eigen::ComputeFullV);
+    return turn(svd.matrixU() * svd.matrixV().transpose());
   }
 
   AuditedModel& replace_embeddings() {

@@ -141,8 +141,9 @@ struct Audit {
   double share = kNotApplicable;  ///< the largest of `shares`; NaN: there is none
   EmbeddingAlignment embeddings;
   std::vector<BlockPair> blocks;  ///< tested blocks of the base × blocks of the release
-  /// Made with `AuditOptions::thorough`, and where the tests above leave the verdict open.
+  /// Made with `AuditOptions::thorough`, and where the tests above find no match.
   std::optional<GramTest> grams;
+  /// Made with `AuditOptions::thorough`, and where the tests above leave the verdict open.
   std::optional<DirectionEvidence> direction;
 };
 
