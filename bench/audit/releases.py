@@ -7,7 +7,7 @@ p-value, and beside them `azimuth compare`, the plain angle, the cosine of all w
 
 `kjv.txt` is made as independent_pairs.py says. Small models are kept in CACHE, and are those of that script. Without the GGUF
 file small models alone; `--quick`: some steps of training and few rows, whose figures mean nothing. About 2 GB in the temporary
-folder, and some 15 minutes on one core with a full cache. Operations that do not change what the model computes are checked: its
+folder, and 15 to 25 minutes on one core with a full cache. Operations that do not change what the model computes are checked: its
 logits stay the same.
 """
 
@@ -64,7 +64,7 @@ class Row:
         self.cosine = cosine
         out, errors, code, self.seconds, self.megabytes = run(azimuth, "audit", "--base", base, "--release", release, "--format",
                                                               "json")
-        self.refused = errors if code not in (0, 1, 4) else ""
+        self.refused = errors.replace(f"{release.parent}/", "") if code not in (0, 1, 4) else ""
         self.verdict, self.p, self.tests = "refused", float("nan"), {}
         self.share = self.control = self.similarity = float("nan")
         if not self.refused:
