@@ -147,13 +147,11 @@ v1::ReleaseCheck check_release(const HistoryChain& chain, const Release& release
     return say(v1::RELEASE_MATCH_UNKNOWN,
                "its digests are not those of " + last + ", but could not be: " + release.inexact);
   }
-  if (release.model.parameter_count != snapshot.parameter_count ||
-      release.model.vocab_size != snapshot.vocab_size ||
-      release.model.architecture != snapshot.architecture) {
-    return say(
-        v1::RELEASE_MATCH_UNKNOWN,
-        "its digests are not those of " + last +
-            ", but could not be: architecture, vocabulary or the number of parameters differ");
+  if (release.model.vocab_size != snapshot.vocab_size) {
+    return say(v1::RELEASE_MATCH_UNKNOWN, "its digests are not those of " + last +
+                                              ", but could not be: the vocabularies have " +
+                                              std::to_string(release.model.vocab_size) + " and " +
+                                              std::to_string(snapshot.vocab_size) + " tokens");
   }
   return say(v1::RELEASE_MATCH_DIFFERENT,
              "its weights are not those of " + last + ", or are laid out in another way");
