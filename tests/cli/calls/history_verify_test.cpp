@@ -84,6 +84,7 @@ class HistoryVerify : public ::testing::Test {
     o.run = "run-a";
     o.attempt = 1;
     o.step = 10;
+    o.model.vocab_size = model.at("vocab_size");
     o.model.weights_digest = model.at("weights_digest");
     o.model.bfloat16_digest = model.at("bfloat16_digest");
     store.write(Record{o, {}, nullptr});
