@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "order_bound.h"
+#include "upper_median.h"
 
 namespace azimuth {
 namespace {
@@ -51,13 +52,6 @@ std::vector<float> agreeing(const std::vector<MutualMatch>& first,
     if (other->base == match.base) similarities.push_back(match.similarity);
   }
   return similarities;
-}
-
-double upper_median(std::vector<float> values) {
-  if (values.empty()) return kNotApplicable;
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return double{*middle};
 }
 
 std::vector<std::vector<MutualMatch>> match(const Probes& probes,

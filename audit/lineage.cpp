@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "upper_median.h"
+
 namespace azimuth {
 namespace {
 
@@ -21,15 +23,13 @@ double degrees_of(double cosine) {
   return std::acos(std::clamp(cosine, -1.0, 1.0)) * 180 / std::numbers::pi;
 }
 
-/// The mean over blocks of the angle of the median; NaN where there is none. Reorders.
-double distance(Cosines& cosines) {
+/// The mean over blocks of the angle of the median; NaN where there is none.
+double distance(const Cosines& cosines) {
   double sum = 0;
   int blocks = 0;
-  for (std::vector<float>& block : cosines) {
+  for (const std::vector<float>& block : cosines) {
     if (block.empty()) continue;
-    const auto middle = block.begin() + std::ssize(block) / 2;
-    std::ranges::nth_element(block, middle);
-    sum += degrees_of(double{*middle});
+    sum += degrees_of(upper_median(block));
     ++blocks;
   }
   return blocks == 0 ? kNotApplicable : sum / blocks;
@@ -115,8 +115,7 @@ class Pairs {
       for (std::size_t b = a + 1; b < n; ++b) {
         next_part(progress);
         if (audit_pair(a, b, out, workers) != Verdict::match) audit_pair(b, a, out, workers);
-        Cosines copy = cosines_[at(a, b)];
-        out.degrees[at(a, b)] = out.degrees[at(b, a)] = distance(copy);
+        out.degrees[at(a, b)] = out.degrees[at(b, a)] = distance(cosines_[at(a, b)]);
       }
     }
   }

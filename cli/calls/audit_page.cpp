@@ -34,10 +34,6 @@ std::string row(std::string_view test, const std::string& sentence, const std::s
          "</td><td class=\"number\">" + p + "</td></tr>\n";
 }
 
-std::string place(const FfnPlace& at) {
-  return std::to_string(at.block) + (at.expert > 0 ? "." + std::to_string(at.expert) : "");
-}
-
 std::string what_is_matched(std::string_view test) {
   if (test == order_test::coordinates) return "coordinates of the embeddings";
   if (test == order_test::neurons) return "neurons";
@@ -51,8 +47,9 @@ std::string order_row(const OrderTest& test) {
                     static_cast<long long>(test.matched), what_is_matched(test.test).c_str(),
                     static_cast<long long>(test.in_order));
     if (test.base.block > 0) {
-      sentence += " (block " + place(test.base) + " of the base, block " + place(test.release) +
-                  " of the release" + (test.mapped ? ", after the map" : "") + ")";
+      sentence += " (block " + place_text(test.base) + " of the base, block " +
+                  place_text(test.release) + " of the release" +
+                  (test.mapped ? ", after the map" : "") + ")";
     }
     sentence += ".";
   }
@@ -83,8 +80,8 @@ std::string share_row(const Audit& a) {
       text("Of %lld neurons of block %s, %lld have both of their vectors nearest to those of one "
            "neuron of block %s of the release; of no other block more than %s. There is no "
            "probability for it; 4.5%% is the most that unrelated models reached.",
-           static_cast<long long>(most.neurons), place(most.base).c_str(),
-           static_cast<long long>(most.agreeing), place(most.release).c_str(),
+           static_cast<long long>(most.neurons), place_text(most.base).c_str(),
+           static_cast<long long>(most.agreeing), place_text(most.release).c_str(),
            percent(most.control).c_str()),
       percent(most.share));
 }

@@ -37,6 +37,12 @@ std::string power(double log10_p) {
 
 std::string percent(double share) { return text("%.1f%%", 100 * share); }
 
+std::string place_text(const FfnPlace& place) {
+  if (place.block == 0) return "–";
+  return std::to_string(place.block) +
+         (place.expert > 0 ? "." + std::to_string(place.expert) : std::string());
+}
+
 std::string verdict_sentences(const Audit& a) {
   switch (a.verdict) {
     case Verdict::match:
@@ -93,12 +99,6 @@ std::string model_line(const char* name, const ModelInfo& model) {
              static_cast<long long>(model.block_count), static_cast<long long>(model.hidden_size),
              static_cast<long long>(model.ffn_size), static_cast<long long>(model.vocab_size)) +
          (model.weights_digest.empty() ? "–" : model.weights_digest) + "\n";
-}
-
-std::string place_text(const FfnPlace& place) {
-  if (place.block == 0) return "–";
-  return std::to_string(place.block) +
-         (place.expert > 0 ? "." + std::to_string(place.expert) : std::string());
 }
 
 std::string of(std::int64_t part, std::int64_t whole) {

@@ -18,6 +18,9 @@ std::string power(double log10_p);
 
 std::string percent(double share);
 
+/// "6", or "6.2" of an expert behind the first; "–" where there is none.
+std::string place_text(const FfnPlace& place);
+
 /// The verdict and what it supposes, in lines.
 std::string verdict_sentences(const Audit& audit);
 
