@@ -71,7 +71,7 @@ BaseRows read_base(const ModelWeights& base, std::span<const std::int64_t> neuro
     out.ffns.push_back({blocks[i] + 1, expert});
     out.neurons_no_p.push_back(order_of_its_own("neurons of block " + number, first.lengths));
     out.first.push_back(std::move(first.vectors));
-    out.second.push_back(read_vectors(ffn.second, neurons).vectors);
+    out.second.push_back(sample_vectors(ffn.second, neurons));
 
     const MatrixVectors value = {block.value.get(), false,
                                  FoldedNorm::before(a, block.attention_norm)};

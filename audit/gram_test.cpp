@@ -156,8 +156,7 @@ class Pairing {
         continue;
       }
       blocks_.push_back(
-          {.block = block,
-           .sample = {std::move(first.vectors), read_vectors(vectors.second, neurons_).vectors}});
+          {.block = block, .sample = {std::move(first.vectors), std::move(second.vectors)}});
       Block& read = blocks_.back();
       read.grams = grams(read.sample);
       read.description = description(read.grams.first);
@@ -168,7 +167,7 @@ class Pairing {
   /// Keeps the block for those of the base that no block was more like.
   void offer(std::int64_t block) {
     const Eigen::VectorXf there =
-        description(gram(read_vectors(vectors_of(release_, block).first, neurons_).vectors));
+        description(gram(sample_vectors(vectors_of(release_, block).first, neurons_)));
     for (Block& here : blocks_) {
       const float distance = (here.description - there).squaredNorm();
       if (!(distance < here.distance)) continue;
@@ -185,8 +184,8 @@ class Pairing {
       const Block& block = blocks_[i];
       if (block.partner < 0) continue;
       const NeuronVectors vectors = vectors_of(release_, block.partner);
-      const Sample sample = {read_vectors(vectors.first, neurons_).vectors,
-                             read_vectors(vectors.second, neurons_).vectors};
+      const Sample sample = {sample_vectors(vectors.first, neurons_),
+                             sample_vectors(vectors.second, neurons_)};
       const Grams there = grams(sample);
       GramPair& pair = out.test.pairs[i];
       pair.base_block = block.block + 1;

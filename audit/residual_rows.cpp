@@ -108,6 +108,16 @@ VectorSample read_vectors(const MatrixVectors& matrix, std::span<const std::int6
   return out;
 }
 
+Eigen::MatrixXf sample_vectors(const MatrixVectors& matrix, std::span<const std::int64_t> wanted) {
+  if (matrix.columns) return read_vectors(matrix, wanted).vectors;
+  Eigen::MatrixXf out(matrix.size(), static_cast<Eigen::Index>(wanted.size()));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    matrix.map->unpack_rows(wanted[i], out.middleCols(static_cast<Eigen::Index>(i), 1));
+  }
+  matrix.norm.fold_into(out);
+  return out;
+}
+
 Probes Views::probes(const std::vector<Eigen::MatrixXf>& places, bool centre,
                      Workers& workers) const {
   Probes out;

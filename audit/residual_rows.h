@@ -65,6 +65,9 @@ struct VectorSample {
 };
 VectorSample read_vectors(const MatrixVectors& matrix, std::span<const std::int64_t> wanted);
 
+/// Those wanted alone: of rows nothing else is read.
+Eigen::MatrixXf sample_vectors(const MatrixVectors& matrix, std::span<const std::int64_t> wanted);
+
 /// Vectors of the base from several places, in each of the ways in which they are held against
 /// those of the release: the columns of one matrix, `size` of them for each view and place.
 struct Probes {
