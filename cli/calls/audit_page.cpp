@@ -22,9 +22,13 @@ std::string shown(const std::string& name) { return escaped(printable(name, kLon
 /// Lines that a terminal needs become one; lists and paragraphs stay.
 std::string flowing(const std::string& lines) {
   std::string out = lines;
+  bool in_item = false;
   for (std::size_t i = 1; i + 1 < out.size(); ++i) {
+    if (out[i] != '\n') continue;
     const bool item = out.compare(i + 1, 4, "  - ") == 0;
-    if (out[i] == '\n' && out[i - 1] != '\n' && out[i + 1] != '\n' && !item) out[i] = ' ';
+    const bool ends = in_item && out[i + 1] != ' ';
+    in_item = item || (in_item && !ends);
+    if (out[i - 1] != '\n' && out[i + 1] != '\n' && !item && !ends) out[i] = ' ';
   }
   return out;
 }

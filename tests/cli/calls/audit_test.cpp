@@ -232,6 +232,9 @@ TEST_F(AuditCall, WritesAPageThatNeedsNothingElse) {
                               "base's order"),
                     HasSubstr("Order of the neurons"), HasSubstr("Other bases"),
                     HasSubstr("NO_MATCH"), HasSubstr("SIGNATURE_ABSENT")));
+  // A list of the terminal stays one, and its lines flow.
+  EXPECT_THAT(html, AllOf(HasSubstr("A release that is would show as much"),
+                          HasSubstr("siblings match each other.\nIt does not tell which")));
   EXPECT_THAT(html, ::testing::Not(HasSubstr("<script")));
   EXPECT_THAT(html, HasSubstr("<svg"));
   EXPECT_EQ(audit(base, base, {"--report", folder_ / "missing/audit.html"}).code, 3);
