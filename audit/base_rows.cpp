@@ -59,22 +59,25 @@ BaseRows read_base(const ModelWeights& base, std::span<const std::int64_t> neuro
   BaseRows out;
   const Architecture& a = base.architecture();
   const std::vector<std::int64_t> blocks = spread_blocks(std::ssize(base.blocks()), kTestedBlocks);
-  out.gated = base.blocks().front().ffn.front().gate != nullptr;
+  out.gated = static_cast<bool>(base.blocks().front().feed_forwards().front().gate);
   out.value_rows = spread(a.kv_heads * base.head_size());
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const BlockWeights& block = base.blocks()[static_cast<std::size_t>(blocks[i])];
     const std::string number = std::to_string(blocks[i] + 1);
-    const std::int64_t expert = (std::ssize(block.ffn) - 1) * static_cast<std::int64_t>(i) /
+    const std::int64_t expert = (std::ssize(block.feed_forwards()) - 1) *
+                                static_cast<std::int64_t>(i) /
                                 std::max<std::int64_t>(1, std::ssize(blocks) - 1);
-    const NeuronVectors ffn = neuron_vectors(a, block, block.ffn[static_cast<std::size_t>(expert)]);
+    const NeuronVectors ffn =
+        neuron_vectors(a, *block.ffn(), block.feed_forwards()[static_cast<std::size_t>(expert)]);
     VectorSample first = read_vectors(ffn.first, neurons);
     out.ffns.push_back({blocks[i] + 1, expert});
     out.neurons_no_p.push_back(order_of_its_own("neurons of block " + number, first.lengths));
     out.first.push_back(std::move(first.vectors));
     out.second.push_back(sample_vectors(ffn.second, neurons));
 
-    const MatrixVectors value = {block.value.get(), false,
-                                 FoldedNorm::before(a, block.attention_norm)};
+    const Mixer& attention = *block.mixer<Attention>();
+    const MatrixVectors value = {std::get<Attention>(attention.work).value.map.get(), false,
+                                 FoldedNorm::before(attention.norm)};
     VectorSample values = read_vectors(value, out.value_rows);
     out.value_blocks.push_back(blocks[i] + 1);
     out.values_no_p.push_back(ordered_text("values of block " + number,

@@ -109,8 +109,9 @@ void ShareSearch::add(FfnPlace release, bool mapped, std::vector<float> cosines)
 BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Views views,
                        BaseRows rows, Workers& workers)
     : base_(base), release_(release), views_(std::move(views)), rows_(std::move(rows)) {
-  same_kind_ = rows_.gated == (release.blocks().front().ffn.front().gate != nullptr);
-  const bool centre = FoldedNorm::before(release.architecture(), {}).centres();
+  same_kind_ =
+      rows_.gated == (static_cast<bool>(release.blocks().front().feed_forwards().front().gate));
+  const bool centre = FoldedNorm::before(release.blocks().front().mixers.front().norm).centres();
   first_ = views_.probes(rows_.first, centre, workers);
   if (same_kind_) {
     second_ = views_.probes(
@@ -120,7 +121,7 @@ BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Vi
   values_ = views_.probes(rows_.values, centre, workers);
   for (const FfnPlace& place : rows_.ffns) shares_.emplace_back(place, first_.size);
   std::int64_t ffns = 0;
-  for (const BlockWeights& block : release.blocks()) ffns += std::ssize(block.ffn);
+  for (const BlockWeights& block : release.blocks()) ffns += std::ssize(block.feed_forwards());
   constexpr std::int64_t kViews = 2;  // whether or not both can be had
   neurons.count = kViews * std::ssize(rows_.ffns) * ffns;
   values.count = kViews * std::ssize(rows_.value_blocks) * std::ssize(release.blocks());
@@ -137,9 +138,10 @@ BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Vi
 void BlockTests::test(std::int64_t block, Workers& workers) {
   if (views_.mapped.empty()) return;
   const BlockWeights& weights = release_.blocks()[static_cast<std::size_t>(block)];
-  for (std::size_t expert = 0; expert < weights.ffn.size(); ++expert) {
+  const auto ffns = weights.feed_forwards();
+  for (std::size_t expert = 0; expert < ffns.size(); ++expert) {
     test_ffn({block + 1, static_cast<std::int64_t>(expert)},
-             neuron_vectors(release_.architecture(), weights, weights.ffn[expert]), workers);
+             neuron_vectors(release_.architecture(), *weights.ffn(), ffns[expert]), workers);
   }
   test_values(block, weights, workers);
 }
@@ -191,8 +193,9 @@ void BlockTests::test_ffn(FfnPlace place, const NeuronVectors& ffn, Workers& wor
 }
 
 void BlockTests::test_values(std::int64_t block, const BlockWeights& weights, Workers& workers) {
-  const MatrixVectors value = {weights.value.get(), false,
-                               FoldedNorm::before(release_.architecture(), weights.attention_norm)};
+  const Mixer& attention = *weights.mixer<Attention>();
+  const MatrixVectors value = {std::get<Attention>(attention.work).value.map.get(), false,
+                               FoldedNorm::before(attention.norm)};
   // A value and its output may change sign together.
   const auto matches = match(values_, cosines(value, values_, workers).cwiseAbs(), workers);
   const std::size_t places = rows_.value_blocks.size();

@@ -116,15 +116,15 @@ double log10_fisher(const std::vector<GramPair>& pairs) {
 
 /// Why two models' neurons cannot be held against each other in order; empty: they can.
 std::string incomparable(const ModelWeights& base, const ModelWeights& release) {
-  const auto& a = base.blocks().front().ffn;
-  const auto& b = release.blocks().front().ffn;
+  const auto& a = base.blocks().front().feed_forwards();
+  const auto& b = release.blocks().front().feed_forwards();
   if (a.size() > 1 || b.size() > 1) return "experts of a mixture are not paired";
-  if ((a.front().gate == nullptr) != (b.front().gate == nullptr)) {
+  if (static_cast<bool>(a.front().gate) != static_cast<bool>(b.front().gate)) {
     return "one model's FFNs are gated and the other's are not";
   }
   if (base.ffn_size() != release.ffn_size()) return "the FFNs have other widths";
   const auto type = base.stored_type(Role::down_weight, 1);
-  if (a.front().gate == nullptr && type && block_length(*type) > 1) {
+  if (!a.front().gate && type && block_length(*type) > 1) {
     return "the base's output columns are stored as " + std::string(name_of(*type)) +
            ", where neighbouring neurons share a scale";
   }
@@ -133,7 +133,7 @@ std::string incomparable(const ModelWeights& base, const ModelWeights& release) 
 
 NeuronVectors vectors_of(const ModelWeights& model, std::int64_t block) {
   const BlockWeights& weights = model.blocks()[static_cast<std::size_t>(block)];
-  return neuron_vectors(model.architecture(), weights, weights.ffn.front());
+  return neuron_vectors(model.architecture(), *weights.ffn(), weights.feed_forwards().front());
 }
 
 class Pairing {

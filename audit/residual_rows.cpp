@@ -67,9 +67,8 @@ void read_columns(const MatrixVectors& matrix, std::span<const std::int64_t> wan
 
 }  // namespace
 
-FoldedNorm FoldedNorm::before(const Architecture& architecture, const Norm& norm) {
-  return {norm.weight, architecture.norm == NormKind::layer &&
-                           architecture.norm_placement != NormPlacement::after};
+FoldedNorm FoldedNorm::before(const Norm& norm) {
+  return {norm.weight, norm.kind == NormKind::layer};
 }
 
 FoldedNorm FoldedNorm::behind(const Architecture& architecture, const Norm& norm) {
@@ -81,12 +80,12 @@ void FoldedNorm::fold_into(Eigen::MatrixXf& vectors) const {
   if (centres_) vectors.rowwise() -= vectors.colwise().mean().eval();
 }
 
-NeuronVectors neuron_vectors(const Architecture& architecture, const BlockWeights& block,
-                             const FfnWeights& ffn) {
-  const FoldedNorm before = FoldedNorm::before(architecture, block.ffn_norm);
-  if (ffn.gate) return {{ffn.gate.get(), false, before}, {ffn.up.get(), false, before}};
-  return {{ffn.up.get(), false, before},
-          {ffn.down.get(), true, FoldedNorm::behind(architecture, block.ffn_output_norm)}};
+NeuronVectors neuron_vectors(const Architecture& architecture, const Mixer& mixer,
+                             const FeedForward& ffn) {
+  const FoldedNorm before = FoldedNorm::before(mixer.norm);
+  if (ffn.gate) return {{ffn.gate.map.get(), false, before}, {ffn.up.map.get(), false, before}};
+  return {{ffn.up.map.get(), false, before},
+          {ffn.down.map.get(), true, FoldedNorm::behind(architecture, mixer.output_norm)}};
 }
 
 std::vector<std::int64_t> spread(std::int64_t n) {

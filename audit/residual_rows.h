@@ -18,7 +18,7 @@ namespace azimuth {
 class FoldedNorm {
  public:
   /// The norm before a matrix that reads the residual stream.
-  static FoldedNorm before(const Architecture& architecture, const Norm& norm);
+  static FoldedNorm before(const Norm& norm);
   /// That behind a matrix which writes to it, if there is one. Where later norms centre, what all
   /// coordinates have in common is not read by anything.
   static FoldedNorm behind(const Architecture& architecture, const Norm& norm);
@@ -52,8 +52,8 @@ struct NeuronVectors {
   MatrixVectors first;
   MatrixVectors second;
 };
-NeuronVectors neuron_vectors(const Architecture& architecture, const BlockWeights& block,
-                             const FfnWeights& ffn);
+NeuronVectors neuron_vectors(const Architecture& architecture, const Mixer& mixer,
+                             const FeedForward& ffn);
 
 /// Indices spread over [0, n): the most vectors of a matrix that are looked at. 256 in order have a
 /// probability of 10^-507.

@@ -40,14 +40,15 @@ PaperResult paper_procedure(const ModelWeights& weights, const BlockWeights& blo
   const torch::NoGradGuard no_grad;
   Workers workers;
   // What PyTorch would have in memory from the start.
-  const FfnWeights& ffn = block.ffn.front();
-  const torch::Tensor gate = dense(*ffn.gate, workers);
-  const torch::Tensor up = dense(*ffn.up, workers);
-  const torch::Tensor down = dense(*ffn.down, workers);
-  const torch::Tensor value = repeated(dense(*block.value, workers), weights);
-  const torch::Tensor output = dense(*block.output, workers);
-  const torch::Tensor w1 = tensor_of(block.attention_norm.weight).view(-1);
-  const torch::Tensor w2 = tensor_of(block.ffn_norm.weight).view(-1);
+  const FeedForward& ffn = *block.work<FeedForward>();
+  const Attention& attention = *block.work<Attention>();
+  const torch::Tensor gate = dense(*ffn.gate.map, workers);
+  const torch::Tensor up = dense(*ffn.up.map, workers);
+  const torch::Tensor down = dense(*ffn.down.map, workers);
+  const torch::Tensor value = repeated(dense(*attention.value.map, workers), weights);
+  const torch::Tensor output = dense(*attention.output.map, workers);
+  const torch::Tensor w1 = tensor_of(block.mixer<Attention>()->norm.weight).view(-1);
+  const torch::Tensor w2 = tensor_of(block.ffn()->norm.weight).view(-1);
 
   const Clock clock;
   const std::int64_t d = weights.hidden_size();
@@ -65,8 +66,8 @@ PaperResult paper_procedure(const ModelWeights& weights, const BlockWeights& blo
   }
   const torch::Tensor fit = torch::cholesky_solve(zy, at::linalg_cholesky(zz)).t();
   const torch::Tensor identity = torch::eye(d);
-  const torch::Tensor attention = torch::mm(output, value) * w1;
-  const torch::Tensor l = torch::mm(identity + fit * w2, identity + attention);
+  const torch::Tensor a = torch::mm(output, value) * w1;
+  const torch::Tensor l = torch::mm(identity + fit * w2, identity + a);
   PaperResult result;
   const double fitted = clock.monotonic_seconds();
   result.fit_seconds = fitted - start;

@@ -97,12 +97,14 @@ Sizes sizes_of(const ModelWeights& weights, std::int64_t tokens) {
       numbers += map->rows() * map->columns();
     };
     // Attention sees the initial tokens, the FFN those without attention too.
-    add(block.value, tokens);
-    add(block.output, tokens);
-    for (const FfnWeights& ffn : block.ffn) {
-      add(ffn.gate, 2 * tokens);
-      add(ffn.up, 2 * tokens);
-      add(ffn.down, 2 * tokens);
+    if (const auto* const attention = block.work<Attention>()) {
+      add(attention->value.map, tokens);
+      add(attention->output.map, tokens);
+    }
+    for (const FeedForward& ffn : block.feed_forwards()) {
+      add(ffn.gate.map, 2 * tokens);
+      add(ffn.up.map, 2 * tokens);
+      add(ffn.down.map, 2 * tokens);
     }
     sizes.largest_block = std::max(sizes.largest_block, numbers);
   }

@@ -3,21 +3,20 @@
 #include <algorithm>
 #include <vector>
 
-#include "analysis/feed_forward.h"
+#include "analysis/mixer_output.h"
 #include "azimuth/median.h"
 
 namespace azimuth {
 
-ExplosionSubspace explosion_subspace(const Architecture& architecture, const BlockWeights& block,
-                                     const SingularTriples& triples, const Eigen::MatrixXd& before,
-                                     Workers& workers) {
+ExplosionSubspace explosion_subspace(const Mixer& ffn, const SingularTriples& triples,
+                                     const Eigen::MatrixXd& before, Workers& workers) {
   ExplosionSubspace subspace;
   subspace.sigma = triples.sigma;
   if (triples.right.size() == 0) return subspace;
 
   Eigen::MatrixXd X(triples.right.rows(), 4);
   X << triples.right, -triples.right;
-  const Eigen::MatrixXd Y = block_feed_forward<double>(architecture, block, X, workers);
+  const Eigen::MatrixXd Y = mixer_output<double>(ffn, X, workers);
   double sign = 1;
   for (Eigen::Index i = 0; i < 2; ++i) {
     const double one = Y.col(i).norm();

@@ -53,10 +53,10 @@ double at(const Eigen::VectorXf& bias, Eigen::Index row) {
 
 }  // namespace
 
-FfnFit fit_ffn(const Architecture& architecture, const FfnWeights& ffn, Workers& workers) {
-  const bool gated = architecture.gated_ffn;
-  const LinearMap& inner = gated ? *ffn.gate : *ffn.up;
-  const RowProducts rows = row_products(inner, gated ? ffn.up.get() : nullptr, workers);
+FfnFit fit_ffn(const FeedForward& ffn, Workers& workers) {
+  const bool gated = static_cast<bool>(ffn.gate);
+  const LinearMap& inner = gated ? *ffn.gate.map : *ffn.up.map;
+  const RowProducts rows = row_products(inner, gated ? ffn.up.map.get() : nullptr, workers);
 
   FfnFit fit;
   fit.up.resize(inner.rows());
@@ -65,11 +65,10 @@ FfnFit fit_ffn(const Architecture& architecture, const FfnWeights& ffn, Workers&
   workers.for_each((inner.rows() + kChunk - 1) / kChunk, [&](std::int64_t chunk) {
     const Eigen::Index end = std::min((chunk + 1) * kChunk, inner.rows());
     for (Eigen::Index i = chunk * kChunk; i < end; ++i) {
-      const GaussianMoments moments =
-          gaussian_moments(architecture.activation, at(gated ? ffn.gate_bias : ffn.up_bias, i),
-                           std::sqrt(rows.squares[i]));
+      const GaussianMoments moments = gaussian_moments(
+          ffn.activation, at(gated ? ffn.gate.bias : ffn.up.bias, i), std::sqrt(rows.squares[i]));
       if (gated) {
-        fit.gate[i] = at(ffn.up_bias, i) * moments.slope + rows.products[i] * moments.curvature;
+        fit.gate[i] = at(ffn.up.bias, i) * moments.slope + rows.products[i] * moments.curvature;
         fit.up[i] = moments.value;
       } else {
         fit.up[i] = moments.slope;

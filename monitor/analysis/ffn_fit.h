@@ -2,7 +2,7 @@
 
 #include <Eigen/Core>
 
-#include "azimuth/model_weights.h"
+#include "azimuth/mixers.h"
 
 namespace azimuth {
 
@@ -14,6 +14,6 @@ struct FfnFit {
   Eigen::VectorXd up;
 };
 
-FfnFit fit_ffn(const Architecture& architecture, const FfnWeights& ffn, Workers& workers);
+FfnFit fit_ffn(const FeedForward& ffn, Workers& workers);
 
 }  // namespace azimuth

@@ -2,18 +2,35 @@
 
 #include <Eigen/Core>
 
-#include "azimuth/linear_map.h"
+#include "azimuth/mixers.h"
 
 namespace azimuth {
 
-/// `W X + b`; an empty bias means that there is none.
 template <class Scalar>
 Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> multiply(
-    const LinearMap& map, const Eigen::VectorXf& bias,
-    const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& X, Workers& workers) {
+    const LinearMap& map, const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& X,
+    Workers& workers) {
   Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> Y(map.rows(), X.cols());
   map.apply(X, Y, workers);
-  if (bias.size() > 0) Y.colwise() += bias.template cast<Scalar>();
+  return Y;
+}
+
+template <class Scalar>
+Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> multiply_transposed(
+    const LinearMap& map, const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& X,
+    Workers& workers) {
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> Y(map.columns(), X.cols());
+  map.apply_transpose(X, Y, workers);
+  return Y;
+}
+
+/// Its bias included.
+template <class Scalar>
+Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> multiply(
+    const Projection& projection, const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& X,
+    Workers& workers) {
+  auto Y = multiply(*projection.map, X, workers);
+  if (projection.bias.size() > 0) Y.colwise() += projection.bias.template cast<Scalar>();
   return Y;
 }
 

@@ -48,9 +48,9 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
   for (std::size_t b = 0; b < count; ++b) {
     next_part(progress);
     const BlockWeights& block = weights.blocks()[b];
-    if (block.router) continue;
+    if (!BlockOperator::why_not(block).empty()) continue;
     BlockObservation& seen = observation.blocks[b + 1];
-    const BlockOperator op(weights, block, workers);
+    const BlockOperator op(block, workers);
 
     Eigen::VectorXd direction;  // empty: none
     if (b + 1 < trail.high_norm_tokens.size() && !trail.high_norm_tokens[b + 1].empty()) {
@@ -76,13 +76,14 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
       const LinearOperator R = op.residual();
       seen.rayleigh = u.dot(R.apply(u).col(0));
       if (holds(stage.decay_blocks, seen.block)) seen.eigen = closest_eigenpair(R, u);
-      if (holds(stage.explosion_blocks, seen.block)) {
+      const Mixer* const writes = block.mixer<FeedForward>();
+      if (writes != nullptr && holds(stage.explosion_blocks, seen.block)) {
         const SingularTriples ffn = singular_triples(
             op.ffn(), start_from(from.ffn[b], direction, weights.hidden_size()), kFfnTolerance);
         if (ffn.left.size() > 0) from.ffn[b] = ffn.start;
         seen.ffn = explosion_subspace(
-            weights.architecture(), block, ffn,
-            columns_of(trail.states.initial[b], trail.high_norm_tokens[b + 1]), workers);
+            *writes, ffn, columns_of(trail.states.initial[b], trail.high_norm_tokens[b + 1]),
+            workers);
       }
     }
     cost.products[b] = op.products();

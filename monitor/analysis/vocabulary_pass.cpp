@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "analysis/feed_forward.h"
+#include "analysis/mixer_output.h"
 #include "azimuth/analysis.h"
 
 namespace azimuth {
@@ -28,7 +28,7 @@ VocabularyPass vocabulary_pass(const ModelWeights& weights, const Observation& o
     Eigen::MatrixXf X = weights.embed(ids);
     Eigen::RowVectorXd largest = Eigen::RowVectorXd::Zero(X.cols());
     for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
-      X += block_feed_forward<float>(weights.architecture(), weights.blocks()[b], X, workers);
+      run_block<float>(weights.blocks()[b], 0, X, workers);
       const double reference = observation.blocks[b + 1].reference_norm;
       largest = largest.cwiseMax(X.cast<double>().colwise().norm() / reference);
     }

@@ -1,5 +1,6 @@
 #include "azimuth/architecture.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "model/role_tables.h"
@@ -16,14 +17,30 @@ void Architecture::check() const {
   if (head_size < 0) reject("head_size must not be negative");
   if (!(norm_epsilon >= 0)) reject("norm_epsilon must not be negative");
   if (!(qkv_clip >= 0)) reject("qkv_clip must not be negative");
-  if (experts < 0 || experts_per_token < 0 || experts_per_token > experts ||
-      (experts > 0 && experts_per_token == 0)) {
+  const std::int64_t best = routing.experts_per_token;
+  if (experts < 0 || best < 0 || best > experts || (experts > 0 && best == 0)) {
     reject("experts_per_token must lie between 1 and experts");
   }
+  if (norm == NormKind::none) reject("a norm must be of a kind");
   if (shared_norm && !parallel) reject("only parallel blocks can share a norm");
   if (parallel && norm_placement != NormPlacement::before) {
     reject("parallel blocks have their norms before attention and FFN");
   }
+}
+
+std::vector<MixerPlan> Architecture::plan_of(std::int64_t block) const {
+  if (!blocks.empty()) return blocks.at(static_cast<std::size_t>(block - 1));
+  return {{MixerKind::attention},
+          {experts > 0 ? MixerKind::experts : MixerKind::feed_forward, parallel}};
+}
+
+bool Architecture::has(MixerKind kind, std::int64_t block) const {
+  if (blocks.empty()) {
+    return kind == MixerKind::attention ||
+           kind == (experts > 0 ? MixerKind::experts : MixerKind::feed_forward);
+  }
+  return std::ranges::count(blocks.at(static_cast<std::size_t>(block - 1)), kind,
+                            &MixerPlan::kind) > 0;
 }
 
 Architecture Architecture::llama(Llama options) {

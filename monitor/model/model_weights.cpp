@@ -9,12 +9,12 @@
 
 #include "azimuth/device_tensor.h"
 #include "azimuth/workers.h"
+#include "model/block_reader.h"
 #include "model/finite.h"
 #include "model/found_roles.h"
 #include "model/normalise.h"
 #include "model/qkv_rows.h"
 #include "model/role_facts.h"
-#include "model/stacked_map.h"
 #include "model/standing.h"
 #include "model/tensors_by_role.h"
 
@@ -223,131 +223,18 @@ bool ModelWeights::has(Role role, std::int64_t block) const {
 
 void ModelWeights::build(Nudge nudge) {
   const TensorsByRole tensors(*tensors_, bound_, updates_, nudge);
+  const std::int64_t block_count = bound_.back().block;
+  const ModelSizes sizes = ModelSizes::of(architecture_, tensors, block_count);
   nudge_ = nudge;
-  read_sizes(tensors);
+  vocab_size_ = sizes.vocab;
+  hidden_size_ = sizes.hidden;
+  ffn_size_ = sizes.ffn;
+  head_size_ = sizes.head;
+  transposed_ = sizes.transposed;
   embedding_scales_ = embedding_scales(tensors);
   blocks_.clear();
-  const std::int64_t block_count = bound_.back().block;
-  for (std::int64_t b = 1; b <= block_count; ++b) blocks_.push_back(read_block(tensors, b));
-}
-
-void ModelWeights::read_sizes(const TensorsByRole& tensors) {
-  const Architecture& a = architecture_;
-  const auto matrix = [&](Role role, std::int64_t block) -> const NamedTensor& {
-    const NamedTensor& tensor = tensors.at(role, block);
-    if (tensor.view.shape.size() != 2) {
-      reject(tensor, "shape " + shape_text(tensor.view.shape) + " is not that of a matrix");
-    }
-    return tensor;
-  };
-  const NamedTensor& embedding = matrix(Role::token_embedding, 0);
-  vocab_size_ = embedding.view.shape[0];
-  hidden_size_ = embedding.view.shape[1];
-
-  transposed_ = false;
-  head_size_ = a.head_size;
-  if (tensors.has(Role::query_key_value_weight, 1)) {
-    const NamedTensor& first = matrix(Role::query_key_value_weight, 1);
-    if (head_size_ == 0 && hidden_size_ % a.heads != 0) {
-      reject(first, "hidden size is not a multiple of the number of heads");
-    }
-    if (head_size_ == 0) head_size_ = hidden_size_ / a.heads;
-    // GPT-2's Conv1D keeps its matrices transposed, nanoGPT's nn.Linear does not: the fused matrix,
-    // which is not square, tells which.
-    const std::int64_t fused = (a.heads + 2 * a.kv_heads) * head_size_;
-    transposed_ = fused != hidden_size_ && first.view.shape == std::vector{hidden_size_, fused};
-  } else if (head_size_ == 0) {
-    const NamedTensor& first = matrix(Role::value_weight, 1);
-    if (first.view.shape[0] < 1 || first.view.shape[0] % a.kv_heads != 0) {
-      reject(first, "shape " + shape_text(first.view.shape) + " does not hold " +
-                        std::to_string(a.kv_heads) + " KV heads");
-    }
-    head_size_ = first.view.shape[0] / a.kv_heads;
-  }
-
-  if (tensors.has(Role::gate_up_weight, 1)) {
-    ffn_size_ = matrix(Role::gate_up_weight, 1).view.shape[0] / 2;
-  } else {
-    ffn_size_ = matrix(Role::up_weight, 1).view.shape[transposed_ ? 1 : 0];
-  }
-}
-
-std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> ModelWeights::read_values(
-    const TensorsByRole& tensors, std::int64_t b) const {
-  const Architecture& a = architecture_;
-  const std::int64_t size = a.kv_heads * head_size_;
-  if (!tensors.has(Role::query_key_value_weight, b)) {
-    return {tensors.map(Role::value_weight, b, 0, {size, hidden_size_, transposed_}),
-            tensors.vector_or_empty(Role::value_bias, b, size)};
-  }
-  // Of a fused matrix, the runs of outputs that are values.
-  const std::int64_t fused = (a.heads + 2 * a.kv_heads) * head_size_;
-  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
-  if (a.qkv_layout == QkvLayout::by_kind) {
-    runs.emplace_back(fused - size, size);
-  } else {
-    const std::int64_t group = (a.heads / a.kv_heads + 2) * head_size_;
-    for (std::int64_t kv = 0; kv < a.kv_heads; ++kv) {
-      runs.emplace_back((kv + 1) * group - head_size_, head_size_);
-    }
-  }
-  std::vector<std::shared_ptr<const LinearMap>> parts;
-  for (const auto& [first, count] : runs) {
-    parts.push_back(tensors.map(Role::query_key_value_weight, b, 0,
-                                {fused, hidden_size_, transposed_}, first, count));
-  }
-  const Eigen::VectorXf all = tensors.vector_or_empty(Role::query_key_value_bias, b, fused);
-  Eigen::VectorXf bias(all.size() > 0 ? size : 0);
-  for (std::int64_t next = 0; const auto& [first, count] : runs) {
-    if (bias.size() > 0) bias.segment(next, count) = all.segment(first, count);
-    next += count;
-  }
-  if (parts.size() == 1) return {parts.front(), bias};
-  return {std::make_shared<StackedMap>(std::move(parts)), bias};
-}
-
-FfnWeights ModelWeights::read_ffn(const TensorsByRole& tensors, std::int64_t b,
-                                  std::int64_t expert) const {
-  const std::int64_t d = hidden_size_;
-  const std::int64_t f = ffn_size_;
-  FfnWeights ffn;
-  if (tensors.has(Role::gate_up_weight, b)) {
-    ffn.gate = tensors.map(Role::gate_up_weight, b, expert, {2 * f, d, transposed_}, 0, f);
-    ffn.up = tensors.map(Role::gate_up_weight, b, expert, {2 * f, d, transposed_}, f, f);
-  } else {
-    if (architecture_.gated_ffn) {
-      ffn.gate = tensors.map(Role::gate_weight, b, expert, {f, d, transposed_});
-    }
-    ffn.up = tensors.map(Role::up_weight, b, expert, {f, d, transposed_});
-  }
-  ffn.down = tensors.map(Role::down_weight, b, expert, {d, f, transposed_});
-  if (architecture_.experts > 0) return ffn;  // experts have no biases
-  ffn.gate_bias = tensors.vector_or_empty(Role::gate_bias, b, f);
-  ffn.up_bias = tensors.vector_or_empty(Role::up_bias, b, f);
-  ffn.down_bias = tensors.vector_or_empty(Role::down_bias, b, d);
-  return ffn;
-}
-
-BlockWeights ModelWeights::read_block(const TensorsByRole& tensors, std::int64_t b) const {
-  const Architecture& a = architecture_;
-  const std::int64_t d = hidden_size_;
-  const auto norm = [&](Role weight, Role bias) {
-    return tensors.norm(weight, bias, b, d, a.norm_offset);
-  };
-  BlockWeights w;
-  w.attention_norm = norm(Role::attention_norm_weight, Role::attention_norm_bias);
-  std::tie(w.value, w.value_bias) = read_values(tensors, b);
-  w.output = tensors.map(Role::output_weight, b, 0, {d, a.heads * head_size_, transposed_});
-  w.output_bias = tensors.vector_or_empty(Role::output_bias, b, d);
-  w.attention_output_norm =
-      norm(Role::attention_output_norm_weight, Role::attention_output_norm_bias);
-  w.ffn_norm = a.shared_norm ? w.attention_norm : norm(Role::ffn_norm_weight, Role::ffn_norm_bias);
-  if (a.experts > 0) w.router = tensors.map(Role::router_weight, b, 0, {a.experts, d, false});
-  for (std::int64_t expert = 0; expert < std::max<std::int64_t>(a.experts, 1); ++expert) {
-    w.ffn.push_back(read_ffn(tensors, b, expert));
-  }
-  w.ffn_output_norm = norm(Role::ffn_output_norm_weight, Role::ffn_output_norm_bias);
-  return w;
+  const BlockReader reader(architecture_, tensors, sizes);
+  for (std::int64_t b = 1; b <= block_count; ++b) blocks_.push_back(reader.read(b));
 }
 
 std::int64_t ModelWeights::embedding_row(const NamedTensor& table, std::int64_t id) const {
@@ -427,8 +314,8 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
   }
   if (architecture_.embedding_norm) {
     const Norm norm = tensors.norm(Role::embedding_norm_weight, Role::embedding_norm_bias, 0,
-                                   hidden_size_, architecture_.norm_offset);
-    states = normalise<double>(architecture_, norm, states.cast<double>()).cast<float>();
+                                   hidden_size_, architecture_);
+    states = normalise<double>(norm, states.cast<double>()).cast<float>();
   }
   return states;
 }

@@ -14,57 +14,75 @@ using enum RoleFacts::Kind;
 
 constexpr bool read = true;
 constexpr bool unread = false;
+constexpr bool required = true;
+constexpr bool optional = false;
 
-bool never(const Architecture&) { return false; }
-bool always(const Architecture&) { return true; }
-bool with_positions(const Architecture& a) { return a.learned_positions; }
-bool with_embedding_norm(const Architecture& a) { return a.embedding_norm; }
-bool with_norms_before(const Architecture& a) { return a.norm_placement != NormPlacement::after; }
+bool always(const Architecture&, std::int64_t) { return true; }
+bool with_positions(const Architecture& a, std::int64_t) { return a.learned_positions; }
+bool with_embedding_norm(const Architecture& a, std::int64_t) { return a.embedding_norm; }
+bool with_attention(const Architecture& a, std::int64_t b) {
+  return a.has(MixerKind::attention, b);
+}
+bool with_experts(const Architecture& a, std::int64_t b) { return a.has(MixerKind::experts, b); }
+bool with_ffn(const Architecture& a, std::int64_t b) {
+  return a.has(MixerKind::feed_forward, b) || with_experts(a, b);
+}
+bool with_gate(const Architecture& a, std::int64_t b) { return with_ffn(a, b) && a.gated_ffn; }
+bool with_norms_before(const Architecture& a, std::int64_t) {
+  return a.norm_placement != NormPlacement::after;
+}
 bool with_norms_after(const Architecture& a) { return a.norm_placement != NormPlacement::before; }
-bool with_own_ffn_norm(const Architecture& a) { return with_norms_before(a) && !a.shared_norm; }
-bool with_gate(const Architecture& a) { return a.gated_ffn; }
-bool with_experts(const Architecture& a) { return a.experts > 0; }
+// A block of one mixer has one norm, which is called attention's.
+bool with_ffn_norm(const Architecture& a, std::int64_t b) {
+  return with_norms_before(a, b) && !a.shared_norm && with_ffn(a, b) && a.plan_of(b).size() > 1;
+}
+bool with_attention_output_norm(const Architecture& a, std::int64_t b) {
+  return with_norms_after(a) && with_attention(a, b);
+}
+bool with_ffn_output_norm(const Architecture& a, std::int64_t b) {
+  return with_norms_after(a) && with_ffn(a, b);
+}
 
 // clang-format off
 constexpr RoleFacts kFacts[] = {
-    {token_embedding, "token_embedding", model, other, read, always},
-    {position_embedding, "position_embedding", model, other, read, with_positions},
-    {embedding_norm_weight, "embedding_norm_weight", model, other, read, with_embedding_norm},
-    {embedding_norm_bias, "embedding_norm_bias", model, other, read, never},
-    {attention_norm_weight, "attention_norm_weight", block, other, read, with_norms_before},
-    {attention_norm_bias, "attention_norm_bias", block, other, read, never},
-    {query_weight, "query_weight", block, matrix, unread, never},
-    {query_bias, "query_bias", block, other, unread, never},
-    {key_weight, "key_weight", block, matrix, unread, never},
-    {key_bias, "key_bias", block, other, unread, never},
-    {value_weight, "value_weight", block, matrix, read, always},
-    {value_bias, "value_bias", block, other, read, never},
-    {query_key_value_weight, "query_key_value_weight", block, matrix, read, never},
-    {query_key_value_bias, "query_key_value_bias", block, other, read, never},
-    {query_norm_weight, "query_norm_weight", block, other, unread, never},
-    {query_norm_bias, "query_norm_bias", block, other, unread, never},
-    {key_norm_weight, "key_norm_weight", block, other, unread, never},
-    {key_norm_bias, "key_norm_bias", block, other, unread, never},
-    {output_weight, "output_weight", block, matrix, read, always},
-    {output_bias, "output_bias", block, other, read, never},
-    {attention_output_norm_weight, "attention_output_norm_weight", block, other, read, with_norms_after},
-    {attention_output_norm_bias, "attention_output_norm_bias", block, other, read, never},
-    {ffn_norm_weight, "ffn_norm_weight", block, other, read, with_own_ffn_norm},
-    {ffn_norm_bias, "ffn_norm_bias", block, other, read, never},
-    {router_weight, "router_weight", block, other, read, with_experts},
-    {gate_weight, "gate_weight", expert, matrix, read, with_gate},
-    {gate_bias, "gate_bias", block, other, read, never},
-    {up_weight, "up_weight", expert, matrix, read, always},
-    {up_bias, "up_bias", block, other, read, never},
-    {gate_up_weight, "gate_up_weight", block, matrix, read, never},
-    {down_weight, "down_weight", expert, matrix, read, always},
-    {down_bias, "down_bias", block, other, read, never},
-    {ffn_output_norm_weight, "ffn_output_norm_weight", block, other, read, with_norms_after},
-    {ffn_output_norm_bias, "ffn_output_norm_bias", block, other, read, never},
-    {final_norm_weight, "final_norm_weight", model, other, unread, never},
-    {final_norm_bias, "final_norm_bias", model, other, unread, never},
-    {head_weight, "head_weight", model, other, unread, never},
-    {head_bias, "head_bias", model, other, unread, never},
+    {token_embedding, "token_embedding", model, other, read, required, always},
+    {position_embedding, "position_embedding", model, other, read, required, with_positions},
+    {embedding_norm_weight, "embedding_norm_weight", model, other, read, required, with_embedding_norm},
+    {embedding_norm_bias, "embedding_norm_bias", model, other, read, optional, with_embedding_norm},
+    {attention_norm_weight, "attention_norm_weight", block, other, read, required, with_norms_before},
+    {attention_norm_bias, "attention_norm_bias", block, other, read, optional, with_norms_before},
+    {query_weight, "query_weight", block, matrix, unread, optional, with_attention},
+    {query_bias, "query_bias", block, other, unread, optional, with_attention},
+    {key_weight, "key_weight", block, matrix, unread, optional, with_attention},
+    {key_bias, "key_bias", block, other, unread, optional, with_attention},
+    {value_weight, "value_weight", block, matrix, read, required, with_attention},
+    {value_bias, "value_bias", block, other, read, optional, with_attention},
+    {query_key_value_weight, "query_key_value_weight", block, matrix, read, optional, with_attention},
+    {query_key_value_bias, "query_key_value_bias", block, other, read, optional, with_attention},
+    {query_norm_weight, "query_norm_weight", block, other, unread, optional, with_attention},
+    {query_norm_bias, "query_norm_bias", block, other, unread, optional, with_attention},
+    {key_norm_weight, "key_norm_weight", block, other, unread, optional, with_attention},
+    {key_norm_bias, "key_norm_bias", block, other, unread, optional, with_attention},
+    {output_weight, "output_weight", block, matrix, read, required, with_attention},
+    {output_bias, "output_bias", block, other, read, optional, with_attention},
+    {attention_output_norm_weight, "attention_output_norm_weight", block, other, read, required, with_attention_output_norm},
+    {attention_output_norm_bias, "attention_output_norm_bias", block, other, read, optional, with_attention_output_norm},
+    {ffn_norm_weight, "ffn_norm_weight", block, other, read, required, with_ffn_norm},
+    {ffn_norm_bias, "ffn_norm_bias", block, other, read, optional, with_ffn_norm},
+    {router_weight, "router_weight", block, other, read, required, with_experts},
+    {gate_weight, "gate_weight", expert, matrix, read, required, with_gate},
+    {gate_bias, "gate_bias", expert, other, read, optional, with_gate},
+    {up_weight, "up_weight", expert, matrix, read, required, with_ffn},
+    {up_bias, "up_bias", expert, other, read, optional, with_ffn},
+    {gate_up_weight, "gate_up_weight", block, matrix, read, optional, with_gate},
+    {down_weight, "down_weight", expert, matrix, read, required, with_ffn},
+    {down_bias, "down_bias", expert, other, read, optional, with_ffn},
+    {ffn_output_norm_weight, "ffn_output_norm_weight", block, other, read, required, with_ffn_output_norm},
+    {ffn_output_norm_bias, "ffn_output_norm_bias", block, other, read, optional, with_ffn_output_norm},
+    {final_norm_weight, "final_norm_weight", model, other, unread, optional, always},
+    {final_norm_bias, "final_norm_bias", model, other, unread, optional, always},
+    {head_weight, "head_weight", model, other, unread, optional, always},
+    {head_bias, "head_bias", model, other, unread, optional, always},
 };
 // clang-format on
 
@@ -79,9 +97,8 @@ static_assert(!is_enumerator<static_cast<Role>(std::size(kFacts))>(), "a role ha
 
 std::span<const RoleFacts> role_facts() { return kFacts; }
 
-bool is_left_out(Role role, const Architecture& architecture) {
-  const RoleFacts& facts = facts_of(role);
-  return facts.is_required != never && !facts.is_required(architecture);
+std::int64_t members(const Architecture& architecture, std::int64_t block) {
+  return architecture.has(MixerKind::experts, block) ? architecture.experts : 1;
 }
 
 }  // namespace azimuth

@@ -24,8 +24,11 @@ struct RoleFacts {
   } kind;
   /// Read by the single-token pass; what is not only counts in the digest.
   bool is_read;
-  /// Whether a model must have it. A fused matrix stands for those that it holds.
-  bool (*is_required)(const Architecture&);
+  /// Whether a block (from 1; 0: what lies outside) that computes with it must have it. A fused
+  /// matrix stands for those that it holds.
+  bool is_required;
+  /// Whether a block computes with it, where it is there.
+  bool (*applies)(const Architecture&, std::int64_t block);
 };
 
 /// Of all roles, in their order.
@@ -33,8 +36,7 @@ std::span<const RoleFacts> role_facts();
 
 inline const RoleFacts& facts_of(Role role) { return role_facts()[static_cast<std::size_t>(role)]; }
 
-/// Whether a model of this architecture computes without what plays this role, though it has it:
-/// the norm of an FFN that reads attention's, a gate of an FFN without one.
-bool is_left_out(Role role, const Architecture& architecture);
+/// How many a block has of what each expert has its own of.
+std::int64_t members(const Architecture& architecture, std::int64_t block);
 
 }  // namespace azimuth

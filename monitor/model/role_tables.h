@@ -24,7 +24,12 @@ struct RoleTable {
   std::vector<std::span<const ModuleName>> groups;
 };
 
-/// Sorted by architecture.
+// The tables by kind of family, a file each.
+std::vector<RoleTable> dense_tables();
+std::vector<RoleTable> gemma_tables();
+std::vector<RoleTable> mixture_tables();
+
+/// All of them, sorted by architecture.
 std::span<const RoleTable> role_tables();
 
 /// Throws std::invalid_argument where there is none.

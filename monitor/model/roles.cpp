@@ -122,11 +122,10 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
   for (std::int64_t block = 0; block <= std::max<std::int64_t>(blocks, 1) && !enough(); ++block) {
     for (const RoleFacts& facts : role_facts()) {
       const bool is_here = (facts.place == RoleFacts::Place::model) == (block == 0);
-      if (!is_here || !facts.is_required(architecture)) continue;
-      const std::int64_t members = facts.place == RoleFacts::Place::expert
-                                       ? std::max<std::int64_t>(architecture.experts, 1)
-                                       : 1;
-      for (std::int64_t member = 0; member < members && !enough(); ++member) {
+      if (!is_here || !facts.is_required || !facts.applies(architecture, block)) continue;
+      const std::int64_t count =
+          facts.place == RoleFacts::Place::expert ? members(architecture, block) : 1;
+      for (std::int64_t member = 0; member < count && !enough(); ++member) {
         if (!have.contains({block, facts.role, member})) {
           missing.push_back({facts.role, block, member});
         }
@@ -150,12 +149,14 @@ void refuse_left_out(const Architecture& architecture, const std::string& name,
   const auto fail = [&](const std::string& why) {
     throw std::invalid_argument("tensor " + name + ": " + why);
   };
-  const std::int64_t experts = std::max<std::int64_t>(architecture.experts, 1);
-  if (facts_of(place.role).place == RoleFacts::Place::expert && place.member >= experts) {
+  const RoleFacts& facts = facts_of(place.role);
+  if (place.block == 0 || facts.place == RoleFacts::Place::model) return;
+  const std::int64_t count = members(architecture, place.block);
+  if (facts.place == RoleFacts::Place::expert && place.member >= count) {
     fail("is of expert " + std::to_string(place.member) + " (from 0), and there are " +
-         std::to_string(experts));
+         std::to_string(count));
   }
-  if (place.block > 0 && is_left_out(place.role, architecture)) {
+  if (!facts.applies(architecture, place.block)) {
     fail("is the " + std::string(name_of(place.role)) + " of block " + std::to_string(place.block) +
          ", which this " + architecture.name + " computes without");
   }
@@ -247,6 +248,12 @@ std::vector<BoundTensor> check_roles(const Architecture& architecture,
     throw std::invalid_argument("parameters " + tensors[twice->tensor].name + " and " +
                                 tensors[std::next(twice)->tensor].name + " both play the role of " +
                                 std::string(name_of(twice->role)));
+  }
+  const auto blocks = static_cast<std::int64_t>(architecture.blocks.size());
+  if (blocks > 0 && !bound.empty() && bound.back().block != blocks) {
+    throw std::invalid_argument("architecture " + architecture.name + ": has " +
+                                std::to_string(blocks) + " blocks, and the weights have " +
+                                std::to_string(bound.back().block));
   }
   for (const BoundTensor& b : bound) refuse_left_out(architecture, tensors[b.tensor].name, b);
   check_complete(architecture, bound, found.placeless);

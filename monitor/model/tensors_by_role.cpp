@@ -6,6 +6,7 @@
 #include "azimuth/host_map.h"
 #include "model/low_rank_map.h"
 #include "model/row_scaled_map.h"
+#include "model/stacked_map.h"
 
 namespace azimuth {
 namespace {
@@ -56,25 +57,49 @@ const LowRankUpdate* TensorsByRole::update(Role role, std::int64_t block,
   return found == updates_.end() ? nullptr : found->second;
 }
 
-Eigen::VectorXf TensorsByRole::vector(Role role, std::int64_t block, std::int64_t size) const {
-  const NamedTensor& tensor = at(role, block);
+Eigen::VectorXf TensorsByRole::vector(Role role, std::int64_t block, std::int64_t size,
+                                      std::int64_t member) const {
+  const NamedTensor& tensor = at(role, block, member);
   expect_shape(tensor, {size});
   Eigen::VectorXf all(size);
-  unpack(in_host_memory(tensor), 0, 1, all.data(), nudge_for(nudge_, index(role, block)));
+  unpack(in_host_memory(tensor), 0, 1, all.data(), nudge_for(nudge_, index(role, block, member)));
   return all;
 }
 
-Eigen::VectorXf TensorsByRole::vector_or_empty(Role role, std::int64_t block,
-                                               std::int64_t size) const {
-  return has(role, block) ? vector(role, block, size) : Eigen::VectorXf();
+Eigen::VectorXf TensorsByRole::vector_or_empty(Role role, std::int64_t block, std::int64_t size,
+                                               std::int64_t member) const {
+  return has(role, block, member) ? vector(role, block, size, member) : Eigen::VectorXf();
 }
 
 Norm TensorsByRole::norm(Role weight, Role bias, std::int64_t block, std::int64_t size,
-                         double offset) const {
+                         const Architecture& architecture) const {
   if (!has(weight, block)) return {};
-  Norm norm = {vector(weight, block, size), vector_or_empty(bias, block, size)};
-  norm.weight.array() += static_cast<float>(offset);
+  Norm norm = {architecture.norm, architecture.norm_epsilon, vector(weight, block, size),
+               vector_or_empty(bias, block, size)};
+  norm.weight.array() += static_cast<float>(architecture.norm_offset);
   return norm;
+}
+
+Projection TensorsByRole::runs(Role weight, Role bias, std::int64_t block, const Shape& shape,
+                               std::span<const std::pair<std::int64_t, std::int64_t>> runs) const {
+  std::vector<std::shared_ptr<const LinearMap>> parts;
+  std::int64_t size = 0;
+  for (const auto& [first, count] : runs) {
+    parts.push_back(map(weight, block, 0, shape, first, count));
+    size += count;
+  }
+  const Eigen::VectorXf all = vector_or_empty(bias, block, shape.outputs);
+  Projection projection;
+  if (all.size() > 0) {
+    projection.bias.resize(size);
+    for (std::int64_t next = 0; const auto& [first, count] : runs) {
+      projection.bias.segment(next, count) = all.segment(first, count);
+      next += count;
+    }
+  }
+  projection.map =
+      parts.size() == 1 ? parts.front() : std::make_shared<StackedMap>(std::move(parts));
+  return projection;
 }
 
 std::shared_ptr<const LinearMap> TensorsByRole::map(Role role, std::int64_t block,

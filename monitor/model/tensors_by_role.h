@@ -6,10 +6,11 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
-#include "azimuth/linear_map.h"
 #include "azimuth/low_rank_update.h"
+#include "azimuth/mixers.h"
 #include "azimuth/model_weights.h"
 #include "azimuth/roles.h"
 #include "azimuth/tensor_view.h"
@@ -32,7 +33,9 @@ class TensorsByRole {
   TensorsByRole(const NamedTensors& tensors, std::span<const BoundTensor> bound,
                 std::span<const BoundUpdate> updates, Nudge nudge);
 
-  bool has(Role role, std::int64_t block) const { return index_.contains({role, block, 0}); }
+  bool has(Role role, std::int64_t block, std::int64_t member = 0) const {
+    return index_.contains({role, block, member});
+  }
   std::size_t index(Role role, std::int64_t block, std::int64_t member = 0) const {
     return index_.at({role, block, member});
   }
@@ -43,9 +46,13 @@ class TensorsByRole {
   /// What updates a tensor; null: nothing.
   const LowRankUpdate* update(Role role, std::int64_t block, std::int64_t member = 0) const;
 
-  Eigen::VectorXf vector(Role role, std::int64_t block, std::int64_t size) const;
-  Eigen::VectorXf vector_or_empty(Role role, std::int64_t block, std::int64_t size) const;
-  Norm norm(Role weight, Role bias, std::int64_t block, std::int64_t size, double offset) const;
+  Eigen::VectorXf vector(Role role, std::int64_t block, std::int64_t size,
+                         std::int64_t member = 0) const;
+  Eigen::VectorXf vector_or_empty(Role role, std::int64_t block, std::int64_t size,
+                                  std::int64_t member = 0) const;
+  /// As the architecture's norms are; NormKind::none where there are no weights.
+  Norm norm(Role weight, Role bias, std::int64_t block, std::int64_t size,
+            const Architecture& architecture) const;
 
   /// How a matrix is stored: {outputs, inputs}, or the reverse.
   struct Shape {
@@ -62,6 +69,11 @@ class TensorsByRole {
                                        const Shape& shape) const {
     return map(role, block, member, shape, 0, shape.outputs);
   }
+
+  /// Several runs of outputs, first and count of each, one below the other: the values of a fused
+  /// matrix that keeps them head by head.
+  Projection runs(Role weight, Role bias, std::int64_t block, const Shape& shape,
+                  std::span<const std::pair<std::int64_t, std::int64_t>> runs) const;
 
  private:
   std::shared_ptr<const LinearMap> stored_map(const NamedTensor& tensor, Nudge nudge,

@@ -48,39 +48,54 @@ Eigen::MatrixXd dense_fit(Activation activation, const Eigen::MatrixXd& W, const
   return fit;
 }
 
-DenseBlock::DenseBlock(const ModelWeights& weights, const BlockWeights& block) {
-  const Architecture& a = weights.architecture();
-  const Eigen::Index d = weights.hidden_size();
-  const Eigen::MatrixXd I = Eigen::MatrixXd::Identity(d, d);
-  const auto norm = [&](const Norm& n) -> Eigen::MatrixXd {
-    if (n.weight.size() == 0) return I;
-    const Eigen::MatrixXd scale = n.weight.cast<double>().asDiagonal();
-    if (a.norm == NormKind::rms) return scale;
-    return scale * (I - Eigen::MatrixXd::Constant(d, d, 1.0 / static_cast<double>(d)));
-  };
-  const Eigen::Index size = weights.head_size();
-  Eigen::MatrixXd repeat = Eigen::MatrixXd::Zero(a.heads * size, a.kv_heads * size);
-  for (Eigen::Index i = 0; i < repeat.rows(); ++i) {
-    const Eigen::Index kv_head = i / size * a.kv_heads / a.heads;
-    repeat(i, kv_head * size + i % size) = 1;
-  }
-  A = norm(block.attention_output_norm) * dense(*block.output) * repeat * dense(*block.value) *
-      norm(block.attention_norm);
+namespace {
 
-  const FfnWeights& ffn = block.ffn.front();
-  const auto bias = [&](const Eigen::VectorXf& b, Eigen::Index n) {
-    return b.size() > 0 ? b.cast<double>().eval() : Eigen::VectorXd::Zero(n).eval();
-  };
-  const Eigen::MatrixXd up = dense(*ffn.up);
-  const Eigen::VectorXd up_bias = bias(ffn.up_bias, up.rows());
-  Eigen::MatrixXd inner;
-  if (a.gated_ffn) {
-    inner = dense_fit(a.activation, dense(*ffn.gate), bias(ffn.gate_bias, up.rows()), &up, up_bias);
-  } else {
-    inner = dense_fit(a.activation, up, up_bias, nullptr, {});
+Eigen::MatrixXd dense_norm(const Norm& norm, Eigen::Index d) {
+  const Eigen::MatrixXd I = Eigen::MatrixXd::Identity(d, d);
+  Eigen::MatrixXd N = I;
+  if (norm.weight.size() > 0) N = norm.weight.cast<double>().asDiagonal();
+  if (norm.kind == NormKind::layer) {
+    N *= I - Eigen::MatrixXd::Constant(d, d, 1.0 / static_cast<double>(d));
   }
-  F = norm(block.ffn_output_norm) * dense(*ffn.down) * inner * norm(block.ffn_norm);
-  L = a.parallel ? (I + A + F).eval() : ((I + F) * (I + A)).eval();
+  return N;
+}
+
+Eigen::MatrixXd dense_attention(const Attention& attention) {
+  const Eigen::MatrixXd value = dense(*attention.value.map);
+  const Eigen::Index size = attention.head_size;
+  Eigen::MatrixXd repeat = Eigen::MatrixXd::Zero(value.rows() * attention.repeats, value.rows());
+  for (Eigen::Index i = 0; i < repeat.rows(); ++i) {
+    repeat(i, i / size / attention.repeats * size + i % size) = 1;
+  }
+  return dense(*attention.output.map) * repeat * value;
+}
+
+Eigen::MatrixXd dense_ffn(const FeedForward& ffn) {
+  const auto bias = [](const Projection& p) {
+    return p.bias.size() > 0 ? p.bias.cast<double>().eval()
+                             : Eigen::VectorXd::Zero(p.map->rows()).eval();
+  };
+  const Eigen::MatrixXd up = dense(*ffn.up.map);
+  const Eigen::VectorXd up_bias = bias(ffn.up);
+  const Eigen::MatrixXd inner =
+      ffn.gate ? dense_fit(ffn.activation, dense(*ffn.gate.map), bias(ffn.gate), &up, up_bias)
+               : dense_fit(ffn.activation, up, up_bias, nullptr, {});
+  return dense(*ffn.down.map) * inner;
+}
+
+}  // namespace
+
+DenseBlock::DenseBlock(const BlockWeights& block) {
+  const Mixer& attention = *block.mixer<Attention>();
+  const Mixer& ffn = *block.mixer<FeedForward>();
+  const Eigen::Index d = std::get<Attention>(attention.work).output.map->rows();
+  const auto normed = [d](const Mixer& mixer, const Eigen::MatrixXd& M) -> Eigen::MatrixXd {
+    return dense_norm(mixer.output_norm, d) * M * dense_norm(mixer.norm, d);
+  };
+  A = normed(attention, dense_attention(std::get<Attention>(attention.work)));
+  F = normed(ffn, dense_ffn(std::get<FeedForward>(ffn.work)));
+  const Eigen::MatrixXd I = Eigen::MatrixXd::Identity(d, d);
+  L = ffn.beside ? (I + A + F).eval() : ((I + F) * (I + A)).eval();
 }
 
 }  // namespace azimuth::testing

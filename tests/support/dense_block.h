@@ -2,7 +2,7 @@
 
 #include <Eigen/Core>
 
-#include "azimuth/model_weights.h"
+#include "azimuth/mixers.h"
 
 namespace azimuth::testing {
 
@@ -17,7 +17,7 @@ Eigen::MatrixXd dense_fit(Activation activation, const Eigen::MatrixXd& W, const
 
 /// A, F and L of docs/method.md, 3, as matrices.
 struct DenseBlock {
-  DenseBlock(const ModelWeights& weights, const BlockWeights& block);
+  explicit DenseBlock(const BlockWeights& block);
 
   Eigen::MatrixXd A, F, L;
 };

@@ -185,7 +185,7 @@ class TinyRandomModel {
   void mixtral() {
     decoder();
     architecture.experts = 3;
-    architecture.experts_per_token = 2;
+    architecture.routing.experts_per_token = 2;
     add_to_blocks("layers", "input_layernorm", {hidden});
     add_to_blocks("layers", "post_attention_layernorm", {hidden});
     attention("self_attn.o_proj", false);

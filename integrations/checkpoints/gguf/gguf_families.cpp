@@ -83,7 +83,7 @@ void read_llama(Fields fields, Architecture& a) {
   if (!fields.has("expert_count") || fields.integer("expert_count") == 0) return;
   a.name = "mixtral";
   a.experts = fields.count("expert_count", kMaxExperts);
-  a.experts_per_token = fields.count("expert_used_count", a.experts);
+  a.routing.experts_per_token = fields.count("expert_used_count", a.experts);
 }
 
 void read_mpt(Fields fields, Architecture& a) {

@@ -37,7 +37,12 @@ struct MultimodalModel {
   bool flat = false;      ///< older files hold the text part's fields beside the others
 };
 
-/// Sorted by `model_type`; those that are multimodal are not among them.
+// The families by kind, a file each.
+std::span<const HuggingFaceFamily> dense_families();
+std::span<const HuggingFaceFamily> gemma_families();
+std::span<const HuggingFaceFamily> mixture_families();
+
+/// All of them, sorted by `model_type`; those that are multimodal are not among them.
 std::span<const HuggingFaceFamily> hugging_face_families();
 
 /// Nothing for a model type that is not known.

@@ -98,7 +98,7 @@ TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
       EXPECT_TRUE(std::isnan(found.sigma[0])) << "the approximation does not apply";
       continue;
     }
-    const testing::DenseBlock dense(weights, weights.blocks()[b]);
+    const testing::DenseBlock dense(weights.blocks()[b]);
     const Eigen::VectorXd sigma = testing::svd(dense.L).sigma;
     EXPECT_NEAR(found.sigma[0], sigma[0], 1e-5 * sigma[0]) << "block " << b + 1;
     EXPECT_NEAR(found.sigma[1], sigma[1], 1e-3 * sigma[1]) << "block " << b + 1;
@@ -216,10 +216,11 @@ constexpr FieldChange kFieldChanges[] = {
     {"experts",
      [](Architecture& a) {
        ++a.experts;
-       a.experts_per_token = std::max<std::int64_t>(a.experts_per_token, 1);
+       a.routing.experts_per_token = std::max<std::int64_t>(a.routing.experts_per_token, 1);
      }},
-    {"experts_per_token", [](Architecture& a) { a.experts_per_token = 1; },
+    {"routing", [](Architecture& a) { a.routing.experts_per_token = 1; },
      [](auto& right, bool) { return right.experts > 0; }},
+    {"blocks", [](Architecture& a) { a.blocks = {{{MixerKind::feed_forward}}}; }},
     // What the probe is made of, and nothing that a block computes.
     {"special_token_ids", nullptr, [](auto&, bool) { return false; }},
 };

@@ -15,18 +15,18 @@ namespace {
 
 using testing::TinyRandomModel;
 
-Eigen::MatrixXd fitted(const ModelWeights& weights, const FfnWeights& ffn) {
+Eigen::MatrixXd fitted(const FeedForward& ffn) {
   Workers workers(2);
-  const FfnFit fit = fit_ffn(weights.architecture(), ffn, workers);
-  Eigen::MatrixXd F = fit.up.asDiagonal() * testing::dense(*ffn.up);
-  if (ffn.gate) F += fit.gate.asDiagonal() * testing::dense(*ffn.gate);
+  const FfnFit fit = fit_ffn(ffn, workers);
+  Eigen::MatrixXd F = fit.up.asDiagonal() * testing::dense(*ffn.up.map);
+  if (ffn.gate) F += fit.gate.asDiagonal() * testing::dense(*ffn.gate.map);
   return F;
 }
 
 // The paper's procedure: random inputs, the true outputs, least squares with a constant beside it.
-Eigen::MatrixXd sampled(const ModelWeights& weights, const FfnWeights& ffn, int samples) {
-  const Eigen::MatrixXd up = testing::dense(*ffn.up);
-  const Eigen::VectorXd up_bias = ffn.up_bias.cast<double>();
+Eigen::MatrixXd sampled(const FeedForward& ffn, int samples) {
+  const Eigen::MatrixXd up = testing::dense(*ffn.up.map);
+  const Eigen::VectorXd up_bias = ffn.up.bias.cast<double>();
   std::mt19937 random(3);
   std::normal_distribution<double> normal;
   const Eigen::Index d = up.cols() + 1;
@@ -41,10 +41,9 @@ Eigen::MatrixXd sampled(const ModelWeights& weights, const FfnWeights& ffn, int 
     Eigen::MatrixXd Y = (up * inputs).colwise() + up_bias;
     Eigen::MatrixXd gate = Y;
     if (ffn.gate) {
-      gate = (testing::dense(*ffn.gate) * inputs).colwise() + ffn.gate_bias.cast<double>();
+      gate = (testing::dense(*ffn.gate.map) * inputs).colwise() + ffn.gate.bias.cast<double>();
     }
-    gate = gate.unaryExpr(
-        [&](double x) { return testing::activate(weights.architecture().activation, x); });
+    gate = gate.unaryExpr([&](double x) { return testing::activate(ffn.activation, x); });
     if (ffn.gate) {
       Y.array() *= gate.array();
     } else {
@@ -61,10 +60,10 @@ class FfnFitOf : public ::testing::TestWithParam<const char*> {};
 // Four times the samples, half the distance: what is left between the two is sampling error alone.
 TEST_P(FfnFitOf, IsWhatSampledLeastSquaresTendsTo) {
   const ModelWeights weights = TinyRandomModel(GetParam()).weights();
-  const FfnWeights& ffn = weights.blocks()[1].ffn.front();
-  const Eigen::MatrixXd F = fitted(weights, ffn);
-  const double few = (sampled(weights, ffn, 20'000) - F).norm() / F.norm();
-  const double many = (sampled(weights, ffn, 320'000) - F).norm() / F.norm();
+  const FeedForward& ffn = *weights.blocks()[1].work<FeedForward>();
+  const Eigen::MatrixXd F = fitted(ffn);
+  const double few = (sampled(ffn, 20'000) - F).norm() / F.norm();
+  const double many = (sampled(ffn, 320'000) - F).norm() / F.norm();
   EXPECT_LT(many, 0.02);
   EXPECT_NEAR(many / few, 0.25, 0.05);
 }
@@ -78,14 +77,14 @@ TEST(FfnFit, OfEveryActivationIsThatOfTheIntegrals) {
       TinyRandomModel model(family);
       model.architecture.activation = activation;
       const ModelWeights weights = model.weights();
-      const FfnWeights& ffn = weights.blocks()[1].ffn.front();
-      const Eigen::MatrixXd up = testing::dense(*ffn.up);
-      const Eigen::VectorXd up_bias = ffn.up_bias.cast<double>();
+      const FeedForward& ffn = *weights.blocks()[1].work<FeedForward>();
+      const Eigen::MatrixXd up = testing::dense(*ffn.up.map);
+      const Eigen::VectorXd up_bias = ffn.up.bias.cast<double>();
       const Eigen::MatrixXd expected =
-          ffn.gate ? testing::dense_fit(activation, testing::dense(*ffn.gate),
-                                        ffn.gate_bias.cast<double>(), &up, up_bias)
+          ffn.gate ? testing::dense_fit(activation, testing::dense(*ffn.gate.map),
+                                        ffn.gate.bias.cast<double>(), &up, up_bias)
                    : testing::dense_fit(activation, up, up_bias, nullptr, {});
-      EXPECT_LT((fitted(weights, ffn) - expected).norm(), 1e-5 * expected.norm())
+      EXPECT_LT((fitted(ffn) - expected).norm(), 1e-5 * expected.norm())
           << name_of(activation) << " in " << family;
     }
   }
@@ -97,12 +96,11 @@ TEST(FfnFit, OfARowOfZerosIsFinite) {
   const TensorView view = {
       StoredType::f32, {2, 3}, reinterpret_cast<const std::byte*>(rows.data())};
   Workers workers;
-  FfnWeights ffn;
-  ffn.gate = ffn.up = std::make_shared<HostMap>(view, MatrixPart{0, 2, false});
-  Architecture architecture;
+  FeedForward ffn;
+  ffn.gate.map = ffn.up.map = std::make_shared<HostMap>(view, MatrixPart{0, 2, false});
   for (const Activation activation : kActivations) {
-    architecture.activation = activation;
-    const FfnFit fit = fit_ffn(architecture, ffn, workers);
+    ffn.activation = activation;
+    const FfnFit fit = fit_ffn(ffn, workers);
     EXPECT_TRUE(fit.gate.allFinite() && fit.up.allFinite());
     EXPECT_EQ(fit.gate[0], 0);
     EXPECT_GT(fit.gate[1], 0);

@@ -92,30 +92,27 @@ ClosestEigenpair closest_eigenpair(const Eigen::MatrixXd& R, const Eigen::Vector
 }
 
 // Norm of what the block's FFN, between its norms, gives for x. Written down plainly.
-double ffn_output_norm(const ModelWeights& weights, const BlockWeights& block,
-                       const Eigen::VectorXd& x) {
-  const Architecture& a = weights.architecture();
+double ffn_output_norm(const BlockWeights& block, const Eigen::VectorXd& x) {
   const auto normalised = [&](const Norm& norm, Eigen::VectorXd y) {
-    if (norm.weight.size() == 0) return y;
-    if (a.norm == NormKind::layer) y.array() -= y.mean();
-    y /= std::sqrt(y.squaredNorm() / static_cast<double>(y.size()) + a.norm_epsilon);
+    if (norm.kind == NormKind::none) return y;
+    if (norm.kind == NormKind::layer) y.array() -= y.mean();
+    y /= std::sqrt(y.squaredNorm() / static_cast<double>(y.size()) + norm.epsilon);
     y.array() *= norm.weight.cast<double>().array();
     if (norm.bias.size() > 0) y += norm.bias.cast<double>();
     return y;
   };
-  const auto affine = [](const LinearMap& map, const Eigen::VectorXf& bias,
-                         const Eigen::VectorXd& y) {
-    Eigen::VectorXd out = testing::dense(map) * y;
-    if (bias.size() > 0) out += bias.cast<double>();
+  const auto affine = [](const Projection& projection, const Eigen::VectorXd& y) {
+    Eigen::VectorXd out = testing::dense(*projection.map) * y;
+    if (projection.bias.size() > 0) out += projection.bias.cast<double>();
     return out;
   };
-  const FfnWeights& ffn = block.ffn.front();
-  const Eigen::VectorXd z = normalised(block.ffn_norm, x);
-  const Eigen::VectorXd up = affine(*ffn.up, ffn.up_bias, z);
-  Eigen::VectorXd inner = ffn.gate ? affine(*ffn.gate, ffn.gate_bias, z) : up;
-  for (double& value : inner) value = testing::activate(a.activation, value);
+  const FeedForward& ffn = *block.work<FeedForward>();
+  const Eigen::VectorXd z = normalised(block.ffn()->norm, x);
+  const Eigen::VectorXd up = affine(ffn.up, z);
+  Eigen::VectorXd inner = ffn.gate ? affine(ffn.gate, z) : up;
+  for (double& value : inner) value = testing::activate(ffn.activation, value);
   if (ffn.gate) inner.array() *= up.array();
-  return normalised(block.ffn_output_norm, affine(*ffn.down, ffn.down_bias, inner)).norm();
+  return normalised(block.ffn()->output_norm, affine(ffn.down, inner)).norm();
 }
 
 class EveryLayout : public ::testing::TestWithParam<const char*> {};
@@ -127,7 +124,7 @@ TEST_P(EveryLayout, AgreesWithDenseDecompositions) {
     SCOPED_TRACE("block " + std::to_string(b + 1));
     const BlockWeights& block = scene.weights.blocks()[b];
     const BlockObservation& seen = scene.observation.blocks[b + 1];
-    const DenseBlock dense(scene.weights, block);
+    const DenseBlock dense(block);
     const Eigen::Index d = dense.L.rows();
     const Eigen::MatrixXd before = scene.trail.states.initial[b].cast<double>();
     const Eigen::MatrixXd after = scene.trail.states.initial[b + 1].cast<double>();
@@ -150,8 +147,8 @@ TEST_P(EveryLayout, AgreesWithDenseDecompositions) {
       const auto n = static_cast<std::size_t>(i);
       EXPECT_NEAR(seen.ffn.sigma[n], F.sigma[i], 1e-6 * F.sigma[i]);
       const Eigen::VectorXd v = F.V.col(i);
-      const double one = ffn_output_norm(scene.weights, block, v);
-      const double other = ffn_output_norm(scene.weights, block, -v);
+      const double one = ffn_output_norm(block, v);
+      const double other = ffn_output_norm(block, -v);
       EXPECT_NEAR(seen.ffn.output_norm_plus[n], std::max(one, other), 1e-4 * one);
       EXPECT_NEAR(seen.ffn.output_norm_minus[n], std::min(one, other), 1e-4 * one);
       if (i > 0) continue;

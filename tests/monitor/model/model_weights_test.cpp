@@ -412,14 +412,15 @@ TEST(ModelWeights, MatricesOnADeviceAreUsedThere) {
   EXPECT_GT(uses, moved);
   for (const auto& [on_device, on_host] :
        {std::pair(there, here), std::pair(there.nudged(3), here.nudged(3))}) {
-    const FfnWeights& a = on_device.blocks()[1].ffn[0];
-    const FfnWeights& b = on_host.blocks()[1].ffn[0];
-    EXPECT_EQ(product(*a.gate), product(*b.gate));
-    EXPECT_EQ(product(*a.down), product(*b.down));
-    EXPECT_EQ(product(*on_device.blocks()[2].value), product(*on_host.blocks()[2].value));
+    const FeedForward& a = *on_device.blocks()[1].work<FeedForward>();
+    const FeedForward& b = *on_host.blocks()[1].work<FeedForward>();
+    EXPECT_EQ(product(*a.gate.map), product(*b.gate.map));
+    EXPECT_EQ(product(*a.down.map), product(*b.down.map));
+    EXPECT_EQ(product(*on_device.blocks()[2].work<Attention>()->value.map),
+              product(*on_host.blocks()[2].work<Attention>()->value.map));
   }
-  EXPECT_NE(product(*there.nudged(3).blocks()[1].ffn[0].gate),
-            product(*there.blocks()[1].ffn[0].gate));
+  EXPECT_NE(product(*there.nudged(3).blocks()[1].work<FeedForward>()->gate.map),
+            product(*there.blocks()[1].work<FeedForward>()->gate.map));
 }
 
 TEST(ModelWeights, DigestsOfADeviceAreReadInPieces) {
@@ -555,7 +556,7 @@ TEST(ModelWeights, IsNotMadeToLookForBlocksThatCannotBeThere) {
   tensors.tensors.front().name = "model.layers.99998.mlp.up_proj.weight";
   Architecture many = TinyLlama::architecture();
   many.experts = 65'536;
-  many.experts_per_token = 1;
+  many.routing.experts_per_token = 1;
   EXPECT_THAT(why([&] { ModelWeights::from_tensors(many, tensors); }), HasSubstr("and more"));
 }
 

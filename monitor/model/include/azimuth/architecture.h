@@ -8,7 +8,8 @@
 
 namespace azimuth {
 
-enum class NormKind { rms, layer };
+/// none: numbers stay as they are.
+enum class NormKind { rms, layer, none };
 
 /// Where a block's norms stand: before attention and FFN, after them (OLMo 2), or both (Gemma 2).
 enum class NormPlacement { before, after, sandwich };
@@ -16,6 +17,24 @@ enum class NormPlacement { before, after, sandwich };
 /// How a fused query-key-value matrix holds its outputs: all queries, all keys, all values; or for
 /// each KV head its queries, its key, its value.
 enum class QkvLayout { by_kind, by_kv_head };
+
+/// What writes to the residual stream in a block (azimuth/mixers.h).
+enum class MixerKind { attention, feed_forward, experts };
+
+struct MixerPlan {
+  MixerKind kind = MixerKind::attention;
+  /// It reads the state that the mixer before it read, not what that one left.
+  bool beside = false;
+
+  bool operator==(const MixerPlan&) const = default;
+};
+
+/// How a router shares a token out among experts.
+struct Routing {
+  std::int64_t experts_per_token = 0;  ///< the best so many, weighted by their softmax
+
+  bool operator==(const Routing&) const = default;
+};
 
 /// What the weights of a model cannot say about how they are used. Sizes are read from the weights.
 /// Source: each family's reference implementation in Hugging Face Transformers.
@@ -42,8 +61,11 @@ struct Architecture {
   bool embedding_norm = false;          ///< a layer norm between the embedding and block 1
   bool learned_positions = false;       ///< a row of the position embedding is added to the input
   std::int64_t first_position_row = 0;  ///< of a sequence's first token (OPT: 2)
-  std::int64_t experts = 0;             ///< of each FFN; 0: no mixture
-  std::int64_t experts_per_token = 0;   ///< the best so many, weighted by their softmax
+  std::int64_t experts = 0;             ///< of each mixture; 0: there is none
+  Routing routing = {};
+  /// By block, where blocks differ: its mixers, in the order in which they write. Empty: each is
+  /// attention, then an FFN or, where there are `experts`, a mixture.
+  std::vector<std::vector<MixerPlan>> blocks = {};
   /// BOS, EOS and every other id that the model's configuration names. Part of every probe.
   std::vector<std::int64_t> special_token_ids;
 
@@ -66,6 +88,11 @@ struct Architecture {
 
   /// The names that are known, sorted.
   static std::vector<std::string> known();
+
+  /// The mixers of a block, from 1. Throws std::out_of_range for one that `blocks` does not have.
+  std::vector<MixerPlan> plan_of(std::int64_t block) const;
+  /// Whether one of them is of that kind.
+  bool has(MixerKind kind, std::int64_t block) const;
 
   /// Throws std::invalid_argument for what no model can have: an unknown name, heads that are not a
   /// multiple of the KV heads, a negative epsilon. Called wherever weights are bound.

@@ -10,44 +10,14 @@
 #include <vector>
 
 #include "azimuth/architecture.h"
-#include "azimuth/linear_map.h"
 #include "azimuth/low_rank_update.h"
+#include "azimuth/mixers.h"
 #include "azimuth/model_info.h"
 #include "azimuth/nonfinite_tensor.h"
 #include "azimuth/roles.h"
 #include "azimuth/tensor_view.h"
 
 namespace azimuth {
-
-/// Both empty where there is no such norm. `weight` is what is multiplied with, any offset
-/// included.
-struct Norm {
-  Eigen::VectorXf weight;
-  Eigen::VectorXf bias;  ///< empty: none
-};
-
-/// A feed-forward network, or one expert of a mixture. Biases are empty where there is none.
-struct FfnWeights {
-  std::shared_ptr<const LinearMap> gate;  ///< ffn_size × hidden_size; null in a plain FFN
-  Eigen::VectorXf gate_bias;
-  std::shared_ptr<const LinearMap> up;
-  Eigen::VectorXf up_bias;
-  std::shared_ptr<const LinearMap> down;  ///< hidden_size × ffn_size
-  Eigen::VectorXf down_bias;
-};
-
-struct BlockWeights {
-  Norm attention_norm;
-  std::shared_ptr<const LinearMap> value;  ///< kv_heads * head_size × hidden_size
-  Eigen::VectorXf value_bias;
-  std::shared_ptr<const LinearMap> output;  ///< hidden_size × heads * head_size
-  Eigen::VectorXf output_bias;
-  Norm attention_output_norm;
-  Norm ffn_norm;  ///< that of attention in a parallel block that shares it
-  std::shared_ptr<const LinearMap> router;  ///< experts × hidden_size; null: no mixture
-  std::vector<FfnWeights> ffn;              ///< one, or one an expert
-  Norm ffn_output_norm;
-};
 
 class TensorsByRole;
 class Workers;
@@ -156,17 +126,12 @@ class ModelWeights {
  private:
   ModelWeights() = default;
   void build(Nudge nudge);
-  void read_sizes(const TensorsByRole& tensors);
-  std::pair<std::shared_ptr<const LinearMap>, Eigen::VectorXf> read_values(
-      const TensorsByRole& tensors, std::int64_t block) const;
   const NamedTensor* tied_head() const;
   bool is_whole() const;
   std::int64_t embedding_row(const NamedTensor& table, std::int64_t token_id) const;
   const NamedTensor* replaced_row(std::int64_t token_id) const;
   void replace_rows(const BoundTensor& place, const NamedTensor& tensor);
   Eigen::VectorXf embedding_scales(const TensorsByRole& tensors) const;
-  FfnWeights read_ffn(const TensorsByRole& tensors, std::int64_t block, std::int64_t expert) const;
-  BlockWeights read_block(const TensorsByRole& tensors, std::int64_t block) const;
 
   Architecture architecture_;
   std::shared_ptr<const NamedTensors> tensors_;

@@ -140,10 +140,11 @@ TEST(GgufModel, ExpertsOfOneTensorAreReadOneByOne) {
   const ModelWeights weights = load_gguf(file.path());
   EXPECT_EQ(weights.architecture().name, "mixtral");
   EXPECT_EQ(weights.sizes().parameter_count, GgufFile::open(file.path()).tensors().parameter_count);
-  ASSERT_EQ(weights.blocks()[0].ffn.size(), 2u);
+  ASSERT_EQ(weights.blocks()[0].feed_forwards().size(), 2u);
   for (Eigen::Index expert = 0; expert < 2; ++expert) {
     Eigen::MatrixXf rows(12, 8);
-    weights.blocks()[0].ffn[static_cast<std::size_t>(expert)].down->unpack_rows(0, rows);
+    weights.blocks()[0].feed_forwards()[static_cast<std::size_t>(expert)].down.map->unpack_rows(
+        0, rows);
     EXPECT_EQ(rows(0, 0), static_cast<float>(96 * expert));
     EXPECT_EQ(rows(11, 7), static_cast<float>(96 * expert + 95));
   }
@@ -159,7 +160,7 @@ TEST(GgufModel, ExpertsOfOneTensorEachAreRead) {
     writer.tensors.push_back(zeros(std::string("blk.0.ffn_down") + expert, 12, 8));
   }
   const TemporaryFile file(writer.bytes());
-  EXPECT_EQ(load_gguf(file.path()).blocks()[0].ffn.size(), 2u);
+  EXPECT_EQ(load_gguf(file.path()).blocks()[0].feed_forwards().size(), 2u);
 }
 
 // Files say so of what they do not have.

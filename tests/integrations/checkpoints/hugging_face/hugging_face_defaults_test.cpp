@@ -116,7 +116,7 @@ const ConfigCase kDefaults[] = {
       .kv_heads = 8,
       .norm_epsilon = 1e-5,
       .experts = 8,
-      .experts_per_token = 2,
+      .routing = {.experts_per_token = 2},
       .special_token_ids = {1}},
      4'096,
      32,

@@ -67,7 +67,9 @@ TEST_P(EveryAdapter, ChangesDigestAndFingerprint) {
 TEST_P(EveryAdapter, MapsAreTheMergedMatrices) {
   Workers workers;
   for (const auto& block : tuned_.blocks()) {
-    for (const auto& map : {block.value, block.output, block.ffn[0].up, block.ffn[0].down}) {
+    const Attention& attention = *block.work<Attention>();
+    const FeedForward& ffn = block.feed_forwards().front();
+    for (const auto& map : {attention.value.map, attention.output.map, ffn.up.map, ffn.down.map}) {
       const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(map->columns(), map->columns());
       Eigen::MatrixXd merged(map->rows(), map->columns());
       map->apply(identity, merged, workers);

@@ -291,10 +291,12 @@ TEST(SwitchedOffBiases, AreNotUsedAndSaid) {
   EXPECT_THAT(weights.warnings(),
               ElementsAre(HasSubstr("biases are not used, since attention_bias is false: model."),
                           HasSubstr("biases are not used, since mlp_bias is false: model.")));
-  EXPECT_EQ(weights.blocks()[0].value_bias.size(), 0);
-  EXPECT_EQ(weights.blocks()[0].output_bias.size(), 0);
-  EXPECT_EQ(weights.blocks()[0].ffn[0].up_bias.size(), 0);
-  EXPECT_EQ(weights.blocks()[0].ffn[0].down_bias.size(), 0);
+  const Attention& attention = *weights.blocks()[0].work<Attention>();
+  const FeedForward& ffn = *weights.blocks()[0].work<FeedForward>();
+  EXPECT_EQ(attention.value.bias.size(), 0);
+  EXPECT_EQ(attention.output.bias.size(), 0);
+  EXPECT_EQ(ffn.up.bias.size(), 0);
+  EXPECT_EQ(ffn.down.bias.size(), 0);
   EXPECT_THAT(load_hugging_face(kModelFolders / "llama_biases").warnings(), IsEmpty());
 }
 

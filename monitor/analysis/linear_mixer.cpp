@@ -1,0 +1,129 @@
+#include "analysis/linear_mixer.h"
+
+#include "analysis/multiply.h"
+
+namespace azimuth {
+namespace {
+
+template <class Scalar>
+using MatrixOf = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+
+template <class Scalar>
+void centre(const Norm& norm, MatrixOf<Scalar>& X) {
+  if (norm.kind == NormKind::layer) X.rowwise() -= X.colwise().mean().eval();
+}
+
+template <class Scalar>
+void weigh(const Norm& norm, MatrixOf<Scalar>& X) {
+  if (norm.weight.size() > 0) X.array().colwise() *= norm.weight.cast<Scalar>().array();
+}
+
+template <class Scalar>
+MatrixOf<Scalar> scale(const Norm& norm, MatrixOf<Scalar> X) {
+  centre(norm, X);
+  weigh(norm, X);
+  return X;
+}
+
+template <class Scalar>
+MatrixOf<Scalar> scale_transpose(const Norm& norm, MatrixOf<Scalar> X) {
+  weigh(norm, X);
+  centre(norm, X);
+  return X;
+}
+
+// Every value for each head that reads it, and the transpose of that.
+template <class Scalar>
+MatrixOf<Scalar> repeat_heads(const Attention& attention, const MatrixOf<Scalar>& values) {
+  MatrixOf<Scalar> repeated(values.rows() * attention.repeats, values.cols());
+  const Eigen::Index size = attention.head_size;
+  for (Eigen::Index head = 0; head < repeated.rows() / size; ++head) {
+    repeated.middleRows(head * size, size) =
+        values.middleRows(head / attention.repeats * size, size);
+  }
+  return repeated;
+}
+
+template <class Scalar>
+MatrixOf<Scalar> sum_heads(const Attention& attention, const MatrixOf<Scalar>& repeated) {
+  MatrixOf<Scalar> values =
+      MatrixOf<Scalar>::Zero(repeated.rows() / attention.repeats, repeated.cols());
+  const Eigen::Index size = attention.head_size;
+  for (Eigen::Index head = 0; head < repeated.rows() / size; ++head) {
+    values.middleRows(head / attention.repeats * size, size) +=
+        repeated.middleRows(head * size, size);
+  }
+  return values;
+}
+
+template <class Scalar>
+MatrixOf<Scalar> product(const Attention& attention, const MatrixOf<Scalar>& Z, Workers& workers) {
+  return multiply(*attention.output.map,
+                  repeat_heads(attention, multiply(*attention.value.map, Z, workers)), workers);
+}
+
+template <class Scalar>
+MatrixOf<Scalar> transpose_product(const Attention& attention, const MatrixOf<Scalar>& Y,
+                                   Workers& workers) {
+  return multiply_transposed(
+      *attention.value.map,
+      sum_heads(attention, multiply_transposed(*attention.output.map, Y, workers)), workers);
+}
+
+template <class Scalar>
+MatrixOf<Scalar> product(const FeedForward& ffn, const FfnFit& fit, const MatrixOf<Scalar>& Z,
+                         Workers& workers) {
+  MatrixOf<Scalar> inner = fit.up.cast<Scalar>().asDiagonal() * multiply(*ffn.up.map, Z, workers);
+  if (ffn.gate) {
+    inner += fit.gate.cast<Scalar>().asDiagonal() * multiply(*ffn.gate.map, Z, workers);
+  }
+  return multiply(*ffn.down.map, inner, workers);
+}
+
+template <class Scalar>
+MatrixOf<Scalar> transpose_product(const FeedForward& ffn, const FfnFit& fit,
+                                   const MatrixOf<Scalar>& Y, Workers& workers) {
+  const MatrixOf<Scalar> inner = multiply_transposed(*ffn.down.map, Y, workers);
+  const auto through = [&](const Projection& projection, const Eigen::VectorXd& scale) {
+    const MatrixOf<Scalar> fitted = scale.cast<Scalar>().asDiagonal() * inner;
+    return multiply_transposed(*projection.map, fitted, workers);
+  };
+  MatrixOf<Scalar> Z = through(ffn.up, fit.up);
+  if (ffn.gate) Z += through(ffn.gate, fit.gate);
+  return Z;
+}
+
+}  // namespace
+
+LinearMixer::LinearMixer(const Mixer& mixer, Workers& workers) : mixer_(&mixer) {
+  if (const auto* const ffn = std::get_if<FeedForward>(&mixer.work)) fit_ = fit_ffn(*ffn, workers);
+}
+
+template <class Scalar>
+MatrixOf<Scalar> LinearMixer::apply(const Matrix<Scalar>& X, Workers& workers) const {
+  const Matrix<Scalar> Z = scale<Scalar>(mixer_->norm, X);
+  const auto* const attention = std::get_if<Attention>(&mixer_->work);
+  return scale<Scalar>(mixer_->output_norm,
+                       attention != nullptr
+                           ? product(*attention, Z, workers)
+                           : product(std::get<FeedForward>(mixer_->work), fit_, Z, workers));
+}
+
+template <class Scalar>
+MatrixOf<Scalar> LinearMixer::apply_transpose(const Matrix<Scalar>& Y, Workers& workers) const {
+  const Matrix<Scalar> Z = scale_transpose<Scalar>(mixer_->output_norm, Y);
+  const auto* const attention = std::get_if<Attention>(&mixer_->work);
+  return scale_transpose<Scalar>(
+      mixer_->norm, attention != nullptr
+                        ? transpose_product(*attention, Z, workers)
+                        : transpose_product(std::get<FeedForward>(mixer_->work), fit_, Z, workers));
+}
+
+template MatrixOf<float> LinearMixer::apply<float>(const MatrixOf<float>&, Workers&) const;
+template MatrixOf<double> LinearMixer::apply<double>(const MatrixOf<double>&, Workers&) const;
+template MatrixOf<float> LinearMixer::apply_transpose<float>(const MatrixOf<float>&,
+                                                             Workers&) const;
+template MatrixOf<double> LinearMixer::apply_transpose<double>(const MatrixOf<double>&,
+                                                               Workers&) const;
+
+}  // namespace azimuth

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <variant>
+
+#include "azimuth/mixers.h"
+
+// What each mixer computes for one token, written over a small set of operations, `Ops`: one text,
+// whether numbers lie in host memory (host_operations.h) or elsewhere. A column of `Columns` is a
+// token. Source: docs/method.md, 1, and each family's reference implementation.
+namespace azimuth {
+
+template <class Ops>
+typename Ops::Columns mix(const Attention& attention, const typename Ops::Columns& X, Ops& ops) {
+  typename Ops::Columns values = ops.product(attention.value, X);
+  if (attention.clip > 0) ops.clamp(values, -attention.clip, attention.clip);
+  return ops.product(attention.output,
+                     ops.repeated(values, attention.head_size, attention.repeats));
+}
+
+template <class Ops>
+typename Ops::Columns mix(const FeedForward& ffn, const typename Ops::Columns& X, Ops& ops) {
+  typename Ops::Columns inner = ops.product(ffn.up, X);
+  if (ffn.gate) {
+    typename Ops::Columns gate = ops.product(ffn.gate, X);
+    ops.activate(ffn.activation, gate);
+    ops.multiply_by(inner, gate);
+  } else {
+    ops.activate(ffn.activation, inner);
+  }
+  return ops.product(ffn.down, inner);
+}
+
+// Each expert sees only the tokens that are sent to it.
+template <class Ops>
+typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X, Ops& ops) {
+  const auto shares = ops.shares(mixture.routing, ops.product(mixture.router, X));
+  typename Ops::Columns Y = ops.zeros_like(X);
+  for (std::size_t expert = 0; expert < mixture.experts.size(); ++expert) {
+    const auto tokens = shares.tokens_of(expert);
+    if (tokens.empty()) continue;
+    ops.add_to(Y, tokens, mix(mixture.experts[expert], ops.columns(X, tokens), ops),
+               shares.of(expert, tokens));
+  }
+  return Y;
+}
+
+/// What a mixer adds to hidden states `H`, its norms included.
+template <class Ops>
+typename Ops::Columns output_of(const Mixer& mixer, const typename Ops::Columns& H, Ops& ops) {
+  const typename Ops::Columns X = ops.normalised(mixer.norm, H);
+  return ops.normalised(
+      mixer.output_norm,
+      std::visit([&](const auto& work) { return mix(work, X, ops); }, mixer.work));
+}
+
+}  // namespace azimuth

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <Eigen/Core>
+
+#include "azimuth/mixers.h"
+
+namespace azimuth {
+
+/// What a mixer adds to every column of `H`, its norms included (docs/method.md, 1). For float and
+/// double, as the one below.
+template <class Scalar>
+Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> mixer_output(
+    const Mixer& mixer, const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& H,
+    Workers& workers);
+
+/// Takes hidden states, a column each, through a block: the first `initial` columns as the initial
+/// tokens that they are, the others without what mixes tokens.
+template <class Scalar>
+void run_block(const BlockWeights& block, Eigen::Index initial,
+               Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& H, Workers& workers);
+
+}  // namespace azimuth

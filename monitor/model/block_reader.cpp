@@ -1,0 +1,167 @@
+#include "model/block_reader.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace azimuth {
+namespace {
+
+const NamedTensor& matrix_of(const TensorsByRole& tensors, Role role, std::int64_t block) {
+  const NamedTensor& tensor = tensors.at(role, block);
+  if (tensor.view.shape.size() != 2) {
+    reject(tensor, "shape " + shape_text(tensor.view.shape) + " is not that of a matrix");
+  }
+  return tensor;
+}
+
+// The first block that has such a tensor; 0: none.
+std::int64_t first_block(const TensorsByRole& tensors, Role role, std::int64_t blocks) {
+  for (std::int64_t block = 1; block <= blocks; ++block) {
+    if (tensors.has(role, block)) return block;
+  }
+  return 0;
+}
+
+}  // namespace
+
+ModelSizes ModelSizes::of(const Architecture& a, const TensorsByRole& tensors,
+                          std::int64_t blocks) {
+  ModelSizes sizes;
+  const NamedTensor& embedding = matrix_of(tensors, Role::token_embedding, 0);
+  sizes.vocab = embedding.view.shape[0];
+  sizes.hidden = embedding.view.shape[1];
+
+  sizes.head = a.head_size;
+  const auto of = [&](Role role) { return first_block(tensors, role, blocks); };
+  if (const std::int64_t fused_block = of(Role::query_key_value_weight)) {
+    const NamedTensor& first = matrix_of(tensors, Role::query_key_value_weight, fused_block);
+    if (sizes.head == 0 && sizes.hidden % a.heads != 0) {
+      reject(first, "hidden size is not a multiple of the number of heads");
+    }
+    if (sizes.head == 0) sizes.head = sizes.hidden / a.heads;
+    // GPT-2's Conv1D keeps its matrices transposed, nanoGPT's nn.Linear does not: the fused matrix,
+    // which is not square, tells which.
+    const std::int64_t fused = (a.heads + 2 * a.kv_heads) * sizes.head;
+    sizes.transposed =
+        fused != sizes.hidden && first.view.shape == std::vector{sizes.hidden, fused};
+  } else if (const std::int64_t block = of(Role::value_weight); block > 0 && sizes.head == 0) {
+    const NamedTensor& first = matrix_of(tensors, Role::value_weight, block);
+    if (first.view.shape[0] < 1 || first.view.shape[0] % a.kv_heads != 0) {
+      reject(first, "shape " + shape_text(first.view.shape) + " does not hold " +
+                        std::to_string(a.kv_heads) + " KV heads");
+    }
+    sizes.head = first.view.shape[0] / a.kv_heads;
+  }
+
+  if (const std::int64_t fused_block = of(Role::gate_up_weight)) {
+    sizes.ffn = matrix_of(tensors, Role::gate_up_weight, fused_block).view.shape[0] / 2;
+  } else if (const std::int64_t block = of(Role::up_weight)) {
+    sizes.ffn = matrix_of(tensors, Role::up_weight, block).view.shape[sizes.transposed ? 1 : 0];
+  }
+  return sizes;
+}
+
+Norm BlockReader::norm(Role weight, Role bias, std::int64_t block) const {
+  return tensors_.norm(weight, bias, block, sizes_.hidden, a_);
+}
+
+Projection BlockReader::projection(Role weight, Role bias, std::int64_t block, std::int64_t member,
+                                   std::int64_t outputs, std::int64_t inputs) const {
+  return {tensors_.map(weight, block, member, {outputs, inputs, sizes_.transposed}),
+          tensors_.vector_or_empty(bias, block, outputs, member)};
+}
+
+Projection BlockReader::values(std::int64_t b) const {
+  const std::int64_t size = a_.kv_heads * sizes_.head;
+  if (!tensors_.has(Role::query_key_value_weight, b)) {
+    return projection(Role::value_weight, Role::value_bias, b, 0, size, sizes_.hidden);
+  }
+  // Of a fused matrix, the runs of outputs that are values.
+  const std::int64_t fused = (a_.heads + 2 * a_.kv_heads) * sizes_.head;
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
+  if (a_.qkv_layout == QkvLayout::by_kind) {
+    runs.emplace_back(fused - size, size);
+  } else {
+    const std::int64_t group = (a_.heads / a_.kv_heads + 2) * sizes_.head;
+    for (std::int64_t kv = 0; kv < a_.kv_heads; ++kv) {
+      runs.emplace_back((kv + 1) * group - sizes_.head, sizes_.head);
+    }
+  }
+  return tensors_.runs(Role::query_key_value_weight, Role::query_key_value_bias, b,
+                       {fused, sizes_.hidden, sizes_.transposed}, runs);
+}
+
+Attention BlockReader::attention(std::int64_t b) const {
+  Attention attention;
+  attention.value = values(b);
+  attention.clip = a_.qkv_clip;
+  attention.head_size = sizes_.head;
+  attention.repeats = a_.heads / a_.kv_heads;
+  attention.output = projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
+                                a_.heads * sizes_.head);
+  return attention;
+}
+
+FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert) const {
+  const std::int64_t d = sizes_.hidden;
+  const std::int64_t f = sizes_.ffn;
+  FeedForward ffn;
+  ffn.activation = a_.activation;
+  if (tensors_.has(Role::gate_up_weight, b)) {
+    const TensorsByRole::Shape both = {2 * f, d, sizes_.transposed};
+    ffn.gate.map = tensors_.map(Role::gate_up_weight, b, expert, both, 0, f);
+    ffn.up.map = tensors_.map(Role::gate_up_weight, b, expert, both, f, f);
+  } else {
+    if (a_.gated_ffn) ffn.gate = projection(Role::gate_weight, Role::gate_bias, b, expert, f, d);
+    ffn.up = projection(Role::up_weight, Role::up_bias, b, expert, f, d);
+  }
+  ffn.down = projection(Role::down_weight, Role::down_bias, b, expert, d, f);
+  return ffn;
+}
+
+Experts BlockReader::experts(std::int64_t b) const {
+  Experts experts;
+  experts.router.map = tensors_.map(Role::router_weight, b, 0, {a_.experts, sizes_.hidden, false});
+  experts.routing = a_.routing;
+  for (std::int64_t expert = 0; expert < a_.experts; ++expert) {
+    experts.experts.push_back(feed_forward(b, expert));
+  }
+  return experts;
+}
+
+Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
+  Mixer mixer;
+  mixer.beside = plan.beside;
+  switch (plan.kind) {
+    case MixerKind::attention:
+      mixer.work = attention(b);
+      break;
+    case MixerKind::feed_forward:
+      mixer.work = feed_forward(b, 0);
+      break;
+    case MixerKind::experts:
+      mixer.work = experts(b);
+      break;
+  }
+  if (mixer.mixes_tokens()) {
+    mixer.norm = norm(Role::attention_norm_weight, Role::attention_norm_bias, b);
+    mixer.output_norm =
+        norm(Role::attention_output_norm_weight, Role::attention_output_norm_bias, b);
+    return mixer;
+  }
+  // Where a block has one norm, it is called attention's.
+  const bool own = !a_.shared_norm && a_.plan_of(b).size() > 1;
+  mixer.norm = own ? norm(Role::ffn_norm_weight, Role::ffn_norm_bias, b)
+                   : norm(Role::attention_norm_weight, Role::attention_norm_bias, b);
+  mixer.output_norm = norm(Role::ffn_output_norm_weight, Role::ffn_output_norm_bias, b);
+  return mixer;
+}
+
+BlockWeights BlockReader::read(std::int64_t b) const {
+  BlockWeights block;
+  for (const MixerPlan& plan : a_.plan_of(b)) block.mixers.push_back(mixer(plan, b));
+  return block;
+}
+
+}  // namespace azimuth

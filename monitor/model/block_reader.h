@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+
+#include "azimuth/architecture.h"
+#include "azimuth/mixers.h"
+#include "model/tensors_by_role.h"
+
+namespace azimuth {
+
+/// What the matrices of a model have in common.
+struct ModelSizes {
+  std::int64_t vocab = 0;
+  std::int64_t hidden = 0;
+  std::int64_t ffn = 0;     ///< of the first FFN or, in a model of mixtures alone, expert
+  std::int64_t head = 0;    ///< numbers a head of values; 0: no block has attention
+  bool transposed = false;  ///< matrices are stored {inputs, outputs}
+
+  /// From the shapes of the tensors. Throws std::invalid_argument, naming one that does not fit.
+  static ModelSizes of(const Architecture& architecture, const TensorsByRole& tensors,
+                       std::int64_t blocks);
+};
+
+/// Makes the mixers of a block from its tensors, as the architecture says what they compute: all
+/// that there is between a family's table and the pass. Throws std::invalid_argument, naming the
+/// tensor whose shape does not fit.
+class BlockReader {
+ public:
+  /// Keeps references to all three.
+  BlockReader(const Architecture& architecture, const TensorsByRole& tensors,
+              const ModelSizes& sizes)
+      : a_(architecture), tensors_(tensors), sizes_(sizes) {}
+
+  /// From 1.
+  BlockWeights read(std::int64_t block) const;
+
+ private:
+  Norm norm(Role weight, Role bias, std::int64_t block) const;
+  Projection projection(Role weight, Role bias, std::int64_t block, std::int64_t member,
+                        std::int64_t outputs, std::int64_t inputs) const;
+  Mixer mixer(const MixerPlan& plan, std::int64_t block) const;
+  Projection values(std::int64_t block) const;
+  Attention attention(std::int64_t block) const;
+  FeedForward feed_forward(std::int64_t block, std::int64_t expert) const;
+  Experts experts(std::int64_t block) const;
+
+  const Architecture& a_;
+  const TensorsByRole& tensors_;
+  const ModelSizes& sizes_;
+};
+
+}  // namespace azimuth
