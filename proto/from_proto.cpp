@@ -120,6 +120,7 @@ void convert(const v1::Block& in, BlockObservation& out) {
   if (in.has_ffn()) convert(in.ffn(), out.ffn);
   out.rayleigh = in.rayleigh();
   if (in.has_eigen()) convert(in.eigen(), out.eigen);
+  out.spectral_reason = in.spectral_reason();
 }
 
 void convert(const v1::BlockFactor& in, BlockFactor& out) {

@@ -240,6 +240,7 @@ void convert(const BlockObservation& in, v1::Block& out) {
   convert(in.ffn, *out.mutable_ffn());
   out.set_rayleigh(in.rayleigh);
   convert(in.eigen, *out.mutable_eigen());
+  out.set_spectral_reason(in.spectral_reason);
 }
 
 void convert(const BlockFactor& in, v1::BlockFactor& out) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "azimuth/absence_words.h"
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/median.h"
 #include "terminal/format_text.h"
@@ -167,6 +168,12 @@ constexpr const char* kLegend =
     "leading singular vector of the block's linear approximation to the block's direction; │ "
     "high-norm\n";
 
+std::string about_linear_approximation(const Observation& o) {
+  constexpr std::size_t kLongest = 2000;  // characters; a signature is a stranger's
+  const std::string missing = words::no_spectral_text(o);
+  return missing.empty() ? "" : "\n" + printable(missing, kLongest) + "\n";
+}
+
 }  // namespace
 
 std::string coordinates_text(const std::vector<float>& direction) {
@@ -181,6 +188,7 @@ std::string inspection_text(const Observation& observation, const std::string& n
                             const std::string& fault, bool colours) {
   return about_model(observation, name) + about_direction(observation, fault) +
          about_vocabulary(observation.probe.vocabulary) + table(observation, colours) + kLegend +
+         about_linear_approximation(observation) +
          text("\n%.2f s, %.2f CPU s\n", observation.cost.analysis_wall_seconds,
               observation.cost.analysis_cpu_seconds);
 }

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "azimuth/absence_words.h"
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/state_words.h"
 #include "calls/run_story.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kLongestReference = 80;  // characters of a reference
 constexpr std::size_t kLongestFault = 200;
+constexpr std::size_t kLongestReasons = 2000;
 
 long long whole(std::int64_t number) { return static_cast<long long>(number); }
 
@@ -81,6 +83,9 @@ std::vector<std::string> in_words(const RunStory& story) {
   for (const AngleObservation& angle : newest.angles) {
     if (angle.reference == "previous" || std::isnan(angle.degrees)) continue;
     sentences.push_back(about_angle(angle, story.farthest));
+  }
+  if (const std::string missing = words::no_spectral_text(newest); !missing.empty()) {
+    sentences.push_back(printable(missing, kLongestReasons));
   }
   for (const std::string& loss : losses_of(story.run)) {
     sentences.push_back("Not all is here: " + loss + ".");

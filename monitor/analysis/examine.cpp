@@ -40,6 +40,9 @@ Examination examine(const ModelWeights& weights, const ExamineOptions& options, 
   if (options.spectral) {
     add_spectral(weights, trail, observation, workers, options.spectral_start, progress);
     examined.spectral_cpu_seconds = cpu_seconds() - cpu_before - examined.pass_cpu_seconds;
+  } else {
+    leave_out_spectral(observation,
+                       examined.finite ? "not computed" : "hidden states are not finite");
   }
   if (options.vocabulary) {
     observation.probe.vocabulary = vocabulary_pass(

@@ -38,7 +38,10 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
                           Progress* progress) {
   const std::size_t count = weights.blocks().size();
   SpectralCost cost = {std::vector<std::int64_t>(count, 0)};
-  if (!trail.states.finite()) return cost;
+  if (!trail.states.finite()) {
+    leave_out_spectral(observation, "hidden states are not finite");
+    return cost;
+  }
   SpectralStart own;
   SpectralStart& from = start != nullptr ? *start : own;
   from.block.resize(count);
@@ -48,8 +51,9 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
   for (std::size_t b = 0; b < count; ++b) {
     next_part(progress);
     const BlockWeights& block = weights.blocks()[b];
-    if (!BlockOperator::why_not(block).empty()) continue;
     BlockObservation& seen = observation.blocks[b + 1];
+    seen.spectral_reason = BlockOperator::why_not(block);
+    if (!seen.spectral_reason.empty()) continue;
     const BlockOperator op(block, workers);
 
     Eigen::VectorXd direction;  // empty: none
@@ -68,6 +72,8 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
       seen.singular.angle_to_block_direction = angle_degrees(triples.left.col(0), direction);
       seen.singular.angle_to_primary = angle_degrees(triples.left.col(0), primary);
       from.block[b] = triples.start;
+    } else {
+      seen.spectral_reason = "products with its matrices are not finite";
     }
 
     if (seen.stage >= 0) {
@@ -91,6 +97,12 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
   return cost;
 }
 
+void leave_out_spectral(Observation& observation, std::string_view reason) {
+  for (BlockObservation& block : observation.blocks) {
+    if (block.block > 0) block.spectral_reason = reason;
+  }
+}
+
 void repeat_spectral(const std::vector<BlockObservation>& blocks, Observation& observation) {
   if (blocks.size() != observation.blocks.size()) return;
   for (std::size_t l = 0; l < blocks.size(); ++l) {
@@ -98,6 +110,7 @@ void repeat_spectral(const std::vector<BlockObservation>& blocks, Observation& o
     observation.blocks[l].ffn = blocks[l].ffn;
     observation.blocks[l].rayleigh = blocks[l].rayleigh;
     observation.blocks[l].eigen = blocks[l].eigen;
+    observation.blocks[l].spectral_reason = blocks[l].spectral_reason;
   }
 }
 

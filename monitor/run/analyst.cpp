@@ -84,11 +84,8 @@ std::shared_ptr<const Record> Analyst::record_of(Analysed analysed) {
     o.loss_is_nan = std::isnan(o.loss);
   }
   o.warnings.insert(o.warnings.end(), beginning_.warnings.begin(), beginning_.warnings.end());
-  if (analysed.spectral) {
-    spectral_blocks_ = o.blocks;
-  } else if (examined.finite) {
-    repeat_spectral(spectral_blocks_, o);
-  }
+  if (examined.finite && analysed.spectral) spectral_blocks_ = o.blocks;
+  if (examined.finite && !analysed.spectral) repeat_spectral(spectral_blocks_, o);
   if (!std::isnan(examined.noise_floor_degrees)) {
     tracker_.set_noise_floor(examined.noise_floor_degrees);
   }

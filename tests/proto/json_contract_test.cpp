@@ -32,7 +32,7 @@ const auto kProbe = UnorderedElementsAre("token_ids", "special_token_ids", "high
                                          "reference", "vocabulary");
 const auto kBlock = UnorderedElementsAre(
     "block", "stage", "norms", "reference_norm", "ratio_max", "high_norm_count", "growth", "gain",
-    "concentration", "angle_to_primary", "singular", "ffn", "rayleigh", "eigen");
+    "concentration", "angle_to_primary", "singular", "ffn", "rayleigh", "eigen", "spectral_reason");
 const auto kSingular = UnorderedElementsAre("sigma", "angle_to_block_direction", "angle_to_primary",
                                             "residual", "converged", "step");
 const auto kFfn =

@@ -75,6 +75,7 @@ void expect_same(const BlockObservation& a, const BlockObservation& b) {
   expect_same(a.eigen.angle, b.eigen.angle);
   expect_same(a.eigen.residual, b.eigen.residual);
   EXPECT_EQ(a.eigen.converged, b.eigen.converged);
+  EXPECT_EQ(a.spectral_reason, b.spectral_reason);
 }
 
 void expect_same(const BlockFactor& a, const BlockFactor& b) {

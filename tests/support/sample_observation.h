@@ -33,6 +33,7 @@ inline Observation sample_observation(std::int64_t sequence = 3) {
       b.ffn = {{9, 2}, {90, 20}, {8, 7}, 0.7};
       b.rayleigh = -0.75;
       b.eigen = {-0.9, 0.1, 3.5, 1e-7, true};
+      b.spectral_reason = "a <reason>";
     }
     o.blocks.push_back(b);
   }

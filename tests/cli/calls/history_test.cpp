@@ -215,7 +215,9 @@ TEST_F(History, TheReportIsOnePageThatAsksForNothing) {
                           HasSubstr("<b>5.000°</b><span>from the base ± 0.1°: below 5°, where "),
                           HasSubstr("It has been drifting since step 30. The direction turns by"),
                           HasSubstr("What the words mean"), HasSubstr("<dt>±, noise floor</dt>"),
-                          HasSubstr("drifting &lt;b&gt;"), HasSubstr("Norms by block")));
+                          HasSubstr("drifting &lt;b&gt;"), HasSubstr("Norms by block"),
+                          HasSubstr("Block 2 has no singular direction and no eigenvalue: a "
+                                    "&lt;reason&gt;.")));
   EXPECT_THAT(page, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("src=")),
                           Not(HasSubstr("@import")), Not(HasSubstr("url("))));
   EXPECT_EQ(count_of(page, "href="),

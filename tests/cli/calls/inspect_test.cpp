@@ -51,7 +51,21 @@ TEST(Inspect, LeavesOutSpectralFiguresWhenAsked) {
   ASSERT_EQ(ended.code, 0) << ended.err;
   const json block = json::parse(ended.out).at("blocks").at(2);
   EXPECT_EQ(block.at("singular").at("sigma").at(0), "NaN");
+  EXPECT_EQ(block.at("spectral_reason"), "not computed");
   EXPECT_TRUE(block.at("growth").is_number());
+}
+
+TEST(Inspect, SaysWhyAMixtureHasNoSpectralFigures) {
+  const std::string mixture = AZIMUTH_TEST_DATA "/architectures/mixtral";
+  const Ended ended = run_program({"inspect", mixture});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  const std::string why = "have no singular direction and no eigenvalue: experts route.\n";
+  EXPECT_THAT(ended.out, HasSubstr("Blocks 1 to 3 " + why));
+  const TemporaryFolder folder;
+  const std::string signature = folder.path() / "mixture.azsig";
+  EXPECT_EQ(run_program({"signature", mixture, "-o", signature}).code, 0);
+  EXPECT_THAT(run_program({"inspect", signature}).out, HasSubstr("Blocks 1 to 3 " + why));
+  EXPECT_THAT(run_program({"inspect", kModel}).out, Not(HasSubstr("no singular direction")));
 }
 
 TEST(Inspect, TakesTheIdsOfTheProbeInTheirOrder) {

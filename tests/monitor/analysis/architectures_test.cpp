@@ -96,6 +96,7 @@ TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
     const SingularDirection& found = o.blocks[b + 1].singular;
     if (weights.architecture().experts > 0) {
       EXPECT_TRUE(std::isnan(found.sigma[0])) << "the approximation does not apply";
+      EXPECT_EQ(o.blocks[b + 1].spectral_reason, "experts route");
       continue;
     }
     const testing::DenseBlock dense(weights.blocks()[b]);

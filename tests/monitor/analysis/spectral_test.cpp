@@ -135,6 +135,7 @@ TEST_P(EveryLayout, AgreesWithDenseDecompositions) {
     EXPECT_TRUE(seen.singular.converged);
     EXPECT_LE(seen.singular.residual[0], kAngle / kDegrees);
     EXPECT_EQ(seen.singular.step, 17);
+    EXPECT_EQ(seen.spectral_reason, "");
     EXPECT_NEAR(seen.singular.angle_to_primary, angle_degrees(L.U.col(0), scene.direction), kAngle);
     Eigen::MatrixXd columns(d, 2);
     columns << after.col(0), after.col(2);
@@ -178,6 +179,7 @@ TEST(Spectral, SaysNothingOfAMixtureOfExperts) {
   Scene scene{TinyRandomModel("mixtral")};
   const SpectralCost cost = scene.add();
   for (const BlockObservation& block : scene.observation.blocks) {
+    EXPECT_EQ(block.spectral_reason, block.block > 0 ? "experts route" : "");
     EXPECT_TRUE(std::isnan(block.singular.sigma[0]));
     EXPECT_FALSE(block.singular.converged);
     EXPECT_TRUE(std::isnan(block.rayleigh));
@@ -274,6 +276,7 @@ TEST(Spectral, LeavesWeightsThatAreNotFiniteAlone) {
   Analysed analysed(model);
   analysed.add();
   for (const BlockObservation& block : analysed.observation.blocks) {
+    EXPECT_EQ(block.spectral_reason, block.block > 0 ? "hidden states are not finite" : "");
     EXPECT_TRUE(std::isnan(block.singular.sigma[0]));
     EXPECT_FALSE(block.singular.converged);
   }

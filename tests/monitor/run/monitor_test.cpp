@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <thread>
+#include <utility>
 
 #include "azimuth/analysis.h"
 #include "support/watched.h"
@@ -514,6 +516,29 @@ TEST(Monitor, SaysFromWhichStepSpectralFiguresAre) {
     EXPECT_TRUE(singular.converged);
     EXPECT_EQ(singular.step, i < 10 ? 0 : 10);
     EXPECT_EQ(singular.sigma, o[i < 10 ? 0 : 10].blocks[2].singular.sigma);
+  }
+}
+
+TEST(Monitor, SaysWhyThereAreNoSpectralFigures) {
+  Watched s;
+  float& weight = s.model->tensor(TinyLlama::in_block(3, "mlp.down_proj.weight"))(2, 3);
+  const float sound = std::exchange(weight, std::numeric_limits<float>::infinity());
+  s.attach();
+  s.step(1);
+  weight = sound;
+  for (int step = 2; step <= 10; ++step) s.step(step);
+  weight = std::numeric_limits<float>::infinity();
+  s.step(11);
+  weight = sound;
+  s.step(12);
+  const auto o = s.exporter->observations();
+  ASSERT_EQ(o.size(), 13u);
+  const auto reason = [&](std::size_t step) { return o[step].blocks[2].spectral_reason; };
+  for (const std::size_t step : {0, 1, 11}) EXPECT_EQ(reason(step), "hidden states are not finite");
+  for (std::size_t step = 2; step < 10; ++step) EXPECT_EQ(reason(step), "not computed");
+  for (const std::size_t step : {10, 12}) {
+    EXPECT_EQ(reason(step), "");
+    EXPECT_EQ(o[step].blocks[2].singular.step, 10);
   }
 }
 

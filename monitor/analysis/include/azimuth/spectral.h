@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "azimuth/analysis.h"
@@ -37,9 +38,10 @@ struct SpectralCost {
 ///
 /// Iterations that do not converge say so (`converged`, `residual`) and do not throw. Weights that
 /// are not finite and mixtures of experts, to which the approximation does not apply, leave
-/// everything NaN. A limit on values (`qkv_clip`) and all biases are no part of the approximation;
-/// those of the FFN count in its fit, and N_2's bias and the FFN's in `ffn.output_norm_*`, which
-/// are norms of the true output, through the block's output norm where it has one.
+/// everything NaN, and `spectral_reason` says why. A limit on values (`qkv_clip`) and all biases
+/// are no part of the approximation; those of the FFN count in its fit, and N_2's bias and the
+/// FFN's in `ffn.output_norm_*`, which are norms of the true output, through the block's output
+/// norm where it has one.
 ///
 /// `start`, if not null, is where iterations begin, and receives where the next call's should:
 /// from one snapshot to the next the products fall to a few a block. The figures do not depend on
@@ -55,8 +57,12 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
                           Observation& observation, Workers& workers,
                           SpectralStart* start = nullptr, Progress* progress = nullptr);
 
+/// Where `add_spectral` is not called: every block of `observation` says why.
+void leave_out_spectral(Observation& observation, std::string_view reason);
+
 /// Gives `observation` the figures that `add_spectral` filled in for `blocks`, those of an earlier
-/// snapshot: `singular.step` says which. Does nothing for a model of another number of blocks.
+/// snapshot, or why there are none: `singular.step` says which. Does nothing for a model of another
+/// number of blocks.
 void repeat_spectral(const std::vector<BlockObservation>& blocks, Observation& observation);
 
 }  // namespace azimuth

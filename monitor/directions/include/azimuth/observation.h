@@ -76,6 +76,9 @@ struct BlockObservation {
   ExplosionSubspace ffn;
   double rayleigh = kNotApplicable;
   DecayEigenpair eigen;
+  /// Why `singular`, `ffn`, `rayleigh` and `eigen` have no figures, as "experts route"; empty where
+  /// they have, and at block 0.
+  std::string spectral_reason;
 };
 
 struct BlockFactor {
