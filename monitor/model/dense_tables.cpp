@@ -47,6 +47,34 @@ constexpr ModuleName kGpt2[] = {
     {"lm_head", head_weight},
 };
 
+constexpr ModuleName kGptJ[] = {
+    {"wte", token_embedding},
+    {"h.{}.ln_1", attention_norm_weight, attention_norm_bias},
+    {"h.{}.attn.q_proj", query_weight},
+    {"h.{}.attn.k_proj", key_weight},
+    {"h.{}.attn.v_proj", value_weight},
+    {"h.{}.attn.out_proj", output_weight},
+    {"h.{}.mlp.fc_in", up_weight, up_bias},
+    {"h.{}.mlp.fc_out", down_weight, down_bias},
+    {"ln_f", final_norm_weight, final_norm_bias},
+    {"lm_head", head_weight, head_bias},
+};
+
+constexpr ModuleName kGptNeo[] = {
+    {"wte", token_embedding},
+    {"wpe", position_embedding},
+    {"h.{}.ln_1", attention_norm_weight, attention_norm_bias},
+    {"h.{}.attn.attention.q_proj", query_weight},
+    {"h.{}.attn.attention.k_proj", key_weight},
+    {"h.{}.attn.attention.v_proj", value_weight},
+    {"h.{}.attn.attention.out_proj", output_weight, output_bias},
+    {"h.{}.ln_2", ffn_norm_weight, ffn_norm_bias},
+    {"h.{}.mlp.c_fc", up_weight, up_bias},
+    {"h.{}.mlp.c_proj", down_weight, down_bias},
+    {"ln_f", final_norm_weight, final_norm_bias},
+    {"lm_head", head_weight},
+};
+
 constexpr ModuleName kGptNeox[] = {
     {"embed_in", token_embedding},
     {"layers.{}.attention.query_key_value", query_key_value_weight, query_key_value_bias},
@@ -55,6 +83,19 @@ constexpr ModuleName kGptNeox[] = {
     {"layers.{}.mlp.dense_4h_to_h", down_weight, down_bias},
     {"final_layer_norm", final_norm_weight, final_norm_bias},
     {"embed_out", head_weight},
+};
+
+// Of GLM 4, which calls the FFN's norm what others call attention's.
+constexpr ModuleName kGlm4Norms[] = {
+    {"layers.{}.input_layernorm", attention_norm_weight},
+    {"layers.{}.post_self_attn_layernorm", attention_output_norm_weight},
+    {"layers.{}.post_attention_layernorm", ffn_norm_weight},
+    {"layers.{}.post_mlp_layernorm", ffn_output_norm_weight},
+};
+
+constexpr ModuleName kHunyuanNorms[] = {
+    {"layers.{}.self_attn.query_layernorm", query_norm_weight},
+    {"layers.{}.self_attn.key_layernorm", key_norm_weight},
 };
 
 constexpr ModuleName kMpt[] = {
@@ -95,6 +136,9 @@ constexpr ModuleName kPhi[] = {
 
 constexpr ModuleName kPhi3[] = {
     {"layers.{}.self_attn.qkv_proj", query_key_value_weight},
+};
+
+constexpr ModuleName kGateUp[] = {
     {"layers.{}.mlp.gate_up_proj", gate_up_weight},
 };
 
@@ -113,21 +157,35 @@ constexpr ModuleName kStarcoder2Ffn[] = {
 std::vector<RoleTable> dense_tables() {
   return {
       {"bloom", {kBloom, kGguf, kGgufEmbeddingNorm}},
+      {"cohere", {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn}},
+      {"cohere2", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
+      {"ernie4_5", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
+      {"exaone4", {kDecoder, kNormsAfter, kAttention, kQueryKeyNorms, kGatedFfn}},
       {"falcon", {kFalcon, kGguf}},
+      {"glm", {kDecoder, kNormsBefore, kAttention, kGateUp, kGatedFfn}},
+      {"glm4", {kDecoder, kGlm4Norms, kAttention, kGateUp, kGatedFfn}},
       {"gpt2", {kGpt2, kGguf, kGgufPositions}},
+      {"gpt_neo", {kGptNeo}},
       {"gpt_neox", {kGptNeox, kNormsBefore, kGguf}},
+      {"gptj", {kGptJ}},
+      {"hunyuan_v1_dense", {kDecoder, kNormsBefore, kAttention, kHunyuanNorms, kGatedFfn}},
       {"llama", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kMetaLlama, kGguf}},
+      {"ministral", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
+      {"ministral3", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
       {"mistral", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
       {"mpt", {kMpt, kGguf, kGgufPositions, kGgufQueryKeyNorms}},
       {"olmo2",
        {kDecoder, kNormsAfter, kAttention, kQueryKeyNorms, kGatedFfn, kGguf, kGgufNormsAfter,
         kGgufQueryKeyNorms}},
+      {"olmo3", {kDecoder, kNormsAfter, kAttention, kQueryKeyNorms, kGatedFfn}},
       {"opt", {kOpt}},
       {"phi", {kDecoder, kNormsBefore, kAttention, kPhi, kGguf}},
-      {"phi3", {kDecoder, kNormsBefore, kAttention, kPhi3, kGatedFfn, kGgufGateUp, kGguf}},
+      {"phi3", {kDecoder, kNormsBefore, kAttention, kPhi3, kGateUp, kGatedFfn, kGgufGateUp, kGguf}},
       {"qwen2", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kGguf}},
       {"qwen3",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kGguf, kGgufQueryKeyNorms}},
+      {"seed_oss", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
+      {"smollm3", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
       {"stablelm",
        {kDecoder, kNormsBefore, kAttention, kStablelmNorms, kGatedFfn, kGguf, kGgufQueryKeyNorms}},
       {"starcoder2", {kDecoder, kNormsBefore, kAttention, kStarcoder2Ffn, kGguf}},

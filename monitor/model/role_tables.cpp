@@ -24,8 +24,12 @@ constexpr IdleName kIdle[] = {
     {"falcon", "h.{}.self_attention.rotary_emb.inv_freq", kRotation},
     {"gpt2", "h.{}.attn.bias", kMask},
     {"gpt2", "h.{}.attn.masked_bias", kMask},
+    {"gpt_neo", "h.{}.attn.attention.bias", kMask},
+    {"gpt_neo", "h.{}.attn.attention.masked_bias", kMask},
     {"gpt_neox", "layers.{}.attention.bias", kMask},
     {"gpt_neox", "layers.{}.attention.masked_bias", kMask},
+    {"gptj", "h.{}.attn.bias", kMask},
+    {"gptj", "h.{}.attn.masked_bias", kMask},
 };
 
 }  // namespace

@@ -22,6 +22,52 @@ void read_mistral(Fields fields, Config config) {
   never(config, kFfnBiases);
 }
 
+void read_ministral3(Fields fields, Config config) {
+  read_like_llama(fields, config,
+                  {.ffn_size = 14'336, .kv_heads = 8, .head_size = 128, .epsilon = 1e-5});
+  never(config, kAttentionBiases);
+  never(config, kFfnBiases);
+}
+
+void read_smollm3(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 11'008, .kv_heads = 4});
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  read_biases(fields, config, "mlp_bias", false, kFfnBiases);
+}
+
+void read_hunyuan(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 11'008, .epsilon = 1e-5});
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  never(config, kFfnBiases);
+}
+
+void read_ernie(Fields fields, Config config) {
+  read_like_llama(fields, config,
+                  {.ffn_size = 3'072, .kv_heads = 2, .head_size = 128, .epsilon = 1e-5});
+  read_biases(fields, config, "use_bias", false, kAttentionBiases);
+  read_biases(fields, config, "use_bias", false, kFfnBiases);
+}
+
+void read_seed_oss(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 27'648, .kv_heads = 8, .head_size = 128});
+  read_biases(fields, config, "attention_bias", true, kQueryKeyValueBiases);
+  read_biases(fields, config, "attention_out_bias", false, {output_bias});
+  read_biases(fields, config, "mlp_bias", false, kFfnBiases);
+}
+
+void read_glm(Fields fields, Config config) {
+  read_like_llama(fields, config,
+                  {.ffn_size = 13'696, .kv_heads = 2, .head_size = 128, .epsilon = 1.5625e-7});
+  read_biases(fields, config, "attention_bias", true, kQueryKeyValueBiases);
+  never(config, {output_bias});
+  never(config, kFfnBiases);
+}
+
+void read_glm4(Fields fields, Config config) {
+  read_glm(fields, config);
+  config.architecture.norm_placement = NormPlacement::sandwich;
+}
+
 void read_phi3(Fields fields, Config config) {
   read_like_llama(fields, config, {.ffn_size = 8'192, .epsilon = 1e-5});
   never(config, kAttentionBiases);
@@ -40,11 +86,32 @@ void read_qwen3(Fields fields, Config config) {
   never(config, kFfnBiases);
 }
 
+void read_exaone4(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 16'384, .kv_heads = 32, .epsilon = 1e-5});
+  config.architecture.norm_placement = NormPlacement::after;
+  never(config, kAttentionBiases);
+  never(config, kFfnBiases);
+}
+
+// OLMo 3 too.
 void read_olmo2(Fields fields, Config config) {
   read_like_llama(fields, config, {.ffn_size = 11'008, .epsilon = 1e-5});
   config.architecture.norm_placement = NormPlacement::after;
   read_biases(fields, config, "attention_bias", false, kAttentionBiases);
   never(config, kFfnBiases);
+}
+
+void read_cohere(Fields fields, Config config) {
+  read_kv_heads(fields, config);
+  read_head_size(fields, config);
+  read_norm(fields, config, NormKind::layer, "layer_norm_eps", 1e-5);
+  read_activation(fields, config, "hidden_act", "silu");
+  read_ffn_size(fields, config, "intermediate_size", 22'528);
+  config.architecture.parallel = true;
+  config.architecture.shared_norm = true;
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  never(config, kFfnBiases);
+  never(config, {attention_norm_bias, final_norm_bias});  // its norms have none
 }
 
 void read_stablelm(Fields fields, Config config) {
@@ -88,6 +155,24 @@ void read_gpt2(Fields fields, Config config) {
   config.positions = fields.count({"n_positions", "max_position_embeddings"}, 1'024, kMaxPositions);
   config.architecture.gated_ffn = false;
   config.architecture.learned_positions = true;
+}
+
+void read_gpt_neo(Fields fields, Config config) {
+  read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
+  read_activation(fields, config, "activation_function", "gelu_new");
+  read_ffn_size(fields, config, "intermediate_size", 4 * config.hidden_size);
+  config.positions = fields.count({"max_position_embeddings"}, 2'048, kMaxPositions);
+  config.architecture.gated_ffn = false;
+  config.architecture.learned_positions = true;
+}
+
+void read_gptj(Fields fields, Config config) {
+  read_norm(fields, config, NormKind::layer, "layer_norm_epsilon", 1e-5);
+  read_activation(fields, config, "activation_function", "gelu_new");
+  read_ffn_size(fields, config, "n_inner", 4 * config.hidden_size);
+  config.architecture.gated_ffn = false;
+  config.architecture.parallel = true;
+  config.architecture.shared_norm = true;
 }
 
 void read_gpt_neox(Fields fields, Config config) {
@@ -206,13 +291,25 @@ void read_qwen2_vl(Fields fields, Config config) {
 
 constexpr HuggingFaceFamily kDense[] = {
     {"bloom", 64, 2, 250'880, 8, 1, read_bloom, QkvLayout::by_kv_head},
+    {"cohere", 8'192, 40, 256'000, 64, 5, read_cohere},
+    {"cohere2", 8'192, 40, 256'000, 64, 5, read_cohere},
+    {"ernie4_5", 1'024, 18, 103'424, 16, 1, read_ernie},
+    {"exaone4", 4'096, 32, 102'400, 32, 0, read_exaone4},
     {"falcon", 4'544, 32, 65'024, 71, 11, read_falcon, QkvLayout::by_kv_head},
+    {"glm", 4'096, 40, 151'552, 32, -1, read_glm},
+    {"glm4", 4'096, 40, 151'552, 32, -1, read_glm4},
     {"gpt2", 768, 12, 50'257, 12, 50'256, read_gpt2},
+    {"gpt_neo", 2'048, 24, 50'257, 16, 50'256, read_gpt_neo},
     {"gpt_neox", 6'144, 44, 50'432, 64, 0, read_gpt_neox, QkvLayout::by_kv_head},
+    {"gptj", 4'096, 28, 50'400, 16, 50'256, read_gptj},
+    {"hunyuan_v1_dense", 4'096, 32, 290'943, 32, 1, read_hunyuan},
     {"llama", 4'096, 32, 32'000, 32, 1, read_llama},
+    {"ministral", 4'096, 32, 32'000, 32, 1, read_mistral},
+    {"ministral3", 4'096, 34, 131'072, 32, 1, read_ministral3},
     {"mistral", 4'096, 32, 32'000, 32, 1, read_mistral},
     {"mpt", 2'048, 24, 50'368, 16, -1, read_mpt},
     {"olmo2", 4'096, 32, 50'304, 32, -1, read_olmo2},
+    {"olmo3", 4'096, 32, 50'304, 32, -1, read_olmo2},
     {"opt", 768, 12, 50'272, 12, 2, read_opt},
     {"phi", 2'048, 24, 51'200, 32, 1, read_phi},
     {"phi3", 3'072, 32, 32'064, 32, 1, read_phi3},
@@ -222,6 +319,8 @@ constexpr HuggingFaceFamily kDense[] = {
     {"qwen2_vl_text", 8'192, 80, 152'064, 64, 151'643, read_qwen2_vl, QkvLayout::by_kind, "qwen2"},
     {"qwen3", 4'096, 32, 151'936, 32, -1, read_qwen3},
     {"qwen3_vl_text", 4'096, 32, 151'936, 32, -1, read_qwen3, QkvLayout::by_kind, "qwen3"},
+    {"seed_oss", 4'096, 64, 155'136, 80, 0, read_seed_oss},
+    {"smollm3", 2'048, 36, 128'256, 16, 128'000, read_smollm3},
     {"stablelm", 2'560, 32, 50'304, 32, 0, read_stablelm},
     {"starcoder2", 3'072, 30, 49'152, 24, 50'256, read_starcoder2},
 };

@@ -37,7 +37,9 @@ void read_kv_heads(Fields fields, Config config, std::int64_t otherwise) {
 }
 
 void read_head_size(Fields fields, Config config, std::int64_t otherwise) {
-  config.architecture.head_size = fields.count({"head_dim"}, otherwise, kMaxHeadSize);
+  constexpr std::string_view key = "head_dim";
+  if (fields.is_null(key)) otherwise = 0;
+  config.architecture.head_size = fields.count({key}, otherwise, kMaxHeadSize);
 }
 
 void read_norm(Fields fields, Config config, NormKind kind, std::string_view key,

@@ -36,6 +36,7 @@ void read_activation(Fields fields, Config config, std::string_view key,
                      std::string_view otherwise);
 /// `otherwise` 0: as many as there are heads, which is also what null says.
 void read_kv_heads(Fields fields, Config config, std::int64_t otherwise = 0);
+/// `otherwise` 0: that of the values, which is also what null says.
 void read_head_size(Fields fields, Config config, std::int64_t otherwise = 0);
 void read_norm(Fields fields, Config config, NormKind kind, std::string_view key, double otherwise);
 void read_ffn_size(Fields fields, Config config, std::string_view key, std::int64_t otherwise);

@@ -154,12 +154,12 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
   config.hidden_size = text.count({"hidden_size", "n_embd", "n_embed", "d_model"},
                                   family.hidden_size, kMaxHiddenSize);
   config.block_count =
-      text.count({"num_hidden_layers", "n_layer", "n_layers"}, family.block_count, kMaxBlocks);
+      text.count({"num_hidden_layers", "n_layer", "n_layers", "num_layers"}, family.block_count, kMaxBlocks);
   config.vocab_size = text.count({"vocab_size"}, family.vocab_size, kMaxVocabSize);
   Architecture& a = config.architecture;
   a.name = family.architecture.empty() ? family.model_type : family.architecture;
   a.qkv_layout = family.qkv_layout;
-  a.heads = text.count({"num_attention_heads", "n_head", "n_heads"}, family.heads, kMaxHeads);
+  a.heads = text.count({"num_attention_heads", "n_head", "n_heads", "num_heads"}, family.heads, kMaxHeads);
   a.kv_heads = a.heads;
   family.read(text, config);
   config.head_size = a.head_size > 0 ? a.head_size : config.hidden_size / a.heads;

@@ -32,12 +32,17 @@ inline std::string known_to_hugging_face() {
 /// entry here.
 inline std::vector<std::string> known_to_gguf() {
   const std::map<std::string, std::string> otherwise = {
-      {"gemma3_text", "gemma3"},
-      {"gpt_neox", "gptneox"},
-      {"mistral", "llama"},
-      {"mixtral", "llama"},
-      {"opt", ""},
-      {"phi", "phi2"},
+      {"cohere", ""},       {"cohere2", ""},
+      {"ernie4_5", ""},     {"exaone4", ""},
+      {"gemma", ""},        {"gemma3_text", "gemma3"},
+      {"glm", ""},          {"glm4", ""},
+      {"gpt_neo", ""},      {"gpt_neox", "gptneox"},
+      {"gptj", ""},         {"hunyuan_v1_dense", ""},
+      {"ministral", ""},    {"ministral3", ""},
+      {"mistral", "llama"}, {"mixtral", "llama"},
+      {"olmo3", ""},        {"opt", ""},
+      {"phi", "phi2"},      {"seed_oss", ""},
+      {"smollm3", ""},
   };
   std::vector<std::string> names;
   for (const std::string& name : Architecture::known()) {
