@@ -16,6 +16,10 @@ struct WeightRows {
   std::int64_t columns = 0;
 };
 
+/// The types whose numbers are stored in quantised blocks: these, one behind the other.
+constexpr int kFirstBlockType = static_cast<int>(StoredType::q4_0);
+constexpr int kBlockTypes = static_cast<int>(StoredType::nvfp4) + 1 - kFirstBlockType;
+
 /// How many vectors the iterations multiply with at once: as many as the machine multiplies with
 /// while it reads the weights.
 constexpr std::int64_t kFewVectors = 4;

@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -49,7 +50,8 @@ struct Scale {
   float minimum = 0;
 };
 
-/// kRun: numbers in a run; kRuns: runs in a block.
+/// kRun: numbers in a run; kRuns: runs in a block; kMeanStep, where it is not 1: from one level to
+/// the next.
 template <StoredType type>
 struct Block;
 
@@ -103,18 +105,18 @@ struct Block<StoredType::q8_0> {
   static int level(const std::byte* block, int, int i) { return i8_at(block + 2 + i); }
 };
 
-// Of iq4_nl, from one level to the next.
+constexpr std::int8_t kIq4Levels[] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                      1,    13,   25,  38,  53,  69,  89,  113};
 constexpr float kIq4MeanStep = (113.0f + 127.0f) / 15;
 
 template <>
 struct Block<StoredType::iq4_nl> {
+  static constexpr float kMeanStep = kIq4MeanStep;
   static constexpr int kRun = 16;
   static constexpr int kRuns = 2;
   static Scale scale(const std::byte* block, int) { return {f16_at(block)}; }
   static int level(const std::byte* block, int run, int i) {
-    constexpr std::int8_t kLevels[] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                       1,    13,   25,  38,  53,  69,  89,  113};
-    return kLevels[u8_at(block + 2 + i) >> 4 * run & 15];
+    return kIq4Levels[u8_at(block + 2 + i) >> 4 * run & 15];
   }
 };
 
@@ -195,50 +197,80 @@ struct Block<StoredType::q6_k> {  // low bits of levels; high ones; scales, one 
   }
 };
 
-/// Calls `use` with the Block of a quantised type; false for a type that has none.
-template <class Use>
-bool with_block(StoredType type, const Use& use) {
-  switch (type) {
-    case StoredType::q4_0:
-      use(Block<StoredType::q4_0>());
-      return true;
-    case StoredType::q4_1:
-      use(Block<StoredType::q4_1>());
-      return true;
-    case StoredType::q5_0:
-      use(Block<StoredType::q5_0>());
-      return true;
-    case StoredType::q5_1:
-      use(Block<StoredType::q5_1>());
-      return true;
-    case StoredType::q8_0:
-      use(Block<StoredType::q8_0>());
-      return true;
-    case StoredType::q2_k:
-      use(Block<StoredType::q2_k>());
-      return true;
-    case StoredType::q3_k:
-      use(Block<StoredType::q3_k>());
-      return true;
-    case StoredType::q4_k:
-      use(Block<StoredType::q4_k>());
-      return true;
-    case StoredType::q5_k:
-      use(Block<StoredType::q5_k>());
-      return true;
-    case StoredType::q6_k:
-      use(Block<StoredType::q6_k>());
-      return true;
-    case StoredType::iq4_nl:
-      use(Block<StoredType::iq4_nl>());
-      return true;
-    case StoredType::f32:
-    case StoredType::f16:
-    case StoredType::bf16:
-      return false;
+template <>
+struct Block<StoredType::iq4_xs> {  // scale; scales, high bits and low ones; levels
+  static constexpr float kMeanStep = kIq4MeanStep;
+  static constexpr int kRun = 16;
+  static constexpr int kRuns = 16;
+  static Scale scale(const std::byte* block, int run) {
+    const int low = u8_at(block + 4 + run / 4) >> run / 2 % 2 * 4 & 15;
+    const int high = load<std::uint16_t>(block + 2) >> run / 2 * 2 & 3;
+    return {f16_at(block) * static_cast<float>((low | high << 4) - 32)};
   }
-  return false;
-}
+  static int level(const std::byte* block, int run, int i) {
+    return kIq4Levels[u8_at(block + 8 + run / 2 * 16 + i) >> run % 2 * 4 & 15];
+  }
+};
+
+template <>
+struct Block<StoredType::tq1_0> {  // levels, five to a byte and at last four; their scale
+  static constexpr int kRun = 16;
+  static constexpr int kRuns = 16;
+  static Scale scale(const std::byte* block, int) { return {f16_at(block + 52)}; }
+  static int level(const std::byte* block, int run, int i) {
+    constexpr int kPowers[] = {1, 3, 9, 27, 81};
+    const int at = run < 10 ? run % 2 * 16 + i : run < 15 ? 32 + i : 48 + i % 4;
+    const int digit = run < 10 ? run / 2 : run < 15 ? run - 10 : i / 4;
+    // A byte is a fraction of 256: times a power of 3, what lies behind the point gives the digit.
+    return ((u8_at(block + at) * kPowers[digit] & 255) * 3 >> 8) - 1;
+  }
+};
+
+template <>
+struct Block<StoredType::tq2_0> {  // levels; their scale
+  static constexpr int kRun = 16;
+  static constexpr int kRuns = 16;
+  static Scale scale(const std::byte* block, int) { return {f16_at(block + 64)}; }
+  static int level(const std::byte* block, int run, int i) { return two_bits(block, run, i) - 1; }
+};
+
+// Floats of four bits, doubled, and the mean distance of neighbours.
+constexpr std::int8_t kFp4Levels[] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+constexpr float kFp4MeanStep = (12.0f + 12.0f) / 14;
+
+template <>
+struct Block<StoredType::mxfp4> {  // exponent; levels
+  static constexpr float kMeanStep = kFp4MeanStep;
+  static constexpr int kRun = 16;
+  static constexpr int kRuns = 2;
+  static Scale scale(const std::byte* block, int) {  // half of 2^(e - 127)
+    const auto e = static_cast<std::uint32_t>(*block);
+    return {std::bit_cast<float>(e < 2 ? 0x200000u << e : (e - 1) << 23)};
+  }
+  static int level(const std::byte* block, int run, int i) {
+    return kFp4Levels[u8_at(block + 1 + i) >> 4 * run & 15];
+  }
+};
+
+template <>
+struct Block<StoredType::nvfp4> {  // scales, floats of 8 bits without a sign; levels
+  static constexpr float kMeanStep = kFp4MeanStep;
+  static constexpr int kRun = 16;
+  static constexpr int kRuns = 4;
+  static Scale scale(const std::byte* block, int run) {  // half of it
+    const int packed = u8_at(block + run);
+    if (packed == 0x7f) return {0};  // not a number: ggml's 0
+    const int exponent = packed >> 3 & 15;
+    const int significand = (packed & 7) | (exponent > 0 ? 8 : 0);
+    // 2^(exponent - 7) / 8 / 2, and where the exponent is 0 that of 1.
+    const int power = std::max(exponent, 1) - 11;
+    return {static_cast<float>(significand) *
+            std::bit_cast<float>(static_cast<std::uint32_t>(power + 127) << 23)};
+  }
+  static int level(const std::byte* block, int run, int i) {
+    return kFp4Levels[u8_at(block + 4 + 8 * run + i % 8) >> i / 8 * 4 & 15];
+  }
+};
 
 }  // namespace
 }  // namespace azimuth

@@ -12,6 +12,7 @@
 
 #include "model/kernels.h"
 #include "model/kernels_blocks.h"
+#include "model/kernels_codebooks.h"
 #include "model/kernels_few.h"
 
 namespace azimuth {
@@ -37,6 +38,38 @@ std::uint32_t coins(std::uint64_t seed, std::int64_t row, std::int64_t column) {
   return static_cast<std::uint32_t>((z ^ (z >> 31)) >> column % 64);
 }
 
+template <class Use, int... numbers>
+bool with_block_of(StoredType type, const Use& use, std::integer_sequence<int, numbers...>) {
+  return ((static_cast<int>(type) == kFirstBlockType + numbers &&
+           (use(Block<StoredType{kFirstBlockType + numbers}>()), true)) ||
+          ...);
+}
+
+/// Calls `use` with the Block of a quantised type; false for a type that has none.
+template <class Use>
+bool with_block(StoredType type, const Use& use) {
+  return with_block_of(type, use, std::make_integer_sequence<int, kBlockTypes>());
+}
+
+template <class Block>
+constexpr bool kHasCodebook =
+    requires(const std::byte* block) { Block::eight_levels(block, 0, 0); };
+
+template <class Block>
+void unpack_codebook(const std::byte* block, float* out) {
+  for (int run = 0; run < Block::kRuns; ++run, out += Block::kRun) {
+    const Scale s = Block::scale(block, run);
+    std::int8_t levels[Block::kRun];
+#pragma GCC unroll 4
+    for (int i = 0; i < Block::kRun / 8; ++i) {
+      const std::uint64_t eight = Block::eight_levels(block, run, i);
+      std::memcpy(levels + 8 * i, &eight, 8);
+    }
+#pragma GCC unroll 1  // as below
+    for (int i = 0; i < Block::kRun; ++i) out[i] = s.scale * static_cast<float>(levels[i]);
+  }
+}
+
 template <class Block, int run>
 void unpack_run(const std::byte* block, float* out) {
   const Scale s = Block::scale(block, run);
@@ -57,8 +90,12 @@ void unpack_row(StoredType type, const std::byte* row, std::int64_t columns, flo
     constexpr int length = Block::kRuns * Block::kRun;
     const std::int64_t bytes = block_bytes(type);
     for (std::int64_t b = 0; b < columns / length; ++b) {
-      unpack_block<Block>(row + b * bytes, out + b * length,
-                          std::make_integer_sequence<int, Block::kRuns>());
+      if constexpr (kHasCodebook<Block>) {
+        unpack_codebook<Block>(row + b * bytes, out + b * length);
+      } else {
+        unpack_block<Block>(row + b * bytes, out + b * length,
+                            std::make_integer_sequence<int, Block::kRuns>());
+      }
     }
   });
   if (quantised) return;
@@ -87,7 +124,8 @@ void nudge_row(StoredType type, const std::byte* row, std::int64_t columns, std:
     using Block = decltype(block);
     static_assert(Block::kRun == 16 || Block::kRun == 32);
     const std::int64_t bytes = block_bytes(type);
-    const float half_level = type == StoredType::iq4_nl ? 0.5f * kIq4MeanStep : 0.5f;
+    float half_level = 0.5f;
+    if constexpr (requires { Block::kMeanStep; }) half_level *= Block::kMeanStep;
     for (std::int64_t column = 0; column < columns; row += bytes) {
       for (int run = 0; run < Block::kRuns; ++run, column += Block::kRun) {
         const float step = half_level * Block::scale(row, run).scale;

@@ -1,9 +1,10 @@
 #include "azimuth/tensor_view.h"
 
-#include <array>
 #include <functional>
+#include <iterator>
 #include <numeric>
 
+#include "model/enumerators.h"
 #include "model/kernels.h"
 
 namespace azimuth {
@@ -17,24 +18,19 @@ struct TypeFacts {
 };
 
 // In the order of StoredType.
-constexpr std::array<TypeFacts, static_cast<std::size_t>(StoredType::iq4_nl) + 1> kTypeFacts = {{
-    {"f32", 1, 4},
-    {"f16", 1, 2},
-    {"bf16", 1, 2},
-    {"q4_0", 32, 18},
-    {"q4_1", 32, 20},
-    {"q5_0", 32, 22},
-    {"q5_1", 32, 24},
-    {"q8_0", 32, 34},
-    {"q2_k", 256, 84},
-    {"q3_k", 256, 110},
-    {"q4_k", 256, 144},
-    {"q5_k", 256, 176},
-    {"q6_k", 256, 210},
-    {"iq4_nl", 32, 18},
-}};
+constexpr TypeFacts kTypeFacts[] = {
+    {"f32", 1, 4},        {"f16", 1, 2},      {"bf16", 1, 2},       {"q4_0", 32, 18},
+    {"q4_1", 32, 20},     {"q5_0", 32, 22},   {"q5_1", 32, 24},     {"q8_0", 32, 34},
+    {"q2_k", 256, 84},    {"q3_k", 256, 110}, {"q4_k", 256, 144},   {"q5_k", 256, 176},
+    {"q6_k", 256, 210},   {"iq4_nl", 32, 18}, {"iq4_xs", 256, 136}, {"iq3_s", 256, 110},
+    {"iq3_xxs", 256, 98}, {"iq2_s", 256, 82}, {"iq2_xs", 256, 74},  {"iq2_xxs", 256, 66},
+    {"iq1_m", 256, 56},   {"iq1_s", 256, 50}, {"tq1_0", 256, 54},   {"tq2_0", 256, 66},
+    {"mxfp4", 32, 17},    {"nvfp4", 64, 36},
+};
+static_assert(!is_enumerator<StoredType(std::size(kTypeFacts))>());
+static_assert(kFirstBlockType + kBlockTypes == std::size(kTypeFacts));
 
-const TypeFacts& facts_of(StoredType type) { return kTypeFacts.at(static_cast<std::size_t>(type)); }
+const TypeFacts& facts_of(StoredType type) { return kTypeFacts[static_cast<std::size_t>(type)]; }
 
 }  // namespace
 

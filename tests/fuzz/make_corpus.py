@@ -186,7 +186,8 @@ def write_ggufs():
     # Every stored type, whose bytes may be any.
     writer = gguf.GGUFWriter(None, "none")
     for kind in (Type.F32, Type.F16, Type.BF16, Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0, Type.Q2_K,
-                 Type.Q3_K, Type.Q4_K, Type.Q5_K, Type.Q6_K, Type.IQ4_NL):
+                 Type.Q3_K, Type.Q4_K, Type.Q5_K, Type.Q6_K, Type.IQ4_NL, Type.IQ4_XS, Type.IQ3_S, Type.IQ3_XXS, Type.IQ2_S,
+                 Type.IQ2_XS, Type.IQ2_XXS, Type.IQ1_M, Type.IQ1_S, Type.TQ1_0, Type.TQ2_0, Type.MXFP4, Type.NVFP4):
         block_bytes = GGML_QUANT_SIZES[kind][1]
         writer.add_tensor(kind.name.lower(), random.integers(0, 256, (2, block_bytes), dtype=numpy.uint8),
                           raw_dtype=kind)

@@ -103,7 +103,7 @@ TEST_P(EveryKernel, MultipliesFewVectorsWithBfloat16AsItIsStored) {
 }
 
 TEST_P(EveryKernel, UnpacksAndNudgesAsTheBaselineDoes) {
-  for (int t = 0; t <= static_cast<int>(StoredType::iq4_nl); ++t) {
+  for (int t = 0; t <= static_cast<int>(StoredType::nvfp4); ++t) {
     TensorView view{static_cast<StoredType>(t), {kRows, kColumns}, nullptr};
     std::vector<std::byte> bytes(static_cast<std::size_t>(view.bytes()));
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random_());

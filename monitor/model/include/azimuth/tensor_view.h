@@ -12,8 +12,8 @@ namespace azimuth {
 
 class DeviceTensor;
 
-/// How the numbers of a tensor are stored. Behind `bf16` stand GGUF's quantised blocks: of 32
-/// numbers, those whose names end in `_k` of 256.
+/// How the numbers of a tensor are stored. From `q4_0` on these are GGUF's quantised blocks, by its
+/// names.
 enum class StoredType {
   f32,
   f16,
@@ -29,6 +29,18 @@ enum class StoredType {
   q5_k,
   q6_k,
   iq4_nl,
+  iq4_xs,
+  iq3_s,
+  iq3_xxs,
+  iq2_s,
+  iq2_xs,
+  iq2_xxs,
+  iq1_m,
+  iq1_s,
+  tq1_0,
+  tq2_0,
+  mxfp4,
+  nvfp4,
 };
 
 std::string_view name_of(StoredType type);

@@ -72,7 +72,7 @@ TEST(GgufFile, NamesTensorsThatCannotBeReadAndGoesOn) {
   const auto add = [&](const char* name, std::uint32_t type, std::uint64_t columns) {
     writer.tensors.push_back({name, {columns}, type, "", ~0ull});
   };
-  add("known", 16, 256);
+  add("known", 41, 128);
   add("withdrawn", 4, 32);
   add("unknown", ~0u, 7);
   add("ids", 27, 5);
@@ -85,8 +85,9 @@ TEST(GgufFile, NamesTensorsThatCannotBeReadAndGoesOn) {
   EXPECT_EQ(tensors.parameter_count, 6 + 32);
   ASSERT_EQ(tensors.unreadable.size(), 6u);
   EXPECT_EQ(tensors.unreadable[0].why,
-            "its type is IQ2_XXS; types that can be read are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, "
-            "Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, BF16");
+            "its type is Q1_0; types that can be read are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, "
+            "Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, IQ3_S, IQ2_S, "
+            "IQ4_XS, IQ1_M, BF16, TQ1_0, TQ2_0, MXFP4, NVFP4");
   EXPECT_THAT(tensors.unreadable[1].why, HasSubstr("its type is number 4;"));
   EXPECT_THAT(tensors.unreadable[2].why, HasSubstr("its type is number 4294967295;"));
   EXPECT_TRUE(tensors.unreadable[3].counts);

@@ -198,7 +198,7 @@ TEST(GgufModel, TensorsThatPlayNoPartMayBeOfAnyType) {
   const TemporaryFile idle(writer.bytes());
   EXPECT_EQ(load_gguf(idle.path()).digest(), expected.digest());
   EXPECT_THAT(load_gguf(idle.path()).warnings(), ElementsAre());
-  add(zeros("v.blk.0.attn_q.weight", 8, 8), 16);
+  add(zeros("v.blk.0.attn_q.weight", 8, 8), 41);
   add({"output.weight", {8, 0}, 0, ""}, 0);  // the placeholder of a head
   const TemporaryFile outside(writer.bytes());
   EXPECT_EQ(load_gguf(outside.path()).digest(), expected.digest());
@@ -320,20 +320,23 @@ const BadModel kBadModels[] = {
      "key tokenizer.ggml.tokens", "has 2 tokens, but the weights have 16"},
     {"HeadOfAnotherModel", [](auto& f) { f.tensors.push_back(zeros("output.weight", 8, 15)); },
      "tensor output.weight", "has shape {15, 8} where {16, 8} is expected"},
-    {"RoleOfATypeThatIsNotRead", [](auto& f) { tensor_of(f, "blk.0.attn_k.weight").type = 16; },
-     "model: tensor blk.0.attn_k.weight", "its type is IQ2_XXS; types that can be read are"},
+    {"RoleOfATypeThatIsNotRead", [](auto& f) { tensor_of(f, "blk.0.attn_k.weight").type = 41; },
+     "model: tensor blk.0.attn_k.weight", "its type is Q1_0; types that can be read are"},
     {"HeadOfATypeThatIsNotRead",
      [](auto& f) {
        f.tensors.push_back(zeros("output.weight", 8, 16));
-       f.tensors.back().type = 39;
+       f.tensors.back().type = 9;
      },
-     "model: tensor output.weight", "its type is MXFP4; types that can be read are"},
+     "model: tensor output.weight", "its type is Q8_1; types that can be read are"},
     {"ExpertsOfATypeThatIsNotRead",
      [](auto& f) {
        f = small_mixtral();
-       tensor_of(f, "blk.0.ffn_up_exps.weight").type = 23;
+       tensor_of(f, "blk.0.ffn_up_exps.weight").type = 15;
      },
-     "tensor blk.0.ffn_up_exps.weight", "its type is IQ4_XS; types that can be read are"},
+     "tensor blk.0.ffn_up_exps.weight", "its type is Q8_K; types that can be read are"},
+    // What llama.cpp's converter writes beside some matrices in NVFP4: a factor.
+    {"ScaleOfAWholeTensor", [](auto& f) { f.tensors.push_back(zeros("blk.0.ffn_up.scale", 1, 1)); },
+     "model: tensor blk.0.ffn_up.scale", "is not known to models of llama"},
     {"UnknownInABlockOfATypeThatIsNotRead",
      [](auto& f) {
        f.tensors.push_back(zeros("blk.0.attn_v.scale", 8, 1));

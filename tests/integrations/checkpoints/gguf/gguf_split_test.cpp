@@ -155,7 +155,7 @@ const HostileSplit kHostileSplits[] = {
     {"SameTensorTwiceOfATypeThatIsNotRead",
      [](auto& p) {
        p[2].tensors[0].name = "tensor.1";
-       p[2].tensors[0].type = 16;
+       p[2].tensors[0].type = 41;
      },
      2, "tensor tensor.1: is also in model-00002-of-00003.gguf"},
     {"TensorMissing", [](auto& p) { p[1].tensors.clear(); }, 0,
