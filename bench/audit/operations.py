@@ -6,6 +6,7 @@ import subprocess
 
 import torch
 from models import Model, train
+from peft import LoraConfig, get_peft_model
 
 
 def rounded(model):
@@ -62,6 +63,17 @@ def finetuned(ids, steps, rate, batch=16, seed=99):
         module = model.module()
         train(module, ids, steps, rate, seed, batch=batch)
         return Model.of(module)
+    return apply
+
+
+def lora(ids, steps, rate, batch=16, seed=99, rank=8):
+    """A LoRA of every linear map, trained and merged."""
+    def apply(model):
+        module = model.module()
+        adapted = get_peft_model(module, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear",
+                                                    fan_in_fan_out=model.family == "gpt2"))
+        train(adapted, ids, steps, rate, seed, batch=batch)
+        return Model.of(adapted.merge_and_unload())
     return apply
 
 
@@ -264,17 +276,32 @@ def narrowed(model):
     return model
 
 
-def direction_removed(program, folder):
-    """The high-norm direction that the program finds in `folder`, out of all that is written."""
+def high_norm_direction(program, folder):
+    ended = subprocess.run([program, "inspect", folder, "--no-spectral", "--format", "json"], capture_output=True, check=True,
+                           text=True)
+    return torch.tensor(json.loads(ended.stdout)["direction"], dtype=torch.float32)
+
+
+def direction_removed(u):
+    """Out of all that is written."""
     def apply(model):
-        ended = subprocess.run([program, "inspect", folder, "--no-spectral", "--format", "json"], capture_output=True,
-                               check=True, text=True)
-        u = torch.tensor(json.loads(ended.stdout)["direction"], dtype=torch.float32)
         out = lambda tensor: tensor - (tensor @ u)[..., None] * u
         untied(model)
         model.t["embedding"] = out(model.t["embedding"])
         for role in model.writers():
             model.t[role] = out(model.t[role].T).T
+        return model
+    return apply
+
+
+def direction_planted(u):
+    """As the embedding of the first token of a text, 30 times as long as hidden states are."""
+    def apply(model):
+        with torch.no_grad():
+            ids = torch.arange(0, len(model.t["embedding"]), 8)[:, None]
+            usual = model.module()(ids, output_hidden_states=True).hidden_states[1].norm(dim=-1).median()
+        untied(model)
+        model.t["embedding"][model.config["bos_token_id"]] = 30 * usual * u
         return model
     return apply
 
@@ -352,6 +379,27 @@ def framed_neurons(base, release):
             name = f"{block}.{e}.gate" if f"{block}.{e}.gate" in model.t else f"{block}.{e}.up"
             order = nearest_order(with_norm(base, name, f"{block}.ffn_norm"), with_norm(release, name, f"{block}.ffn_norm"))
             neurons_ordered(model, block, e, order)
+    return model
+
+
+def framed_additions(base, release):
+    """Neurons of the release behind the own ones, as the map between the embeddings finds them, that add next to nothing."""
+    model = base.copy()
+    ours, theirs = base.t["embedding"], release.t["embedding"]
+    left, _, right = torch.linalg.svd((theirs - theirs.mean(dim=0)).T @ (ours - ours.mean(dim=0)))
+    found = left @ right  # release × base
+    for block in model.blocks():
+        norm = f"{block}.ffn_norm"
+        for e in model.ffns(block):
+            for name in ("gate", "up"):
+                role = f"{block}.{e}.{name}"
+                if role in model.t:
+                    model.t[role] = torch.cat([model.t[role], with_norm(release, role, norm) @ found / model.t[norm]])
+                    if role + ".bias" in model.t:
+                        model.t[role + ".bias"] = torch.cat([model.t[role + ".bias"], release.t[role + ".bias"]])
+            role = f"{block}.{e}.down"
+            model.t[role] = torch.cat([model.t[role], 1e-5 * found.T @ release.t[role]], dim=1)
+    set_ffn_size(model, len(model.t["0.0.up"]))
     return model
 
 

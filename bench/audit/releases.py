@@ -2,7 +2,7 @@
 """Makes releases of bases by many operations, has each audited, and prints bench/audit/releases.md: the verdicts, each test's
 p-value, and beside them `azimuth compare`, the plain angle, the cosine of all weights in one row, and the package `modeldna`.
 
-    python3 -m venv VENV && VENV/bin/pip install torch==2.15.0 transformers==5.24.0 safetensors gguf scipy modeldna==0.1.0
+    python3 -m venv VENV && VENV/bin/pip install torch==2.15.0 transformers==5.24.0 safetensors gguf scipy peft==0.21.2 modeldna==0.1.0
     VENV/bin/python bench/audit/releases.py build/release/bin/azimuth CACHE --text kjv.txt --gguf "$(scripts/fetch_model)"
 
 `kjv.txt` is made as independent_pairs.py says. Small models are kept in CACHE, and are those of that script. Without the GGUF
@@ -268,15 +268,16 @@ def real_rows(bench, gguf, azimuth):
     tuned = {rate: do.finetuned(ids, 8, rate, batch=1)(model.copy()) for rate in (1e-5, 1e-4, 1e-3)}
     hard = do.one_of(tuned[1e-3])
     sixth = do.with_blocks(lambda n: [i for i in range(n) if i % 6])
-    removed = do.direction_removed(azimuth, folder)
+    direction = do.high_norm_direction(azimuth, folder)
     for name, operation in (
             ("bfloat16", do.rounded), ("noise of 30%", do.noisy), ("update of rank 8, a tenth in norm", do.low_rank),
             *((f"fine-tuned, 8 steps at {rate:g}", do.one_of(tuned[rate])) for rate in tuned),
+            ("a trained LoRA merged, 8 steps at 0.001", do.lora(ids, 8, 1e-3, batch=1)),
             ("neurons permuted", do.neurons_permuted), ("heads permuted", do.heads_permuted),
             ("values rotated", do.values_rotated),
             ("residual permuted", do.residual_permuted), ("signs flipped", do.signs_flipped),
             ("norms folded", do.folded), ("scaled between norm and matrix", do.scaled), ("rotated", do.rotated),
-            ("high-norm direction removed", removed), ("a third of the neurons pruned", do.neurons_pruned),
+            ("high-norm direction removed", do.direction_removed(direction)), ("a third of the neurons pruned", do.neurons_pruned),
             ("an eighth of the hidden size pruned", do.narrowed), ("every sixth block removed", sixth),
             ("depth up-scaled, blocks 1–20 and 11–30", do.with_blocks(lambda n: [*range(20), *range(10, n)])),
             ("30% of it, 70% random of the same scale", do.merged(None, 0.3)),
@@ -292,6 +293,8 @@ def real_rows(bench, gguf, azimuth):
         bench.release(base, name, DERIVED, base.made(operation))
     bench.release(base, "embeddings replaced, rotated, neurons and heads permuted", HIDDEN, base.made(do.all_of(*HIDING)))
     bench.release(base, "random weights of the same scale", INDEPENDENT, base.made(do.random_like))
+    bench.release(base, "random weights, the base's high-norm direction planted", INDEPENDENT,
+                  base.made(do.all_of(do.random_like, do.direction_planted(direction))))
     with_strings(bench, base)
     quantised(bench, base, ("Q8_0", "Q4_0"))
     return base
@@ -320,6 +323,17 @@ def tuned_by_steps(small, rates, steps):
     return out
 
 
+def direction_in_both(bench, base, partner):
+    """The same high-norm direction planted in two independent models: mostly along one coordinate, as trained ones are."""
+    u = torch.nn.functional.normalize(0.05 * torch.randn(base.model.width) + torch.eye(base.model.width)[0], dim=0)
+    planted = do.direction_planted(u)
+    folder = bench.folder / "planted"
+    planted(base.model.copy()).write(folder, base.tokenizer)
+    bench.row((f"{base.name}, a direction planted", "another model, the same planted"), INDEPENDENT, folder,
+              written(bench, base, planted(partner.model.copy())))
+    shutil.rmtree(folder)
+
+
 def small_rows(bench, small, quick):
     base, partner = small.base, small.partner
     model, family = base.model, base.model.family
@@ -333,7 +347,9 @@ def small_rows(bench, small, quick):
         bench.release(base, f"fine-tuned, {count} steps at {rate:g}", DERIVED, release)
     hard = do.one_of(tuned[rates[-1], steps[-1]])
     operations = [
-        ("noise of 30%", do.noisy), ("update of rank 8, a tenth in norm", do.low_rank), ("four bits", do.four_bits),
+        ("noise of 30%", do.noisy), ("update of rank 8, a tenth in norm", do.low_rank),
+        (f"a trained LoRA merged, {steps[-1]} steps at {rates[-1]:g}", do.lora(small.ids, steps[-1], rates[-1])),
+        ("four bits", do.four_bits),
         ("neurons permuted", do.neurons_permuted), ("heads permuted", do.heads_permuted),
         ("values permuted", do.values_permuted), ("values rotated", do.values_rotated),
         ("residual permuted", do.residual_permuted), ("norms folded", do.folded),
@@ -368,8 +384,10 @@ def small_rows(bench, small, quick):
         with_strings(bench, base)
     bench.release(base, "another model", INDEPENDENT, partner.model)
     bench.release(base, "another model, rotated", INDEPENDENT, do.rotated(partner.model.copy()))
+    direction_in_both(bench, base, partner)
     bench.release(base, "random weights of the same scale", INDEPENDENT, base.made(do.random_like))
-    for name, frame in (("neurons", do.framed_neurons), ("coordinates", do.framed_coordinates), ("values", do.framed_values)):
+    for name, frame in (("neurons", do.framed_neurons), ("coordinates", do.framed_coordinates), ("values", do.framed_values),
+                        ("additions", do.framed_additions)):
         framed = frame(model, partner.model)
         off = ((framed.logits(base.ids) - base.logits).abs().max() / base.logits.abs().max()).item()
         assert off < 1e-3, f"framing of {name} changes the logits by {off:.2g}"
