@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -21,7 +22,8 @@ using nlohmann::ordered_json;
 constexpr const char* kStatementType = "https://in-toto.io/Statement/v1";
 constexpr const char* kPayload = "payload";
 constexpr std::size_t kMaxStatementValues = 1'000'000;
-constexpr std::int64_t kMaxCount = 1'000'000;
+constexpr std::int64_t kMaxBases = 1'000'000;
+constexpr std::int64_t kMaxTests = 1'000'000'000'000;
 
 ordered_json descriptors(const std::vector<FileDigest>& files) {
   ordered_json list = ordered_json::array();
@@ -72,6 +74,12 @@ class Value {
     return value_.get<double>();
   }
 
+  /// As Protobuf's JSON has it.
+  double number_or_nan() const {
+    if (value_.is_string() && value_ == "NaN") return std::numeric_limits<double>::quiet_NaN();
+    return number();
+  }
+
   std::int64_t integer() const {
     const double value = number();
     if (!(std::abs(value) < 1e15) || value != std::floor(value)) fail("is not a whole number");
@@ -79,12 +87,12 @@ class Value {
   }
 
   /// As Protobuf's JSON has a 64-bit integer: in quotes.
-  std::int64_t count() const {
+  std::int64_t count(std::int64_t least, std::int64_t most) const {
     std::int64_t value = 0;
     const std::string& digits = text();
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size() || value < 1 ||
-        value > kMaxCount) {
+    if (error != std::errc() || end != digits.data() + digits.size() || value < least ||
+        value > most) {
       fail("is not a count");
     }
     return value;
@@ -176,8 +184,11 @@ Attestation parse_statement(const std::filesystem::path& file, std::string_view 
   a.rate = thresholds["rate"].number();
   if (!(a.rate > 0 && a.rate < 1)) thresholds["rate"].fail("is not between 0 and 1");
   if (evidence["rate"].number() != a.rate) thresholds["rate"].fail("is not that of the evidence");
-  a.bases = evidence["bases"].count();
+  a.bases = evidence["bases"].count(1, kMaxBases);
   a.thorough = evidence["thorough"].boolean();
+  a.tests = evidence["tests"].count(0, kMaxTests);
+  a.log10_corrected_p = evidence["log10_corrected_p"].number_or_nan();
+  a.share = evidence["share"].number_or_nan();
   a.match_share = thresholds["matchShare"].number();
   a.match_neurons = thresholds["matchNeurons"].integer();
   a.no_match_share = thresholds["noMatchShare"].number();

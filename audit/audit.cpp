@@ -10,6 +10,7 @@
 
 #include "azimuth/examine.h"
 #include "azimuth/sha256.h"
+#include "azimuth/special_ids.h"
 #include "base_rows.h"
 #include "block_tests.h"
 #include "embedding_fit.h"
@@ -89,15 +90,22 @@ void keep_larger(std::vector<NeuronShare>& shares, std::vector<NeuronShare> othe
 }
 
 /// Token ids that both have, with what is special in either.
-std::vector<std::int64_t> common_probe(const ModelWeights& base, const ModelWeights& release) {
-  std::vector<std::int64_t> special = base.architecture().special_token_ids;
-  const auto& others = release.architecture().special_token_ids;
-  special.insert(special.end(), others.begin(), others.end());
-  std::ranges::sort(special);
-  const auto repeated = std::ranges::unique(special);
-  special.erase(repeated.begin(), repeated.end());
+std::vector<std::int64_t> probe_of_both(const ModelWeights& base, const ModelWeights& release) {
+  const std::vector<std::int64_t> special = joined_special_ids(
+      base.architecture().special_token_ids, release.architecture().special_token_ids);
   return default_probe(special, std::min(base.vocab_size(), release.vocab_size()),
                        kDefaultProbeSize);
+}
+
+/// "the release's NAME"; empty where every weight is finite.
+std::string nonfinite_tensor(const ModelWeights& base, const ModelWeights& release,
+                             Workers& workers) {
+  const std::vector<std::int64_t> ids = probe_of_both(base, release);
+  if (const auto found = base.first_nonfinite(ids, workers)) return "the base's " + found->name;
+  if (const auto found = release.first_nonfinite(ids, workers)) {
+    return "the release's " + found->name;
+  }
+  return {};
 }
 
 /// Of the orders that are drawn: the same in every call, and nobody's choice.
@@ -133,7 +141,7 @@ void add_directions(const ModelWeights& base, const ModelWeights& release, const
                     const Eigen::MatrixXf& neuron_map, Audit& out, Workers& workers,
                     Progress* progress) {
   ExamineOptions examining = {.noise_floor = false, .digest = false};
-  examining.analysis.token_ids = common_probe(base, release);
+  examining.analysis.token_ids = probe_of_both(base, release);
   const Signature base_signature = examine(base, examining, workers, progress).signature();
   const Signature release_signature = examine(release, examining, workers, progress).signature();
   out.direction = direction_evidence(base_signature, release_signature, workers);
@@ -146,6 +154,10 @@ void add_directions(const ModelWeights& base, const ModelWeights& release, const
         double{neuron_map.cwiseProduct(fit.map).sum()} /
         static_cast<double>(std::min(base.hidden_size(), release.hidden_size()));
   }
+}
+
+std::string digest_of(const AuditedWeights& model, Workers& workers) {
+  return model.digest.empty() ? model.weights.digest(workers) : model.digest;
 }
 
 /// Corrects every p-value for all tests, and concludes.
@@ -181,10 +193,10 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   out.thorough = options.thorough;
   next_part(progress);
   out.base = base.sizes();
-  out.base.weights_digest = base.digest(workers);
+  out.base.weights_digest = digest_of(audited_base, workers);
   next_part(progress);
   out.release = release.sizes();
-  out.release.weights_digest = release.digest(workers);
+  out.release.weights_digest = digest_of(audited_release, workers);
 
   next_part(progress);
   const EmbeddingFit fit = fit_embeddings(audited_base, audited_release, workers);
@@ -217,6 +229,10 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   // Before NO_MATCH too: embeddings of another model mislead the map, and correspond.
   const Eigen::MatrixXf neuron_map = add_grams(base, release, out, workers, progress);
   conclude(out);
+  if (out.verdict == Verdict::no_match) {
+    out.nonfinite = nonfinite_tensor(base, release, workers);
+    out.verdict = verdict_of(out);
+  }
   if (open || options.thorough) {
     add_directions(base, release, fit, neuron_map, out, workers, progress);
   }

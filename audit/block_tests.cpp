@@ -4,8 +4,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "azimuth/median.h"
 #include "order_bound.h"
-#include "upper_median.h"
 
 namespace azimuth {
 namespace {
@@ -99,7 +99,7 @@ void ShareSearch::add(FfnPlace release, bool mapped, std::vector<float> cosines)
     best_.mapped = mapped;
     best_.agreeing = std::ssize(cosines);
     best_.share = share;
-    best_.cosine = upper_median(cosines);
+    best_.cosine = median({cosines.begin(), cosines.end()});
     best_.cosines = std::move(cosines);
   } else if (!(release == best_.release)) {
     best_.control = std::max(best_.control, share);

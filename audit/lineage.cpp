@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "upper_median.h"
+#include "azimuth/median.h"
 
 namespace azimuth {
 namespace {
@@ -29,7 +29,7 @@ double distance(const Cosines& cosines) {
   int blocks = 0;
   for (const std::vector<float>& block : cosines) {
     if (block.empty()) continue;
-    sum += degrees_of(upper_median(block));
+    sum += degrees_of(median({block.begin(), block.end()}));
     ++blocks;
   }
   return blocks == 0 ? kNotApplicable : sum / blocks;
@@ -107,10 +107,16 @@ std::size_t centre(const std::vector<Link>& tree, const std::vector<std::size_t>
 class Pairs {
  public:
   Pairs(std::span<const AuditedWeights> models, double rate)
-      : models_(models), rate_(rate), cosines_(models.size() * models.size()) {}
+      : models_(models.begin(), models.end()),
+        rate_(rate),
+        cosines_(models.size() * models.size()) {}
 
   void audit_all(Lineage& out, Workers& workers, Progress* progress) {
     const std::size_t n = models_.size();
+    for (AuditedWeights& model : models_) {
+      next_part(progress);
+      if (model.digest.empty()) model.digest = model.weights.digest(workers);
+    }
     for (std::size_t a = 0; a < n; ++a) {
       for (std::size_t b = a + 1; b < n; ++b) {
         next_part(progress);
@@ -147,7 +153,7 @@ class Pairs {
     return audited.verdict;
   }
 
-  std::span<const AuditedWeights> models_;
+  std::vector<AuditedWeights> models_;  // with their digests
   double rate_;
   std::vector<Cosines> cosines_;  // of (smaller index, larger)
 };
@@ -225,7 +231,7 @@ Lineage lineage(std::vector<std::string> names, std::span<const AuditedWeights> 
   const std::size_t n = models.size();
   if (n < 2) throw std::invalid_argument("lineage: fewer than two models");
   if (names.size() != n) throw std::invalid_argument("lineage: not a name for each model");
-  if (progress != nullptr) progress->begin(static_cast<std::int64_t>(n * (n - 1) / 2));
+  if (progress != nullptr) progress->begin(static_cast<std::int64_t>(n + n * (n - 1) / 2));
   Lineage out = {.names = std::move(names),
                  .rate = rate,
                  .audits = static_cast<std::int64_t>(n * (n - 1)),

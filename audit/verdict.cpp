@@ -30,7 +30,8 @@ Verdict verdict_of(const Audit& evidence) {
     return s.share >= kMatchShare && s.agreeing >= kMatchNeurons;
   });
   if (large_share) return Verdict::match_empirical;
-  return small_share && evidence.embeddings.aligned ? Verdict::no_match : Verdict::inconclusive;
+  const bool ruled_out = small_share && evidence.embeddings.aligned && evidence.nonfinite.empty();
+  return ruled_out ? Verdict::no_match : Verdict::inconclusive;
 }
 
 }  // namespace azimuth

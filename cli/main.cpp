@@ -27,8 +27,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "azimuth " AZIMUTH_VERSION);
   app.require_subcommand(1);
   // On one line, like every error.
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("azimuth: ") + error.what() + " (azimuth --help)\n";
+  app.failure_message([](const CLI::App* root, const CLI::Error& error) {
+    const auto calls = root->get_subcommands();
+    return std::string("azimuth: ") + error.what() + " (azimuth " +
+           (calls.empty() ? "" : calls.front()->get_name() + " ") + "--help)\n";
   });
   app.footer(
       "Example:\n  azimuth inspect ./SmolLM2-135M-Instruct --plot norms.svg\n"

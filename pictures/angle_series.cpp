@@ -14,18 +14,13 @@ namespace {
 
 constexpr std::size_t kMostDots = 60;  // beyond that, lines alone, and whole ones
 
-const AngleObservation* angle_to(const RunPoint& point, std::string_view reference) {
-  const auto found = std::ranges::find(point.angles, reference, &AngleObservation::reference);
-  return found == point.angles.end() ? nullptr : &*found;
-}
-
 std::vector<std::vector<Point>> pieces(std::span<const RunPoint> points, const Scale& x,
                                        const Scale& y, std::string_view reference,
                                        double AngleObservation::*value) {
   return line_pieces(
       points,
       [&](const RunPoint& point) {
-        const auto* angle = angle_to(point, reference);
+        const auto* angle = angle_to(point.angles, reference);
         return angle == nullptr ? kNotApplicable : angle->*value;
       },
       x, y);
@@ -43,7 +38,7 @@ std::vector<double> numbers_of(std::span<const RunPoint> points,
   std::vector<double> numbers;
   for (const auto& point : points) {
     for (const auto& one : series) {
-      const auto* angle = angle_to(point, one.reference);
+      const auto* angle = angle_to(point.angles, one.reference);
       if (angle == nullptr) continue;
       if (std::isfinite(angle->degrees)) numbers.push_back(angle->degrees);
       if (with_floors && std::isfinite(angle->noise_floor_degrees)) {

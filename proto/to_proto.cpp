@@ -375,6 +375,7 @@ v1::Audit to_proto(const Audit& in) {
   out.set_rate(in.rate);
   out.set_bases(in.bases);
   out.set_thorough(in.thorough);
+  out.set_nonfinite(in.nonfinite);
   out.set_tests(in.tests);
   out.set_log10_corrected_p(in.log10_corrected_p);
   convert(in.exact, *out.mutable_exact());

@@ -81,9 +81,8 @@ std::string angle_text(const Observation& observation, std::string_view referenc
 
 std::string banded_angle_text(const Observation& observation, std::string_view reference) {
   const std::string text = angle_text(observation, reference);
-  const auto found = std::ranges::find(observation.angles, reference, &AngleObservation::reference);
-  if (text == kDash || found == observation.angles.end()) return text;
-  return text + " " + band_text(*found);
+  const AngleObservation* angle = angle_to(observation.angles, reference);
+  return text == kDash || angle == nullptr ? text : text + " " + band_text(*angle);
 }
 
 std::set<std::int32_t> blocks_of(const Observation& observation,

@@ -57,21 +57,6 @@ int exit_code(Verdict verdict, bool exact) {
   return kUndecided;
 }
 
-/// What is open comes before what is ruled out.
-int rank(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::match:
-      return 0;
-    case Verdict::match_empirical:
-      return 1;
-    case Verdict::inconclusive:
-      return 2;
-    case Verdict::no_match:
-      break;
-  }
-  return 3;
-}
-
 /// From the one that says most to the one that says least; what does not apply says nothing.
 bool says_more(const Audit& a, const Audit& b) {
   const auto key = [](const Audit& audit) {
@@ -82,12 +67,26 @@ bool says_more(const Audit& a, const Audit& b) {
   return key(a) < key(b);
 }
 
-void write_attestation_of(const NamedAudit& result, const AuditCallOptions& options,
-                          const OpenModelOptions& reading_release, const SigningKey& key) {
-  const auto release = digest_checkpoint(options.release, reading_release, options.attest);
-  const auto base = digest_checkpoint(result.base, options.reading, options.attest);
-  write_attestation(options.attest, attest(result.audit, release, base, Clock().unix_seconds()),
-                    key);
+/// Of page and attestation, which may lie among the files.
+AuditedFiles audited_files(const NamedAudit& result, const AuditCallOptions& options,
+                           const OpenModelOptions& reading_release) {
+  AuditedFiles out = {.unix_seconds = Clock().unix_seconds(), .base = {}, .release = {}};
+  if (result.audit.exact.empty()) return out;  // of signatures
+  out.base = digest_checkpoint(result.base, options.reading, options.attest);
+  out.release = digest_checkpoint(options.release, reading_release, options.attest);
+  return out;
+}
+
+void write_documents(const std::vector<NamedAudit>& results, const AuditCallOptions& options,
+                     const OpenModelOptions& reading_release, const SigningKey* key) {
+  const AuditedFiles files = audited_files(results.front(), options, reading_release);
+  if (!options.page.empty()) {
+    replace_file(options.page, audit_page(options.release, results, files));
+  }
+  if (key == nullptr) return;
+  write_attestation(options.attest,
+                    attest(results.front().audit, files.release, files.base, files.unix_seconds),
+                    *key);
 }
 
 /// Before any work is done.
@@ -115,7 +114,7 @@ void run_audit(const AuditCallOptions& options) {
   }
   OpenModelOptions reading_release = options.reading;
   reading_release.adapter = options.adapter;
-  const AuditedCheckpoint release = open_audited(options.release, reading_release);
+  AuditedCheckpoint release = open_audited(options.release, reading_release);
   if (key) {
     for (const AuditedCheckpoint& base : bases) require_weights_to_attest(base);
     require_weights_to_attest(release);
@@ -127,10 +126,12 @@ void run_audit(const AuditCallOptions& options) {
   std::vector<NamedAudit> results;
   for (const AuditedCheckpoint& base : bases) {
     results.push_back({base.name, audit_checkpoints(base, release, auditing, workers)});
+    release.digest = results.back().audit.release.weights_digest;  // made once
   }
   std::ranges::stable_sort(results, says_more, &NamedAudit::audit);
-  if (!options.page.empty()) replace_file(options.page, audit_page(options.release, results));
-  if (key) write_attestation_of(results.front(), options, reading_release, *key);
+  if (key || !options.page.empty()) {
+    write_documents(results, options, reading_release, key ? &*key : nullptr);
+  }
   if (options.format == "json") {
     std::vector<Audit> audits;
     for (const NamedAudit& result : results) audits.push_back(result.audit);

@@ -63,7 +63,7 @@ std::string order_row(const OrderTest& test) {
 
 std::string gram_row(const GramTest& grams) {
   std::string sentence = text(
-      "%zu pairs of blocks, in which neurons of one index were asked whether they relate to the "
+      "%zu pairs of FFNs, in which neurons of one index were asked whether they relate to the "
       "others alike.",
       grams.pairs.size());
   if (!grams.no_p.empty()) sentence += " No p-value: " + shown(grams.no_p) + ".";
@@ -163,6 +163,14 @@ std::string model_rows(const char* name, const ModelInfo& model) {
       "");
 }
 
+std::string file_rows(const char* name, const std::vector<FileDigest>& files) {
+  std::string list;
+  for (const FileDigest& file : files) {
+    list += (list.empty() ? "" : "<br>") + shown(file.name) + " <code>" + file.sha256 + "</code>";
+  }
+  return files.empty() ? "" : row(name, "SHA-256 of its files<br>" + list, "");
+}
+
 std::string others(std::span<const NamedAudit> audits) {
   if (audits.empty()) return {};
   std::string out =
@@ -178,7 +186,8 @@ std::string others(std::span<const NamedAudit> audits) {
 
 }  // namespace
 
-std::string audit_page(const std::string& release, std::span<const NamedAudit> audits) {
+std::string audit_page(const std::string& release, std::span<const NamedAudit> audits,
+                       const AuditedFiles& files) {
   const Audit& a = audits.front().audit;
   const std::string verdict(name_of(a.verdict));
   std::string body = "<h1>" + verdict + "</h1>\n<p class=\"quiet\">" + shown(release) +
@@ -193,8 +202,10 @@ std::string audit_page(const std::string& release, std::span<const NamedAudit> a
   if (a.verdict == Verdict::match) body += tile(text("%g", a.rate), "how often MATCH may be wrong");
   body += "</ul>\n" + tests(a) + pictures_of(a) + others(audits.subspan(1)) +
           "<h2>Models</h2>\n<table>\n" + model_rows("base", a.base) +
-          model_rows("release", a.release) +
-          "</table>\n<p class=\"quiet\">Made by azimuth " AZIMUTH_VERSION
+          file_rows("its files", files.base) + model_rows("release", a.release) +
+          file_rows("its files", files.release) + "</table>\n<p class=\"quiet\">Made on " +
+          time_text(files.unix_seconds) +
+          " UTC by azimuth " AZIMUTH_VERSION
           ". What a verdict means, how each test works and what defeats it is in "
           "docs/audit.md.</p>\n";
   return html_page(verdict + ": " + printable(release, kLongestPath), body);

@@ -31,6 +31,20 @@ constexpr const char* kNoProof =
 
 }  // namespace
 
+int rank(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::match:
+      return 0;
+    case Verdict::match_empirical:
+      return 1;
+    case Verdict::inconclusive:
+      return 2;
+    case Verdict::no_match:
+      break;
+  }
+  return 3;
+}
+
 std::string power(double log10_p) {
   return log10_p > -1 ? "1" : text("10^%.0f", std::ceil(log10_p));
 }
@@ -82,6 +96,9 @@ std::string verdict_sentences(const Audit& a) {
   } else if (a.share >= kNoMatchShare) {
     out += "no exact test decides, and " + percent(a.share) +
            " of the neurons is too much for chance and too little for a match.\n";
+  } else if (!a.nonfinite.empty()) {
+    out += "no trace of the base, but " + printable(a.nonfinite, 200) +
+           " holds numbers that\nare not finite: its rows match nothing, whatever they were.\n";
   } else {
     out +=
         "no trace of the base, but embeddings of the same tokens do not correspond either:\n"
@@ -160,7 +177,7 @@ std::string gram_lines(const Audit& a) {
       first += pair.first_alignment / static_cast<double>(grams.pairs.size());
       second += pair.second_alignment / static_cast<double>(grams.pairs.size());
     }
-    out += text(", %zu pairs of blocks, %lld orders each: alignment %.3f and %.3f, p at most ",
+    out += text(", %zu pairs of FFNs, %lld orders each: alignment %.3f and %.3f, p at most ",
                 grams.pairs.size(), static_cast<long long>(grams.orders), first, second) +
            power(grams.log10_p) + ", corrected " + power(grams.log10_corrected_p);
   }

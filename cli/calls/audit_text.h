@@ -13,6 +13,9 @@ struct NamedAudit {
   Audit audit;
 };
 
+/// Of two verdicts the lower says more: what is open comes before what is ruled out.
+int rank(Verdict verdict);
+
 /// "10^-503", rounded up.
 std::string power(double log10_p);
 

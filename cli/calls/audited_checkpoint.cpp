@@ -36,8 +36,8 @@ Audit audit_checkpoints(const AuditedCheckpoint& base, const AuditedCheckpoint& 
   }
   ProgressBar bar("auditing " + short_name(release.name) +
                   (options.bases > 1 ? " against " + short_name(base.name) : ""));
-  return audit({*base_weights, base.tokens}, {*release_weights, release.tokens}, options, workers,
-               &bar);
+  return audit({*base_weights, base.tokens, base.digest},
+               {*release_weights, release.tokens, release.digest}, options, workers, &bar);
 }
 
 }  // namespace azimuth::cli

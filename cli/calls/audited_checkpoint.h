@@ -14,6 +14,7 @@ struct AuditedCheckpoint {
   std::string name;  ///< as it was given
   Checkpoint checkpoint;
   std::vector<std::string> tokens = {};  ///< by id, where they are known
+  std::string digest = {};               ///< of the weights, where an audit has made it
 };
 
 /// Reads the tokenizer beside a model too. Throws as open_checkpoint() and read_token_strings().

@@ -100,18 +100,19 @@ void add_names_option(CLI::App& call, OpenModelOptions& options) {
   call.add_option("--names", options.names, kNamesHelp);
 }
 
+bool is_step_of_history(const std::string& name) {
+  std::error_code error;
+  return !std::filesystem::exists(name, error) && parse_step_of_history(name).has_value();
+}
+
 Checkpoint open_checkpoint(const std::string& name, const OpenModelOptions& options) {
   const auto expect_no_weights_wanted = [&] {
     require_weights_for(name, "--adapter", !options.adapter.empty());
     require_weights_for(name, "--names", !options.names.empty());
   };
-  std::error_code error;
-  const auto status = std::filesystem::status(name, error);
-  if (!std::filesystem::exists(status)) {
-    if (auto step = parse_step_of_history(name)) {
-      expect_no_weights_wanted();
-      return open_history(*std::move(step));
-    }
+  if (is_step_of_history(name)) {
+    expect_no_weights_wanted();
+    return open_history(*parse_step_of_history(name));
   }
   if (is_signature_file(name)) {
     expect_no_weights_wanted();

@@ -33,6 +33,9 @@ using Checkpoint = std::variant<ModelWeights, Signature>;
 /// Throws FileError or std::runtime_error, "FILE: what: why".
 Checkpoint open_checkpoint(const std::string& name, const OpenModelOptions& options);
 
+/// Whether it is a step of a history, STORE@STEP. Throws FileError where STORE is none.
+bool is_step_of_history(const std::string& name);
+
 /// Throws CLI::ValidationError if an option was given that needs weights, which `name` does not
 /// hold.
 void require_weights_for(const std::string& name, const std::string& option, bool given);

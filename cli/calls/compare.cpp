@@ -18,6 +18,7 @@
 #include "azimuth/pictures.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/replace_file.h"
+#include "azimuth/special_ids.h"
 #include "azimuth/thresholds.h"
 #include "azimuth/utf8.h"
 #include "calls/checkpoint.h"
@@ -88,14 +89,7 @@ class CommonProbe {
 
   void add(const ModelWeights& weights) {
     const Tokens& special = weights.architecture().special_token_ids;
-    if (smallest_ == kNoModel) {
-      special_ = special;
-    } else if (special != special_) {
-      special_.insert(special_.end(), special.begin(), special.end());
-      std::ranges::sort(special_);
-      const auto repeated = std::ranges::unique(special_);
-      special_.erase(repeated.begin(), repeated.end());
-    }
+    special_ = smallest_ == kNoModel ? special : joined_special_ids(special_, special);
     smallest_ = std::min(smallest_, weights.vocab_size());
     largest_ = std::max(largest_, weights.vocab_size());
   }

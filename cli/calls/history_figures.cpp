@@ -16,18 +16,13 @@
 namespace azimuth::cli {
 namespace {
 
-const AngleObservation* angle_to(const Observation& o, std::string_view reference) {
-  const auto found = std::ranges::find(o.angles, reference, &AngleObservation::reference);
-  return found == o.angles.end() ? nullptr : &*found;
-}
-
 double degrees_to(const Observation& o, std::string_view reference) {
-  const AngleObservation* angle = angle_to(o, reference);
+  const AngleObservation* angle = angle_to(o.angles, reference);
   return angle == nullptr ? kNotApplicable : angle->degrees;
 }
 
 double floor_to(const Observation& o, std::string_view reference) {
-  const AngleObservation* angle = angle_to(o, reference);
+  const AngleObservation* angle = angle_to(o.angles, reference);
   return angle == nullptr ? kNotApplicable : angle->noise_floor_degrees;
 }
 

@@ -79,6 +79,11 @@ struct Release {
 };
 
 Release read_release(const HistoryVerifyOptions& options) {
+  if (is_step_of_history(options.release)) {
+    throw FileError(options.release, "release",
+                    "is a step of a history, which says of itself what its weights were; give the "
+                    "model's folder or file, or its signature");
+  }
   Checkpoint checkpoint = open_checkpoint(options.release, options.reading);
   if (const auto* signature = std::get_if<Signature>(&checkpoint)) {
     return {signature->model, "a signature does not say how the weights were stored"};

@@ -1,6 +1,7 @@
 #include "calls/lineage.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "azimuth/file_error.h"
 #include "azimuth/lineage.h"
 #include "azimuth/proto_conversion.h"
+#include "calls/audit_text.h"
 #include "calls/audited_checkpoint.h"
 #include "calls/measure.h"
 #include "terminal/format_text.h"
@@ -58,6 +60,28 @@ std::string tree_text(const Lineage& lineage, const LineageFamily& family) {
   return out;
 }
 
+/// A line a pair: the order that says most of the two that were audited.
+std::string pairs_text(const Lineage& lineage) {
+  const std::size_t n = lineage.names.size();
+  std::string out = "Pairs, with the corrected p at most\n";
+  for (std::size_t a = 0; a < n; ++a) {
+    for (std::size_t b = a + 1; b < n; ++b) {
+      std::size_t best = a * n + b;
+      const std::size_t other = b * n + a;
+      const bool better = lineage.verdicts[other] &&
+                          (!lineage.verdicts[best] ||
+                           rank(*lineage.verdicts[other]) < rank(*lineage.verdicts[best]));
+      if (better) best = other;
+      const double p =
+          std::fmin(lineage.log10_corrected_p[a * n + b], lineage.log10_corrected_p[other]);
+      out += "  " + left(std::string(name_of(*lineage.verdicts[best])), 17) +
+             left(std::isnan(p) ? "–" : power(p), 9) + printable(lineage.names[a], 200) + "  –  " +
+             printable(lineage.names[b], 200) + "\n";
+    }
+  }
+  return out + "\n";
+}
+
 std::string lineage_text(const Lineage& lineage) {
   std::string out;
   std::string alone;
@@ -72,6 +96,7 @@ std::string lineage_text(const Lineage& lineage) {
            " models that are connected by matches\n" + tree_text(lineage, family) + "\n";
   }
   if (!alone.empty()) out += "Match no other (not a proof of independence)\n" + alone + "\n";
+  out += pairs_text(lineage);
   out += text(
       "Matches at a rate of %g, corrected for %lld audits. A merge connects what has nothing else "
       "in "

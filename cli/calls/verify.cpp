@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include "azimuth/audit.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/signing_keys.h"
+#include "calls/audit_text.h"
 #include "calls/audited_checkpoint.h"
 #include "calls/checkpoint.h"
 #include "calls/digest_checkpoint.h"
@@ -103,6 +105,12 @@ std::string verdict_text(std::string_view verdict) {
 
 std::string attested_text(const Attestation& a, const VerifyingKey& key) {
   return "Signed by the key " + key.id() + ".\n\n" + line("verdict", verdict_text(a.verdict)) +
+         line("p", std::isnan(a.log10_corrected_p)
+                       ? "–"
+                       : power(a.log10_corrected_p) + " at most, corrected for " +
+                             std::to_string(a.tests) + " tests, of " + std::to_string(a.bases) +
+                             (a.bases == 1 ? " base" : " bases")) +
+         line("share", std::isnan(a.share) ? "–" : percent(a.share) + " of neurons") +
          line("rate", text("%g", a.rate)) + line("audited", a.audited_at) +
          line("by", "azimuth " + a.program_version + ", " + a.schema_version) +
          line("supposes", a.supposes) +

@@ -23,8 +23,8 @@ constexpr std::size_t kNameWidth = 14;
 constexpr std::size_t kAngleWidth = 22;
 
 double degrees_to(const std::vector<AngleObservation>& angles, const std::string& reference) {
-  const auto found = std::ranges::find(angles, reference, &AngleObservation::reference);
-  return found == angles.end() ? kNotApplicable : found->degrees;
+  const AngleObservation* angle = angle_to(angles, reference);
+  return angle == nullptr ? kNotApplicable : angle->degrees;
 }
 
 std::string named(const std::string& name, const std::string& value) {

@@ -28,8 +28,13 @@ ModelWeights open_base(const std::filesystem::path& checkpoint, const OpenModelO
     if (options.names.empty()) return load_gguf(checkpoint);
     throw FileError(checkpoint, "names", "are not taken with a GGUF file, which has the format's");
   }
-  throw FileError(checkpoint, "open",
-                  "is not GGUF; any other file needs --config, the config.json of its model");
+  std::string why = "is not GGUF; any other file needs --config, the config.json of its model";
+  const std::filesystem::path folder = checkpoint.parent_path();
+  if (std::filesystem::exists(folder / "config.json")) {
+    why += "; one lies beside it: give the folder" +
+           (folder.empty() ? std::string() : ", " + folder.string());
+  }
+  throw FileError(checkpoint, "open", why);
 }
 
 }  // namespace

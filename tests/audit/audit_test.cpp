@@ -303,6 +303,24 @@ TEST(AuditTests, NumbersThatAreNotFiniteMatchNothing) {
   EXPECT_EQ(exact(a, order_test::neurons).matched, AuditedModel::ffn * 3 / 4 - 1);
   broken.tensor("model.embed_tokens.weight").setConstant(kNan);
   EXPECT_EQ(audited(broken, broken).verdict, Verdict::match);
+
+  // What matches nothing is not ruled out.
+  AuditedModel emptied(2);
+  emptied.tensor(AuditedModel::at(1, "mlp.up_proj"))(5, 3) = kNan;
+  const Audit b = audited(AuditedModel(1), emptied);
+  EXPECT_EQ(b.nonfinite, "the release's model.layers.1.mlp.up_proj.weight");
+  EXPECT_EQ(b.verdict, Verdict::inconclusive);
+  EXPECT_EQ(audited(emptied, AuditedModel(1)).nonfinite,
+            "the base's model.layers.1.mlp.up_proj.weight");
+  EXPECT_EQ(audited(AuditedModel(1), AuditedModel(2)).nonfinite, "");
+}
+
+TEST(AuditTests, ADigestThatIsKnownIsNotMadeAgain) {
+  Workers workers;
+  const ModelWeights weights = AuditedModel(1).weights();
+  const Audit a = audit({weights, {}, "of before"}, weights, {}, workers);
+  EXPECT_EQ(a.base.weights_digest, "of before");
+  EXPECT_EQ(a.release.weights_digest, weights.digest());
 }
 
 TEST(AuditTests, PlainFfnsAreHeldByRowsAndColumnsAndExpertsAreTestedEach) {

@@ -83,10 +83,10 @@ TEST(JsonContract, AuditHasEveryField) {
   audit.exact = {{.test = order_test::neurons, .matched = 256, .in_order = 255}};
   audit.shares = {{.base = {6, 1}, .agreeing = 250, .share = 0.98}};
   const json value = json::parse(to_json(audit));
-  EXPECT_THAT(names(value),
-              UnorderedElementsAre("verdict", "base", "release", "rate", "tests",
-                                   "log10_corrected_p", "exact", "shares", "share", "embeddings",
-                                   "blocks", "grams", "direction", "bases", "thorough"));
+  EXPECT_THAT(names(value), UnorderedElementsAre("verdict", "base", "release", "rate", "tests",
+                                                 "log10_corrected_p", "exact", "shares", "share",
+                                                 "embeddings", "blocks", "grams", "direction",
+                                                 "bases", "thorough", "nonfinite"));
   EXPECT_EQ(value.at("verdict"), "VERDICT_MATCH_EMPIRICAL");
   EXPECT_EQ(value.at("log10_corrected_p"), -1339.5);
   EXPECT_EQ(value.at("share"), "NaN");

@@ -68,11 +68,6 @@ class Child {
   std::FILE* output_ = nullptr;
 };
 
-const AngleObservation* angle_to(const Observation& o, const std::string& reference) {
-  const auto found = std::ranges::find(o.angles, reference, &AngleObservation::reference);
-  return found == o.angles.end() ? nullptr : &*found;
-}
-
 TEST(Restart, GoesOnAfterBeingKilledAtRandomMoments) {
   const auto folder =
       std::filesystem::temp_directory_path() / ("azimuth-restart-" + std::to_string(getpid()));
@@ -105,7 +100,7 @@ TEST(Restart, GoesOnAfterBeingKilledAtRandomMoments) {
       EXPECT_GT(o.sequence, observations[i - 1].sequence + 1)
           << "numbers that somebody may have seen are not used again";
     }
-    const AngleObservation* base = angle_to(o, "base");
+    const AngleObservation* base = angle_to(o.angles, "base");
     ASSERT_NE(base, nullptr);
     EXPECT_NEAR(base->degrees, 0.01 * static_cast<double>(o.step), 0.003 + 0.05 * base->degrees)
         << "the base is the first snapshot of the first attempt";
@@ -116,7 +111,7 @@ TEST(Restart, GoesOnAfterBeingKilledAtRandomMoments) {
       if (observations[j].step < o.step) previous = &observations[j];
       repeated += observations[j].step == o.step ? 1 : 0;
     }
-    const AngleObservation* angle = angle_to(o, "previous");
+    const AngleObservation* angle = angle_to(o.angles, "previous");
     ASSERT_EQ(angle == nullptr, previous == nullptr) << "step " << o.step;
     if (angle != nullptr && o.model.weights_digest.empty()) {
       EXPECT_EQ(angle->step, previous->step) << "sequence " << o.sequence;

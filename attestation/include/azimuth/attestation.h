@@ -26,6 +26,9 @@ struct Attestation {
   double rate = 0;
   std::int64_t bases = 1;  ///< as in AuditOptions, to make the audit again
   bool thorough = false;
+  std::int64_t tests = 0;        ///< that its p-values are corrected for
+  double log10_corrected_p = 0;  ///< NaN: no test gave one
+  double share = 0;              ///< of neurons; NaN: there is none
   double match_share = 0;
   std::int64_t match_neurons = 0;
   double no_match_share = 0;

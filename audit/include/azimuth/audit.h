@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "azimuth/direction_evidence.h"
@@ -145,6 +146,9 @@ struct Audit {
   std::optional<GramTest> grams;
   /// Made with `AuditOptions::thorough`, and where the tests above leave the verdict open.
   std::optional<DirectionEvidence> direction;
+  /// A tensor with numbers that are not finite, whose rows match nothing: looked for where the
+  /// verdict would be NO_MATCH, which it is not then. Empty: none.
+  std::string nonfinite;
 };
 
 struct AuditOptions {
@@ -157,13 +161,16 @@ struct AuditOptions {
 
 /// A model in an audit.
 struct AuditedWeights {
-  AuditedWeights(const ModelWeights& weights, std::span<const std::string> tokens = {})
-      : weights(weights), tokens(tokens) {}
+  AuditedWeights(const ModelWeights& weights, std::span<const std::string> tokens = {},
+                 std::string digest = {})
+      : weights(weights), tokens(tokens), digest(std::move(digest)) {}
 
   const ModelWeights& weights;
   /// By id, the text of each token (azimuth/token_strings.h): needed where the two vocabularies are
   /// not ordered alike. Empty: not known. Wrong ones spoil the map, and never a p-value.
   std::span<const std::string> tokens;
+  /// `weights.digest()`, for who has it already. Empty: the audit makes it.
+  std::string digest;
 };
 
 /// Thresholds of the empirical tier (docs/audit.md).
@@ -171,8 +178,8 @@ inline constexpr double kMatchShare = 0.2;
 inline constexpr std::int64_t kMatchNeurons = 30;
 inline constexpr double kNoMatchShare = 0.1;
 
-/// What `audit` concludes from the evidence alone: `log10_corrected_p`, `rate`, `shares`, `share`
-/// and `embeddings`.
+/// What `audit` concludes from the evidence alone: `log10_corrected_p`, `rate`, `shares`, `share`,
+/// `embeddings` and `nonfinite`.
 Verdict verdict_of(const Audit& evidence);
 
 /// Whether the weights of `release` were made from those of `base` (docs/audit.md). Reads both, on

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "azimuth/sha256.h"
 #include "cli/run_program.h"
 #include "integrations/checkpoints/safetensors/safetensors_writer.h"
 #include "support/audited_model.h"
@@ -21,6 +23,12 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+
+std::string sha256_of(const std::string& bytes) {
+  Sha256 sum;
+  sum.add(bytes);
+  return sum.hexadecimal();
+}
 
 class AuditCall : public ::testing::Test {
  protected:
@@ -194,7 +202,7 @@ TEST_F(AuditCall, ThoroughShowsGramMatricesAndDirections) {
   const std::string model = AZIMUTH_TEST_DATA "/architectures/llama";
   const Ended quick = audit(model, model);
   const Ended thorough = audit(model, model, {"--thorough"});
-  EXPECT_THAT(thorough.out, AllOf(HasSubstr("Gram matrices of neurons, 4 pairs of blocks"),
+  EXPECT_THAT(thorough.out, AllOf(HasSubstr("Gram matrices of neurons, 4 pairs of FFNs"),
                                   HasSubstr("decides nothing: 0.00° apart, p "),
                                   HasSubstr("explosion 2, decay 4")));
   EXPECT_EQ(thorough.out.substr(0, 40), quick.out.substr(0, 40));
@@ -232,6 +240,10 @@ TEST_F(AuditCall, WritesAPageThatNeedsNothingElse) {
                               "base's order"),
                     HasSubstr("Order of the neurons"), HasSubstr("Other bases"),
                     HasSubstr("NO_MATCH"), HasSubstr("SIGNATURE_ABSENT")));
+  EXPECT_THAT(html, ::testing::ContainsRegex(
+                        "Made on 20[0-9]+-[0-9]+-[0-9]+ [0-9]+:[0-9]+:[0-9]+ UTC by azimuth"));
+  EXPECT_THAT(html, HasSubstr("model.safetensors <code>" +
+                              sha256_of(contents_of(base + "/model.safetensors")) + "</code>"));
   // A list of the terminal stays one, and its lines flow.
   EXPECT_THAT(html, AllOf(HasSubstr("A release that is would show as much"),
                           HasSubstr("siblings match each other.\nIt does not tell which")));
@@ -249,7 +261,9 @@ TEST_F(AuditCall, LineageDrawsFamilies) {
   EXPECT_THAT(ended.out,
               AllOf(StartsWith("Family 1, of 2 models"), HasSubstr("\n  " + base + "\n"),
                     HasSubstr("\n  └─ " + tuned), HasSubstr("neighbours in 100%\n"),
-                    HasSubstr("Match no other (not a proof of independence)\n  " + other + "\n")));
+                    HasSubstr("Match no other (not a proof of independence)\n  " + other + "\n"),
+                    HasSubstr("\n  MATCH            10^-"),
+                    HasSubstr("\n  NO_MATCH         1        " + base + "  –  " + other + "\n")));
   const json value =
       json::parse(run_program({"lineage", base, tuned, other, "--format", "json"}).out);
   EXPECT_EQ(value.at("families").size(), 2u);
@@ -260,6 +274,24 @@ TEST_F(AuditCall, RefusesWhatHoldsNoModelInOneLine) {
   expect_refused(AZIMUTH_TEST_DATA "/adapters/llama", "adapter");
   expect_refused(AZIMUTH_TEST_DATA "/architectures/olmo2/model-00001-of-00003.safetensors", "");
   expect_refused(folder_ / "missing", "");
+  const std::string folder = written(AuditedModel(2));
+  expect_refused(folder + "/model.safetensors",
+                 "needs --config, the config.json of its model; one "
+                 "lies beside it: give the folder, " +
+                     folder + "\n");
+}
+
+TEST_F(AuditCall, SaysThatNumbersAreNotFinite) {
+  AuditedModel broken(2);
+  broken.tensor(AuditedModel::at(1, "mlp.up_proj"))(5, 3) = std::numeric_limits<float>::infinity();
+  const Ended ended = audit(written(AuditedModel(1)), written(broken));
+  EXPECT_EQ(ended.code, 4);
+  EXPECT_THAT(ended.out, HasSubstr("the release's model.layers.1.mlp.up_proj.weight holds"));
+}
+
+TEST_F(AuditCall, AUsageErrorNamesTheHelpOfTheCall) {
+  EXPECT_THAT(audit("x", "y", {"--rate", "2"}).err, HasSubstr("(azimuth audit --help)\n"));
+  EXPECT_THAT(run_program({"--nothing"}).err, HasSubstr("(azimuth --help)\n"));
 }
 
 }  // namespace

@@ -246,6 +246,14 @@ TEST_F(HistoryVerify, SaysWhyAReleaseCannotBeTold) {
               StartsWith("4: the run's last snapshot, of step 2000, has no digest"));
 }
 
+TEST_F(HistoryVerify, AStepOfAHistoryIsNoRelease) {
+  store_run_of(kReleased);
+  const Ended ended = verify({"--release", store_ + "@10"});
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_EQ(ended.out, "");
+  EXPECT_THAT(ended.err, HasSubstr("@10: release: is a step of a history"));
+}
+
 TEST_F(HistoryVerify, SaysThatAnEarlierVersionHadNoRoundedDigest) {
   store_run_of(kReleased);
   HistoryStore store(store_);

@@ -17,6 +17,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -92,6 +93,9 @@ TEST_F(Verify, FindsWhatWasAttestedAsItWas) {
   const Ended alone = verify();
   EXPECT_EQ(alone.code, 0) << alone.err;
   EXPECT_THAT(alone.out, AllOf(StartsWith("Signed by the key "), HasSubstr("verdict   MATCH\n"),
+                               ContainsRegex("p         10\\^-[0-9]+ at most, corrected for "
+                                             "[0-9]+ tests, of 1 base\n"),
+                               HasSubstr("share     100.0% of neurons\n"),
                                HasSubstr("published before the release was seen"),
                                HasSubstr("  config.json\n"),
                                HasSubstr("was not looked at: give it with --release")));
@@ -143,7 +147,7 @@ TEST_F(Verify, TellsAnAuditThatComesToSomethingElse) {
   Attestation attestation =
       read_attestation(path("audit.json"), VerifyingKey::read(path("key.pem.pub")));
   json statement = json::parse(attestation.statement);
-  statement["predicate"]["evidence"]["tests"] = "7\x1b[2J";
+  statement["predicate"]["evidence"]["exact"][0]["test"] = "7\x1b[2J";
   statement["predicate"]["evidence"]["embeddings"]["similarity"] = 0.123;
   statement["predicate"]["versions"]["azimuth"] = "9.9.9";
   attestation.statement = statement.dump();
@@ -155,7 +159,7 @@ TEST_F(Verify, TellsAnAuditThatComesToSomethingElse) {
   EXPECT_EQ(ended.code, 1);
   EXPECT_THAT(ended.out, AllOf(HasSubstr("The audit was made again, and does NOT come to the same"),
                                HasSubstr("It was made by azimuth 9.9.9, and this is "),
-                               HasSubstr("  tests: "), HasSubstr("  embeddings.similarity: "),
+                               HasSubstr("  exact[0].test: "), HasSubstr("  embeddings.similarity: "),
                                HasSubstr("was 0.123\n"), Not(HasSubstr("\x1b"))));
   std::vector<std::string> as_json = call;
   as_json.insert(as_json.end(), {"--format", "json"});

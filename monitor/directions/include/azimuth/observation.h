@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,6 +107,13 @@ struct AngleObservation {
   double noise_floor_degrees = kNotApplicable;
   std::int64_t step = 0;  ///< at which the reference was taken
 };
+
+/// That to a reference; null where there is none.
+inline const AngleObservation* angle_to(std::span<const AngleObservation> angles,
+                                        std::string_view reference) {
+  const auto found = std::ranges::find(angles, reference, &AngleObservation::reference);
+  return found == angles.end() ? nullptr : &*found;
+}
 
 enum class State { unspecified, absent, emerging, settling, stable, drifting, changed, nonfinite };
 std::string_view name_of(State state);
