@@ -19,17 +19,31 @@
 #include "order_bound.h"
 #include "polar_factor.h"
 #include "residual_rows.h"
+#include "shared_scales.h"
 
 namespace azimuth {
 namespace {
 
-OrderTest test_coordinates(const ModelWeights& base, const EmbeddingFit& fit) {
-  OrderTest test = {.test = order_test::coordinates, .count = 1};
+constexpr std::int64_t kSampledTokens = 64;
+
+/// Why neighbouring coordinates of the embeddings share a scale; empty: they do not.
+std::string shared_scale_of(const ModelWeights& base) {
   const auto type = base.stored_type(Role::token_embedding, 0);
   if (type && block_length(*type) > 1) {
-    refuse(test, "the base's embeddings are stored as " + std::string(name_of(*type)) +
-                     ", where neighbouring coordinates share a scale");
+    return "the base's embeddings are stored as " + std::string(name_of(*type)) +
+           ", where neighbouring coordinates share a scale";
   }
+  std::vector<std::int64_t> ids;
+  const std::int64_t count = std::min(base.vocab_size(), kSampledTokens);
+  for (std::int64_t i = 0; i < count; ++i) ids.push_back(i * base.vocab_size() / count);
+  if (!share_scales(base.embed(ids))) return {};
+  return "the base's embeddings were quantised, and are stored as floats: neighbouring coordinates "
+         "share a scale";
+}
+
+OrderTest test_coordinates(const ModelWeights& base, const EmbeddingFit& fit) {
+  OrderTest test = {.test = order_test::coordinates, .count = 1};
+  refuse(test, shared_scale_of(base));
   refuse(test, order_of_its_own("coordinates", fit.base_deviations));
   if (test.no_p.empty()) offer(test, pairs_in_order(mutual_matches(fit.correlations)));
   return test;
@@ -208,7 +222,7 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   if (fit.map.size() > 0) views.mapped.push_back(true);
   out.exact.push_back(test_coordinates(base, fit));
 
-  BlockTests tests(base, release, std::move(views), read_base(base, spread(base.ffn_size())),
+  BlockTests tests(base, release, std::move(views), read_base(base, all_of(base.ffn_size())),
                    workers);
   for (std::int64_t block = 0; block < blocks; ++block) {
     next_part(progress);

@@ -91,8 +91,9 @@ void refuse(OrderTest& test, const std::string& why) {
   if (!why.empty()) test.no_p += (test.no_p.empty() ? "" : "; ") + why;
 }
 
-void ShareSearch::add(FfnPlace release, bool mapped, std::vector<float> cosines) {
-  const double share = static_cast<double>(cosines.size()) / static_cast<double>(best_.neurons);
+double ShareSearch::add(FfnPlace release, bool mapped, std::vector<float> cosines) {
+  const double share = static_cast<double>(cosines.size()) /
+                       static_cast<double>(std::max<std::int64_t>(1, best_.neurons));
   if (share > best_.share || best_.release.block == 0) {
     if (!(release == best_.release)) best_.control = std::max(best_.control, best_.share);
     best_.release = release;
@@ -104,6 +105,7 @@ void ShareSearch::add(FfnPlace release, bool mapped, std::vector<float> cosines)
   } else if (!(release == best_.release)) {
     best_.control = std::max(best_.control, share);
   }
+  return share;
 }
 
 BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Views views,
@@ -119,7 +121,9 @@ BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Vi
         rows_.gated ? centre : FoldedNorm::behind(release.architecture(), {}).centres(), workers);
   }
   values_ = views_.probes(rows_.values, centre, workers);
-  for (const FfnPlace& place : rows_.ffns) shares_.emplace_back(place, first_.size);
+  for (std::size_t i = 0; i < rows_.ffns.size(); ++i) {
+    shares_.emplace_back(rows_.ffns[i], rows_.neurons[i]);
+  }
   std::int64_t ffns = 0;
   for (const BlockWeights& block : release.blocks()) ffns += std::ssize(block.feed_forwards());
   constexpr std::int64_t kViews = 2;  // whether or not both can be had
@@ -175,10 +179,8 @@ void BlockTests::test_ffn(FfnPlace place, const NeuronVectors& ffn, Workers& wor
     // Whoever frames can turn an unrelated base too, so that rows come to lie as the release's do:
     // its embeddings turn with it, and the map undoes that.
     if (!second.empty() && (mapped || !views_.map_is_sure)) {
-      std::vector<float> cosines = agreeing(first[i], second[i]);
-      const double share = static_cast<double>(cosines.size()) / static_cast<double>(first_.size);
+      const double share = shares_[from].add(place, mapped, agreeing(first[i], second[i]));
       blocks.share = std::fmax(blocks.share, share);
-      shares_[from].add(place, mapped, std::move(cosines));
     }
     OrderTest test = pairs_in_order(std::move(first[i]));
     test.base = rows_.ffns[from];

@@ -21,12 +21,14 @@ void offer(OrderTest& best, OrderTest test);
 /// Notes a reason for a p-value that there is not; an empty one is none.
 void refuse(OrderTest& test, const std::string& why);
 
-/// The shares of one FFN of the base with each of the release, as they are found.
+/// The shares of one FFN of the base with each of the release, as they are found. `neurons` of the
+/// base are looked at.
 class ShareSearch {
  public:
   ShareSearch(FfnPlace base, std::int64_t neurons) : best_{.base = base, .neurons = neurons} {}
 
-  void add(FfnPlace release, bool mapped, std::vector<float> cosines);
+  /// The share that it makes.
+  double add(FfnPlace release, bool mapped, std::vector<float> cosines);
   const NeuronShare& best() const { return best_; }
 
  private:

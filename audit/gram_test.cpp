@@ -12,6 +12,7 @@
 #include "base_rows.h"
 #include "products.h"
 #include "residual_rows.h"
+#include "shared_scales.h"
 #include "shuffle.h"
 
 namespace azimuth {
@@ -22,6 +23,7 @@ namespace {
 constexpr std::int64_t kBlocks = 10;
 constexpr int kOrders = 99;
 constexpr int kOrdersOfFewBlocks = 999;
+constexpr std::int64_t kSampledRows = 64;
 
 /// Of one block: the vectors of some neurons, each a column.
 struct Sample {
@@ -116,24 +118,24 @@ double log10_fisher(const std::vector<GramPair>& pairs) {
 
 /// Why two models' neurons cannot be held against each other in order; empty: they can.
 std::string incomparable(const ModelWeights& base, const ModelWeights& release) {
-  const auto& a = base.blocks().front().feed_forwards();
-  const auto& b = release.blocks().front().feed_forwards();
-  if (a.size() > 1 || b.size() > 1) return "experts of a mixture are not paired";
+  const auto a = base.blocks().front().feed_forwards();
+  const auto b = release.blocks().front().feed_forwards();
   if (static_cast<bool>(a.front().gate) != static_cast<bool>(b.front().gate)) {
     return "one model's FFNs are gated and the other's are not";
   }
   if (base.ffn_size() != release.ffn_size()) return "the FFNs have other widths";
+  if (a.front().gate) return {};
   const auto type = base.stored_type(Role::down_weight, 1);
-  if (!a.front().gate && type && block_length(*type) > 1) {
+  if (type && block_length(*type) > 1) {
     return "the base's output columns are stored as " + std::string(name_of(*type)) +
            ", where neighbouring neurons share a scale";
   }
-  return {};
-}
-
-NeuronVectors vectors_of(const ModelWeights& model, std::int64_t block) {
-  const BlockWeights& weights = model.blocks()[static_cast<std::size_t>(block)];
-  return neuron_vectors(model.architecture(), *weights.ffn(), weights.feed_forwards().front());
+  const LinearMap& down = *a.front().down.map;
+  Eigen::MatrixXf rows(down.columns(), std::min(down.rows(), kSampledRows));
+  down.unpack_rows(0, rows);
+  if (!share_scales(rows)) return {};
+  return "the base's output columns were quantised, and are stored as floats: neighbouring neurons "
+         "share a scale";
 }
 
 class Pairing {
@@ -144,68 +146,72 @@ class Pairing {
   /// Reads what is looked at in the base. Says why a block gives no p-value.
   std::string read_base() {
     std::string no_p;
-    for (const std::int64_t block : spread_blocks(std::ssize(base_.blocks()), kBlocks)) {
-      const NeuronVectors vectors = vectors_of(base_, block);
+    for (const FfnPlace& place : spread_ffns(base_, kBlocks)) {
+      const NeuronVectors vectors = vectors_at(base_, place);
       VectorSample first = read_vectors(vectors.first, neurons_);
       VectorSample second = read_vectors(vectors.second, neurons_);
-      const std::string what = "neurons of block " + std::to_string(block + 1);
+      const std::string what = "neurons of block " + std::to_string(place.block);
       std::string why = order_of_its_own(what, first.lengths);
       if (why.empty()) why = order_of_its_own(what, second.lengths);
       if (!why.empty()) {
         no_p += (no_p.empty() ? "" : "; ") + why;
         continue;
       }
-      blocks_.push_back(
-          {.block = block, .sample = {std::move(first.vectors), std::move(second.vectors)}});
-      Block& read = blocks_.back();
+      ffns_.push_back(
+          {.place = place, .sample = {std::move(first.vectors), std::move(second.vectors)}});
+      Ffn& read = ffns_.back();
       read.grams = grams(read.sample);
       read.description = description(read.grams.first);
     }
     return no_p;
   }
 
-  /// Keeps the block for those of the base that no block was more like.
+  /// Keeps each FFN of the block for those of the base that none was more like.
   void offer(std::int64_t block) {
-    const Eigen::VectorXf there =
-        description(gram(sample_vectors(vectors_of(release_, block).first, neurons_)));
-    for (Block& here : blocks_) {
-      const float distance = (here.description - there).squaredNorm();
-      if (!(distance < here.distance)) continue;
-      here.distance = distance;
-      here.partner = block;
+    const auto ffns = release_.blocks()[static_cast<std::size_t>(block)].feed_forwards();
+    for (std::int64_t expert = 0; expert < std::ssize(ffns); ++expert) {
+      const FfnPlace place = {block + 1, expert};
+      const Eigen::VectorXf there =
+          description(gram(sample_vectors(vectors_at(release_, place).first, neurons_)));
+      for (Ffn& here : ffns_) {
+        const float distance = (here.description - there).squaredNorm();
+        if (!(distance < here.distance)) continue;
+        here.distance = distance;
+        here.partner = place;
+      }
     }
   }
 
   void test(std::uint64_t seed, GramComparison& out, Workers& workers) const {
-    out.test.orders = std::ssize(blocks_) < kBlocks ? kOrdersOfFewBlocks : kOrders;
-    out.test.pairs.resize(blocks_.size());
+    out.test.orders = std::ssize(ffns_) < kBlocks ? kOrdersOfFewBlocks : kOrders;
+    out.test.pairs.resize(ffns_.size());
     out.products = Eigen::MatrixXf::Zero(release_.hidden_size(), base_.hidden_size());
-    for (std::size_t i = 0; i < blocks_.size(); ++i) {
-      const Block& block = blocks_[i];
-      if (block.partner < 0) continue;
-      const NeuronVectors vectors = vectors_of(release_, block.partner);
+    for (std::size_t i = 0; i < ffns_.size(); ++i) {
+      const Ffn& ffn = ffns_[i];
+      if (ffn.partner.block == 0) continue;
+      const NeuronVectors vectors = vectors_at(release_, ffn.partner);
       const Sample sample = {sample_vectors(vectors.first, neurons_),
                              sample_vectors(vectors.second, neurons_)};
       const Grams there = grams(sample);
       GramPair& pair = out.test.pairs[i];
-      pair.base_block = block.block + 1;
-      pair.release_block = block.partner + 1;
-      pair.first_alignment = kernel_alignment(block.grams.first, there.first);
-      pair.second_alignment = kernel_alignment(block.grams.second, there.second);
-      pair.p = p_value(block.grams, there, static_cast<int>(out.test.orders), seed + i);
-      add_products(block.sample.first, sample.first, out.products, workers);
-      add_products(block.sample.second, sample.second, out.products, workers);
+      pair.base = ffn.place;
+      pair.release = ffn.partner;
+      pair.first_alignment = kernel_alignment(ffn.grams.first, there.first);
+      pair.second_alignment = kernel_alignment(ffn.grams.second, there.second);
+      pair.p = p_value(ffn.grams, there, static_cast<int>(out.test.orders), seed + i);
+      add_products(ffn.sample.first, sample.first, out.products, workers);
+      add_products(ffn.sample.second, sample.second, out.products, workers);
     }
-    std::erase_if(out.test.pairs, [](const GramPair& pair) { return pair.base_block == 0; });
+    std::erase_if(out.test.pairs, [](const GramPair& pair) { return pair.base.block == 0; });
   }
 
  private:
-  struct Block {
-    std::int64_t block = 0;
+  struct Ffn {
+    FfnPlace place = {};
     Sample sample = {};
     Grams grams = {};
     Eigen::VectorXf description = {};
-    std::int64_t partner = -1;
+    FfnPlace partner = {};
     float distance = std::numeric_limits<float>::infinity();
   };
 
@@ -223,7 +229,7 @@ class Pairing {
   const ModelWeights& base_;
   const ModelWeights& release_;
   std::vector<std::int64_t> neurons_;
-  std::vector<Block> blocks_;
+  std::vector<Ffn> ffns_;
 };
 
 }  // namespace

@@ -20,9 +20,9 @@ struct GramComparison {
 /// The neurons of `spread` whose vectors have no part in GramComparison::products.
 std::vector<std::int64_t> neurons_held_out(std::int64_t ffn_size);
 
-/// Compares the Gram matrices of ten blocks of the base with those of the blocks of the release
-/// that are most like them, whatever the order of neurons. A part of `progress` is a block.
-/// `seed` is of the orders that are drawn.
+/// Compares the Gram matrices of an FFN in each of ten blocks of the base with those of the FFNs of
+/// the release that are most like them, whatever the order of neurons. A part of `progress` is a
+/// block. `seed` is of the orders that are drawn.
 GramComparison compare_grams(const ModelWeights& base, const ModelWeights& release,
                              std::uint64_t seed, Workers& workers, Progress* progress);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "products.h"
 
@@ -92,6 +93,12 @@ std::vector<std::int64_t> spread(std::int64_t n) {
   std::vector<std::int64_t> out;
   const std::int64_t count = std::min(n, kMostVectors);
   for (std::int64_t i = 0; i < count; ++i) out.push_back(i * n / count);
+  return out;
+}
+
+std::vector<std::int64_t> all_of(std::int64_t n) {
+  std::vector<std::int64_t> out(static_cast<std::size_t>(n));
+  std::iota(out.begin(), out.end(), std::int64_t{0});
   return out;
 }
 

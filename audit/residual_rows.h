@@ -59,6 +59,9 @@ NeuronVectors neuron_vectors(const Architecture& architecture, const Mixer& mixe
 /// probability of 10^-507.
 std::vector<std::int64_t> spread(std::int64_t n);
 
+/// [0, n).
+std::vector<std::int64_t> all_of(std::int64_t n);
+
 struct VectorSample {
   Eigen::MatrixXf vectors;      ///< those wanted, each a column
   std::vector<double> lengths;  ///< of all; 0 for one that is not finite, which has no direction

@@ -108,8 +108,8 @@ void convert(const OrderTest& in, v1::OrderTest& out) {
 }
 
 void convert(const GramPair& in, v1::GramPair& out) {
-  out.set_base_block(in.base_block);
-  out.set_release_block(in.release_block);
+  convert(in.base, *out.mutable_base());
+  convert(in.release, *out.mutable_release());
   out.set_first_alignment(in.first_alignment);
   out.set_second_alignment(in.second_alignment);
   out.set_p(in.p);

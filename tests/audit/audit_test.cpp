@@ -118,7 +118,7 @@ TEST(AuditVerdict, ReplacedEmbeddingsAndARotationLeaveTheGramMatrices) {
   EXPECT_EQ(a.grams->orders, 999);
   ASSERT_EQ(a.grams->pairs.size(), 4u);
   for (const GramPair& pair : a.grams->pairs) {
-    EXPECT_EQ(pair.base_block, pair.release_block);
+    EXPECT_EQ(pair.base, pair.release);
     EXPECT_NEAR(pair.first_alignment, 1, 1e-4);
     EXPECT_NEAR(pair.second_alignment, 1, 1e-4);
     EXPECT_DOUBLE_EQ(pair.p, 0.001);
@@ -143,19 +143,6 @@ TEST(AuditVerdict, EmbeddingsOfAnotherModelDoNotHideTheBase) {
   EXPECT_EQ(a.verdict, Verdict::match);
 }
 
-// A base that was turned, function and all, until rows of its neurons lie as the release's do, and
-// then permuted: only its embeddings tell, which turned with it.
-TEST(AuditVerdict, ABaseThatWasTurnedIntoTheReleaseIsNotBelieved) {
-  AuditedModel release(2, 64);
-  AuditedModel base(1, 64);
-  base.turn_onto(release, 13).frame(release);
-  const Audit a = audited(base, release);
-  EXPECT_TRUE(a.embeddings.aligned);
-  EXPECT_LT(a.log10_corrected_p, -20);
-  EXPECT_LT(a.share, kNoMatchShare);
-  EXPECT_EQ(a.verdict, Verdict::inconclusive);
-}
-
 TEST(AuditVerdict, GramMatricesSayNothingOfAnotherModelOrOrder) {
   const Audit other = audited(AuditedModel(1), AuditedModel(2).replace_embeddings());
   ASSERT_TRUE(other.grams.has_value());
@@ -165,7 +152,7 @@ TEST(AuditVerdict, GramMatricesSayNothingOfAnotherModelOrOrder) {
   ASSERT_TRUE(permuted.grams.has_value());
   EXPECT_GT(permuted.grams->log10_p, -2);
   for (const GramPair& pair : permuted.grams->pairs) {
-    EXPECT_EQ(pair.base_block, pair.release_block) << "found whatever the order";
+    EXPECT_EQ(pair.base, pair.release) << "found whatever the order";
   }
   AuditedModel narrow(1);
   for (int b = 0; b < AuditedModel::blocks; ++b) narrow.take_neurons(b, {1, 2, 3, 4, 5, 6, 7});
@@ -188,15 +175,6 @@ TEST(AuditVerdict, ThoroughAddsDirectionsAndDecidesNoMore) {
   // Random weights: no hidden state is high-norm.
   EXPECT_EQ(thorough.direction->status, DirectionStatus::signature_absent);
   EXPECT_TRUE(std::isnan(thorough.direction->p));
-}
-
-// The share is what an owner cannot make who permutes his base after the release was seen.
-TEST(AuditVerdict, AFramedBaseIsNotBelieved) {
-  AuditedModel release(2);
-  const Audit a = audited(AuditedModel(1).frame(release), release);
-  EXPECT_LT(a.log10_corrected_p, -20);
-  EXPECT_LT(a.share, 0.06);
-  EXPECT_EQ(a.verdict, Verdict::inconclusive);
 }
 
 TEST(AuditVerdict, AnotherWidthIsComparedAfterTheMap) {
@@ -278,6 +256,28 @@ TEST(AuditTests, NoPValueOfCoordinatesThatShareAScale) {
   EXPECT_LT(corrected(audited(AuditedModel(1), quantised), order_test::coordinates), -20);
 }
 
+TEST(AuditTests, NoPValueWhereFloatsWereQuantisedBefore) {
+  AuditedModel coarse(1);
+  Eigen::MatrixXf& embedding = coarse.tensor("model.embed_tokens.weight");
+  embedding = (embedding * 32).array().round().matrix() / 32;
+  const Audit a = audited(coarse, AuditedModel(1));
+  EXPECT_EQ(exact(a, order_test::coordinates).made, 0);
+  EXPECT_THAT(exact(a, order_test::coordinates).no_p, HasSubstr("were quantised"));
+  EXPECT_EQ(a.verdict, Verdict::match);
+  EXPECT_LT(corrected(audited(AuditedModel(1), coarse), order_test::coordinates), -20);
+
+  // Neurons of a plain FFN stand side by side in the rows of its second matrix.
+  TinyRandomModel plain("gpt2");
+  plain.step = 1.0f / 64;
+  Workers workers;
+  const ModelWeights weights = plain.weights();
+  const Audit b = audit(weights, weights, {.thorough = true}, workers);
+  EXPECT_THAT(b.grams->no_p, HasSubstr("were quantised"));
+  EXPECT_THAT(b.grams->pairs, IsEmpty());
+  const ModelWeights as_trained = TinyRandomModel("gpt2").weights();
+  EXPECT_THAT(audit(as_trained, as_trained, {.thorough = true}, workers).grams->no_p, IsEmpty());
+}
+
 TEST(AuditTests, RowsOfZerosMatchNothing) {
   AuditedModel zeroed(1);
   for (int b = 0; b < AuditedModel::blocks; ++b) {
@@ -342,6 +342,16 @@ TEST(AuditTests, PlainFfnsAreHeldByRowsAndColumnsAndExpertsAreTestedEach) {
   EXPECT_EQ(b.shares[2].base, (FfnPlace{3, 2}));
   EXPECT_EQ(b.shares[2].release, (FfnPlace{3, 2}));
   EXPECT_EQ(b.verdict, Verdict::match);
+  // Of each block one expert, among all of the release.
+  const Audit thorough = audit(mixture, mixture, {.thorough = true}, workers);
+  EXPECT_THAT(thorough.grams->no_p, IsEmpty());
+  ASSERT_EQ(thorough.grams->pairs.size(), 3u);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const GramPair& pair = thorough.grams->pairs[static_cast<std::size_t>(i)];
+    EXPECT_EQ(pair.base, (FfnPlace{i + 1, i}));
+    EXPECT_EQ(pair.release, pair.base);
+    EXPECT_DOUBLE_EQ(pair.p, 0.001);
+  }
 }
 
 TEST(AuditTests, ThreadsChangeNothing) {

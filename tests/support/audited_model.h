@@ -212,6 +212,32 @@ class AuditedModel {
     return *this;
   }
 
+  /// Puts the neurons of each block of `from` behind the own ones, as `map` (from × own
+  /// coordinates) finds them: their vectors scaled, and what they add to the residual stream
+  /// random.
+  AuditedModel& add_neurons(AuditedModel& from, const Eigen::MatrixXf& map, float gate, float up,
+                            float down) {
+    for (int b = 0; b < block_count(); ++b) {
+      const std::string norm = at(b, "post_attention_layernorm");
+      const auto add_rows = [&](const char* name, float scale) {
+        const Eigen::MatrixXf theirs = scale * from.tensor(at(b, name)) *
+                                       from.tensor(norm).col(0).asDiagonal() * map *
+                                       tensor(norm).col(0).cwiseInverse().asDiagonal();
+        Eigen::MatrixXf& own = tensor(at(b, name));
+        const Eigen::Index had = own.rows();
+        own.conservativeResize(had + theirs.rows(), Eigen::NoChange);
+        own.bottomRows(theirs.rows()) = theirs;
+      };
+      add_rows("mlp.gate_proj", gate);
+      add_rows("mlp.up_proj", up);
+      Eigen::MatrixXf& own = tensor(at(b, "mlp.down_proj"));
+      const Eigen::Index added = from.tensor(at(b, "mlp.down_proj")).cols();
+      own.conservativeResize(Eigen::NoChange, own.cols() + added);
+      own.rightCols(added) = gaussian(random_, own.rows(), added) * down / 5;
+    }
+    return *this;
+  }
+
   static Architecture architecture() {
     Architecture a =
         Architecture::llama({.heads = heads, .kv_heads = kv_heads, .special_token_ids = {1}});

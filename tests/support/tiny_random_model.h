@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -18,6 +19,7 @@ class TinyRandomModel {
   static constexpr std::int64_t hidden = 20, ffn = 28, heads = 4, kv_heads = 2, head_size = 6,
                                 vocab = 12, blocks = 3;
   Architecture architecture;
+  float step = 0;  ///< of the grid on which all weights lie; 0: there is none
 
   explicit TinyRandomModel(const std::string& family) {
     architecture.name = family;
@@ -42,7 +44,10 @@ class TinyRandomModel {
       std::int64_t size = 1;
       for (const std::int64_t n : shape) size *= n;
       std::vector<float> values(static_cast<std::size_t>(size));
-      for (float& value : values) value = normal(random);
+      for (float& value : values) {
+        value = normal(random);
+        if (step > 0) value = std::round(value / step) * step;
+      }
       storage->push_back(std::move(values));
       NamedTensor tensor;
       tensor.name = name;

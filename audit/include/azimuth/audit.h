@@ -67,10 +67,10 @@ inline constexpr std::string_view neurons = "neurons";
 inline constexpr std::string_view values = "values";
 }  // namespace order_test
 
-/// A block of the base and that of the release which is most like it.
+/// An FFN of the base and that of the release which is most like it.
 struct GramPair {
-  std::int64_t base_block = 0;  ///< from 1
-  std::int64_t release_block = 0;
+  FfnPlace base = {};
+  FfnPlace release = {};
   /// Centred kernel alignment (Kornblith et al. 2019) of the gate rows' cosines with each other,
   /// and of the up rows'; in a plain FFN of first-layer rows and output columns.
   double first_alignment = kNotApplicable;
@@ -81,9 +81,9 @@ struct GramPair {
 /// Whether neurons that come at one index in both models relate to the other neurons alike. Needs
 /// no map between the residual streams, and so neither embeddings nor one hidden size.
 struct GramTest {
-  std::string no_p;                 ///< why some or all blocks gave no p-value; empty: they did
+  std::string no_p;                 ///< why some or all FFNs gave no p-value; empty: they did
   std::int64_t orders = 0;          ///< drawn for each pair
-  std::vector<GramPair> pairs;      ///< by block of the base
+  std::vector<GramPair> pairs;      ///< by block of the base, one FFN of each
   double log10_p = kNotApplicable;  ///< of all pairs, by Fisher's method
   double log10_corrected_p = kNotApplicable;
 };
@@ -105,7 +105,7 @@ struct NeuronShare {
   bool mapped = false;
   /// The map is one fitted on other neurons in their order, after `GramTest`.
   bool neuron_map = false;
-  std::int64_t neurons = 0;  ///< looked at
+  std::int64_t neurons = 0;  ///< looked at, of those that have an effect
   std::int64_t agreeing = 0;
   double share = 0;  ///< agreeing / neurons
   /// Median of `cosines`; less than 1 in a merge.
