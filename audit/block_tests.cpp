@@ -116,7 +116,12 @@ BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Vi
   const bool centre = FoldedNorm::before(release.blocks().front().mixers.front().norm).centres();
   first_ = views_.probes(rows_.first, centre, workers);
   if (same_kind_) {
-    second_ = views_.probes(
+    // Whoever frames can turn an unrelated base too, so that rows come to lie as the release's do:
+    // its embeddings turn with it, and a map that is sure undoes that.
+    Views sharing = views_;
+    if (views_.map_is_sure) std::erase(sharing.mapped, false);
+    without_share_ = (views_.mapped.size() - sharing.mapped.size()) * rows_.ffns.size();
+    second_ = sharing.probes(
         rows_.second,
         rows_.gated ? centre : FoldedNorm::behind(release.architecture(), {}).centres(), workers);
   }
@@ -176,10 +181,9 @@ void BlockTests::test_ffn(FfnPlace place, const NeuronVectors& ffn, Workers& wor
     const std::size_t from = i % places;
     const bool mapped = views_.mapped[i / places];
     BlockPair& blocks = pair(static_cast<std::int64_t>(from), place.block);
-    // Whoever frames can turn an unrelated base too, so that rows come to lie as the release's do:
-    // its embeddings turn with it, and the map undoes that.
-    if (!second.empty() && (mapped || !views_.map_is_sure)) {
-      const double share = shares_[from].add(place, mapped, agreeing(first[i], second[i]));
+    if (!second.empty() && i >= without_share_) {
+      const double share =
+          shares_[from].add(place, mapped, agreeing(first[i], second[i - without_share_]));
       blocks.share = std::fmax(blocks.share, share);
     }
     OrderTest test = pairs_in_order(std::move(first[i]));

@@ -63,7 +63,8 @@ class BlockTests {
   BaseRows rows_;
   bool same_kind_;  ///< both gated, or both plain
   Probes first_;
-  Probes second_;
+  Probes second_;                  ///< in those ways alone that give a share
+  std::size_t without_share_ = 0;  ///< segments of first_ before those that second_ has
   Probes values_;
   std::vector<ShareSearch> shares_;
   std::vector<BlockPair> pairs_;

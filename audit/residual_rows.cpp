@@ -151,8 +151,9 @@ Probes Views::probes(const std::vector<Eigen::MatrixXf>& places, bool centre,
 }
 
 Eigen::MatrixXf cosines(const MatrixVectors& matrix, const Probes& probes, Workers& workers) {
-  Eigen::MatrixXf inputs = probes.vectors;
-  if (matrix.norm.scale().size() > 0) inputs = matrix.norm.scale().asDiagonal() * inputs;
+  Eigen::MatrixXf scaled;
+  if (matrix.norm.scale().size() > 0) scaled = matrix.norm.scale().asDiagonal() * probes.vectors;
+  const Eigen::MatrixXf& inputs = scaled.size() > 0 ? scaled : probes.vectors;
   Eigen::MatrixXf out(matrix.count(), inputs.cols());
   if (matrix.columns) {
     matrix.map->apply_transpose(inputs, out, workers);
@@ -166,7 +167,7 @@ Eigen::MatrixXf cosines(const MatrixVectors& matrix, const Probes& probes, Worke
     inverse[i] =
         length > 0 ? static_cast<float>(1 / length) : std::numeric_limits<float>::quiet_NaN();
   }
-  out = inverse.asDiagonal() * out;
+  out.array().colwise() *= inverse.array();
   return out;
 }
 
