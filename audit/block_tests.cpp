@@ -126,6 +126,7 @@ BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Vi
         rows_.gated ? centre : FoldedNorm::behind(release.architecture(), {}).centres(), workers);
   }
   values_ = views_.probes(rows_.values, centre, workers);
+  for (auto* read : {&rows_.first, &rows_.second, &rows_.values}) *read = {};  // are in the probes
   for (std::size_t i = 0; i < rows_.ffns.size(); ++i) {
     shares_.emplace_back(rows_.ffns[i], rows_.neurons[i]);
   }
