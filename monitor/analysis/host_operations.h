@@ -29,6 +29,7 @@ class HostOperations {
   void clamp(Columns& X, double low, double high) {
     X = X.cwiseMax(static_cast<Scalar>(low)).cwiseMin(static_cast<Scalar>(high));
   }
+  void sigmoid(Columns& X) { X = (1 + (-X.array()).exp()).inverse().matrix(); }
   /// Number by number.
   void multiply_by(Columns& X, const Columns& Y) { X.array() *= Y.array(); }
   Columns zeros_like(const Columns& X) { return Columns::Zero(X.rows(), X.cols()); }
@@ -44,17 +45,20 @@ class HostOperations {
     return Y;
   }
 
-  Shares<Scalar> shares(const Routing& routing, const Columns& logits) {
-    return Shares<Scalar>(routing, logits);
+  Shares<Scalar> shares(const Routing& routing, const Eigen::VectorXf& choice_bias,
+                        const Columns& logits) {
+    return Shares<Scalar>(routing, choice_bias, logits);
   }
   Columns columns(const Columns& X, const std::vector<Eigen::Index>& tokens) {
     return X(Eigen::all, tokens);
   }
-  /// Adds to each of these tokens its column of `Z`, times its factor.
-  void add_to(Columns& Y, const std::vector<Eigen::Index>& tokens, const Columns& Z,
-              const std::vector<Scalar>& factors) {
+  /// Each token with its factor, of which there is a row.
+  void scale(Columns& X, const Columns& factors) { X.array().rowwise() *= factors.row(0).array(); }
+  void add(Columns& Y, const Columns& Z) { Y += Z; }
+  /// Adds to each of these tokens its column of `Z`.
+  void add_to(Columns& Y, const std::vector<Eigen::Index>& tokens, const Columns& Z) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-      Y.col(tokens[i]) += factors[i] * Z.col(static_cast<Eigen::Index>(i));
+      Y.col(tokens[i]) += Z.col(static_cast<Eigen::Index>(i));
     }
   }
 

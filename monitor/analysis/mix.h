@@ -33,13 +33,27 @@ typename Ops::Columns mix(const FeedForward& ffn, const typename Ops::Columns& X
 // Each expert sees only the tokens that are sent to it.
 template <class Ops>
 typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X, Ops& ops) {
-  const auto shares = ops.shares(mixture.routing, ops.product(mixture.router, X));
+  const auto shares =
+      ops.shares(mixture.routing, mixture.choice_bias, ops.product(mixture.router, X));
   typename Ops::Columns Y = ops.zeros_like(X);
   for (std::size_t expert = 0; expert < mixture.experts.size(); ++expert) {
     const auto tokens = shares.tokens_of(expert);
     if (tokens.empty()) continue;
-    ops.add_to(Y, tokens, mix(mixture.experts[expert], ops.columns(X, tokens), ops),
-               shares.of(expert, tokens));
+    typename Ops::Columns Z = ops.columns(X, tokens);
+    const auto share = shares.of(expert, tokens);
+    if (mixture.routing.scales_input) ops.scale(Z, share);
+    Z = mix(mixture.experts[expert], Z, ops);
+    if (!mixture.routing.scales_input) ops.scale(Z, share);
+    ops.add_to(Y, tokens, Z);
+  }
+  if (mixture.shared) {
+    typename Ops::Columns Z = mix(*mixture.shared, X, ops);
+    if (mixture.shared_gate) {
+      typename Ops::Columns gate = ops.product(mixture.shared_gate, X);
+      ops.sigmoid(gate);
+      ops.scale(Z, gate);
+    }
+    ops.add(Y, Z);
   }
   return Y;
 }

@@ -6,6 +6,28 @@
 #include "model/role_tables.h"
 
 namespace azimuth {
+namespace {
+
+template <class Reject>
+void check_routing(const Routing& routing, std::int64_t experts, const Reject& reject) {
+  const std::int64_t groups = routing.groups;
+  if (groups < 1 || experts % groups != 0) reject("experts must be a multiple of their groups");
+  if (routing.groups_per_token < 1 || routing.groups_per_token > groups ||
+      routing.experts_per_token > experts / groups * routing.groups_per_token) {
+    reject("groups_per_token groups must exist, and have experts_per_token experts");
+  }
+  if (groups > 1 && routing.choice_bias && experts / groups < 2) {
+    reject("groups that are as good as their two best experts must have two");
+  }
+  if (!(routing.scale >= 0) || !(routing.reach >= 0)) {
+    reject("scale and reach of a routing must not be negative");
+  }
+  if (routing.score == Routing::Score::sparse_mixer && routing.experts_per_token != 2) {
+    reject("a sparse mixer sends a token to two experts");
+  }
+}
+
+}  // namespace
 
 void Architecture::check() const {
   const auto reject = [&](const char* why) {
@@ -21,6 +43,16 @@ void Architecture::check() const {
   if (experts < 0 || best < 0 || best > experts || (experts > 0 && best == 0)) {
     reject("experts_per_token must lie between 1 and experts");
   }
+  for (const std::vector<MixerPlan>& plans : blocks) {
+    if (plans.empty() || plans.front().beside) reject("a block must begin with a mixer of its own");
+  }
+  const auto has_mixture = [](const std::vector<MixerPlan>& plans) {
+    return std::ranges::count(plans, MixerKind::experts, &MixerPlan::kind) > 0;
+  };
+  if (experts == 0 && std::ranges::any_of(blocks, has_mixture)) {
+    reject("a block is a mixture, and there are no experts");
+  }
+  if (experts > 0) check_routing(routing, experts, reject);
   if (norm == NormKind::none) reject("a norm must be of a kind");
   if (shared_norm && !parallel) reject("only parallel blocks can share a norm");
   if (parallel && norm_placement != NormPlacement::before) {

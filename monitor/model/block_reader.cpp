@@ -23,6 +23,15 @@ std::int64_t first_block(const TensorsByRole& tensors, Role role, std::int64_t b
   return 0;
 }
 
+// Of the FFN, or of the first expert, of a block; 0: it has none.
+std::int64_t ffn_size_of(const TensorsByRole& tensors, std::int64_t block, bool transposed) {
+  if (tensors.has(Role::gate_up_weight, block)) {
+    return matrix_of(tensors, Role::gate_up_weight, block).view.shape[transposed ? 1 : 0] / 2;
+  }
+  if (!tensors.has(Role::up_weight, block)) return 0;
+  return matrix_of(tensors, Role::up_weight, block).view.shape[transposed ? 1 : 0];
+}
+
 }  // namespace
 
 ModelSizes ModelSizes::of(const Architecture& a, const TensorsByRole& tensors,
@@ -54,10 +63,8 @@ ModelSizes ModelSizes::of(const Architecture& a, const TensorsByRole& tensors,
     sizes.head = first.view.shape[0] / a.kv_heads;
   }
 
-  if (const std::int64_t fused_block = of(Role::gate_up_weight)) {
-    sizes.ffn = matrix_of(tensors, Role::gate_up_weight, fused_block).view.shape[0] / 2;
-  } else if (const std::int64_t block = of(Role::up_weight)) {
-    sizes.ffn = matrix_of(tensors, Role::up_weight, block).view.shape[sizes.transposed ? 1 : 0];
+  for (std::int64_t block = 1; block <= blocks && sizes.ffn == 0; ++block) {
+    sizes.ffn = ffn_size_of(tensors, block, sizes.transposed);
   }
   return sizes;
 }
@@ -103,9 +110,8 @@ Attention BlockReader::attention(std::int64_t b) const {
   return attention;
 }
 
-FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert) const {
+FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::int64_t f) const {
   const std::int64_t d = sizes_.hidden;
-  const std::int64_t f = sizes_.ffn;
   FeedForward ffn;
   ffn.activation = a_.activation;
   if (tensors_.has(Role::gate_up_weight, b)) {
@@ -120,12 +126,31 @@ FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert) const
   return ffn;
 }
 
+FeedForward BlockReader::shared_expert(std::int64_t b) const {
+  const std::int64_t d = sizes_.hidden;
+  const std::int64_t f = matrix_of(tensors_, Role::shared_up_weight, b).view.shape[0];
+  FeedForward ffn;
+  ffn.activation = a_.activation;
+  if (a_.gated_ffn) ffn.gate.map = tensors_.map(Role::shared_gate_weight, b, 0, {f, d, false});
+  ffn.up.map = tensors_.map(Role::shared_up_weight, b, 0, {f, d, false});
+  ffn.down.map = tensors_.map(Role::shared_down_weight, b, 0, {d, f, false});
+  return ffn;
+}
+
 Experts BlockReader::experts(std::int64_t b) const {
   Experts experts;
   experts.router.map = tensors_.map(Role::router_weight, b, 0, {a_.experts, sizes_.hidden, false});
+  experts.router.bias = tensors_.vector_or_empty(Role::router_bias, b, a_.experts);
+  experts.choice_bias = tensors_.vector_or_empty(Role::router_choice_bias, b, a_.experts);
   experts.routing = a_.routing;
+  const std::int64_t size = ffn_size_of(tensors_, b, sizes_.transposed);
   for (std::int64_t expert = 0; expert < a_.experts; ++expert) {
-    experts.experts.push_back(feed_forward(b, expert));
+    experts.experts.push_back(feed_forward(b, expert, size));
+  }
+  if (a_.shared_expert) experts.shared = shared_expert(b);
+  if (a_.shared_expert_gate) {
+    experts.shared_gate.map =
+        tensors_.map(Role::shared_router_weight, b, 0, {1, sizes_.hidden, false});
   }
   return experts;
 }
@@ -138,7 +163,7 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
       mixer.work = attention(b);
       break;
     case MixerKind::feed_forward:
-      mixer.work = feed_forward(b, 0);
+      mixer.work = feed_forward(b, 0, ffn_size_of(tensors_, b, sizes_.transposed));
       break;
     case MixerKind::experts:
       mixer.work = experts(b);

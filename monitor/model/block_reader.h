@@ -12,7 +12,7 @@ namespace azimuth {
 struct ModelSizes {
   std::int64_t vocab = 0;
   std::int64_t hidden = 0;
-  std::int64_t ffn = 0;     ///< of the first FFN or, in a model of mixtures alone, expert
+  std::int64_t ffn = 0;     ///< of the first block's FFN, or of its experts
   std::int64_t head = 0;    ///< numbers a head of values; 0: no block has attention
   bool transposed = false;  ///< matrices are stored {inputs, outputs}
 
@@ -41,7 +41,8 @@ class BlockReader {
   Mixer mixer(const MixerPlan& plan, std::int64_t block) const;
   Projection values(std::int64_t block) const;
   Attention attention(std::int64_t block) const;
-  FeedForward feed_forward(std::int64_t block, std::int64_t expert) const;
+  FeedForward feed_forward(std::int64_t block, std::int64_t expert, std::int64_t size) const;
+  FeedForward shared_expert(std::int64_t block) const;
   Experts experts(std::int64_t block) const;
 
   const Architecture& a_;

@@ -24,6 +24,18 @@ bool with_attention(const Architecture& a, std::int64_t b) {
   return a.has(MixerKind::attention, b);
 }
 bool with_experts(const Architecture& a, std::int64_t b) { return a.has(MixerKind::experts, b); }
+bool with_choice_bias(const Architecture& a, std::int64_t b) {
+  return a.routing.choice_bias && with_experts(a, b);
+}
+bool with_shared_expert(const Architecture& a, std::int64_t b) {
+  return a.shared_expert && with_experts(a, b);
+}
+bool with_shared_gate(const Architecture& a, std::int64_t b) {
+  return a.gated_ffn && with_shared_expert(a, b);
+}
+bool with_shared_router(const Architecture& a, std::int64_t b) {
+  return a.shared_expert_gate && with_shared_expert(a, b);
+}
 bool with_ffn(const Architecture& a, std::int64_t b) {
   return a.has(MixerKind::feed_forward, b) || with_experts(a, b);
 }
@@ -70,6 +82,8 @@ constexpr RoleFacts kFacts[] = {
     {ffn_norm_weight, "ffn_norm_weight", block, other, read, required, with_ffn_norm},
     {ffn_norm_bias, "ffn_norm_bias", block, other, read, optional, with_ffn_norm},
     {router_weight, "router_weight", block, other, read, required, with_experts},
+    {router_bias, "router_bias", block, other, read, optional, with_experts},
+    {router_choice_bias, "router_choice_bias", block, other, read, required, with_choice_bias},
     {gate_weight, "gate_weight", expert, matrix, read, required, with_gate},
     {gate_bias, "gate_bias", expert, other, read, optional, with_gate},
     {up_weight, "up_weight", expert, matrix, read, required, with_ffn},
@@ -77,6 +91,10 @@ constexpr RoleFacts kFacts[] = {
     {gate_up_weight, "gate_up_weight", block, matrix, read, optional, with_gate},
     {down_weight, "down_weight", expert, matrix, read, required, with_ffn},
     {down_bias, "down_bias", expert, other, read, optional, with_ffn},
+    {shared_gate_weight, "shared_gate_weight", block, matrix, read, required, with_shared_gate},
+    {shared_up_weight, "shared_up_weight", block, matrix, read, required, with_shared_expert},
+    {shared_down_weight, "shared_down_weight", block, matrix, read, required, with_shared_expert},
+    {shared_router_weight, "shared_router_weight", block, other, read, required, with_shared_router},
     {ffn_output_norm_weight, "ffn_output_norm_weight", block, other, read, required, with_ffn_output_norm},
     {ffn_output_norm_bias, "ffn_output_norm_bias", block, other, read, optional, with_ffn_output_norm},
     {final_norm_weight, "final_norm_weight", model, other, unread, optional, always},

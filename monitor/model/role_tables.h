@@ -16,7 +16,13 @@ struct ModuleName {
   std::string_view stem;
   Role weight;
   Role bias = weight;
+  bool is_parameter = false;  ///< `stem` is the whole name of what plays `weight`
 };
+
+/// A parameter that is no module's weight or bias.
+constexpr ModuleName parameter(std::string_view name, Role role) {
+  return {name, role, role, true};
+}
 
 /// The names of one family, in groups that families share.
 struct RoleTable {

@@ -22,7 +22,9 @@ std::optional<std::pair<Role, NamedPlace>> role_in(const ModuleName& module,
   Role role = module.weight;
   constexpr std::string_view weight = ".weight";
   constexpr std::string_view bias = ".bias";
-  if (name.ends_with(weight)) {
+  if (module.is_parameter) {
+    // The name as it is.
+  } else if (name.ends_with(weight)) {
     name.remove_suffix(weight.size());
   } else if (name.ends_with(bias) && module.bias != module.weight) {
     name.remove_suffix(bias.size());
@@ -82,7 +84,8 @@ std::string about_placeless(const Architecture& architecture, std::span<const Mi
     values |= m.role == Role::value_weight;
     for (const auto& group : table_of(architecture).groups) {
       for (const ModuleName& module : group) {
-        if (module.weight == m.role) wanted.push_back(std::string(module.stem) + ".weight");
+        if (module.weight != m.role) continue;
+        wanted.push_back(std::string(module.stem) + (module.is_parameter ? "" : ".weight"));
       }
     }
   }

@@ -43,6 +43,27 @@ inline constexpr ModuleName kGatedFfn[] = {
     {"layers.{}.mlp.down_proj", down_weight, down_bias},
 };
 
+inline constexpr ModuleName kExperts[] = {
+    {"layers.{}.mlp.gate", router_weight},
+    {"layers.{}.mlp.experts.{}.gate_proj", gate_weight},
+    {"layers.{}.mlp.experts.{}.up_proj", up_weight},
+    {"layers.{}.mlp.experts.{}.down_proj", down_weight},
+};
+// Of DeepSeek and those after it.
+inline constexpr ModuleName kSharedExperts[] = {
+    parameter("layers.{}.mlp.gate.e_score_correction_bias", router_choice_bias),
+    {"layers.{}.mlp.shared_experts.gate_proj", shared_gate_weight},
+    {"layers.{}.mlp.shared_experts.up_proj", shared_up_weight},
+    {"layers.{}.mlp.shared_experts.down_proj", shared_down_weight},
+};
+// Of Qwen 2 and those after it.
+inline constexpr ModuleName kGatedSharedExpert[] = {
+    {"layers.{}.mlp.shared_expert.gate_proj", shared_gate_weight},
+    {"layers.{}.mlp.shared_expert.up_proj", shared_up_weight},
+    {"layers.{}.mlp.shared_expert.down_proj", shared_down_weight},
+    {"layers.{}.mlp.shared_expert_gate", shared_router_weight},
+};
+
 // LLaMA's own names, as Meta wrote them.
 inline constexpr ModuleName kMetaLlama[] = {
     {"tok_embeddings", token_embedding},

@@ -14,16 +14,36 @@ ConfigFields::ConfigFields(const std::filesystem::path& file, const Json& object
 std::int64_t ConfigFields::count(Keys keys, std::int64_t otherwise, std::int64_t max) const {
   for (const std::string_view key : keys) {
     const Json* value = find(key);
-    if (value == nullptr) continue;
-    if (!value->is_number_integer()) fail(key, "is not an integer");
-    const bool fits = value->is_number_unsigned() &&
-                      value->get<std::uint64_t>() <= static_cast<std::uint64_t>(max);
-    if (!fits || value->get<std::int64_t>() < 1) {
-      fail(key, "is " + value->dump() + "; 1 to " + std::to_string(max) + " is allowed");
-    }
-    return value->get<std::int64_t>();
+    if (value != nullptr) return within(key, *value, 1, max);
   }
   return otherwise;
+}
+
+std::int64_t ConfigFields::count_from_zero(std::string_view key, std::int64_t otherwise,
+                                           std::int64_t max) const {
+  const Json* value = find(key);
+  return value == nullptr ? otherwise : within(key, *value, 0, max);
+}
+
+std::vector<std::int64_t> ConfigFields::counts(std::string_view key, std::int64_t max) const {
+  const Json* list = find(key);
+  std::vector<std::int64_t> all;
+  if (list == nullptr) return all;
+  if (!list->is_array()) fail(key, "is not an array");
+  for (const Json& value : *list) all.push_back(within(key, value, 0, max));
+  return all;
+}
+
+std::int64_t ConfigFields::within(std::string_view key, const Json& value, std::int64_t min,
+                                  std::int64_t max) const {
+  if (!value.is_number_integer()) fail(key, "is not an integer");
+  const bool fits =
+      value.is_number_unsigned() && value.get<std::uint64_t>() <= static_cast<std::uint64_t>(max);
+  if (!fits || value.get<std::int64_t>() < min) {
+    fail(key, "is " + value.dump() + "; " + std::to_string(min) + " to " + std::to_string(max) +
+                  " is allowed");
+  }
+  return value.get<std::int64_t>();
 }
 
 double ConfigFields::real(std::string_view key, double otherwise, double max) const {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace azimuth {
 
@@ -24,6 +25,11 @@ class ConfigFields {
 
   /// From 1 to `max`.
   std::int64_t count(Keys keys, std::int64_t otherwise, std::int64_t max) const;
+  /// The same from 0.
+  std::int64_t count_from_zero(std::string_view key, std::int64_t otherwise,
+                               std::int64_t max) const;
+  /// Each from 0 to `max`; empty where it is not there.
+  std::vector<std::int64_t> counts(std::string_view key, std::int64_t max) const;
   /// From 0 to `max`.
   double real(std::string_view key, double otherwise, double max) const;
   bool flag(std::string_view key, bool otherwise) const;
@@ -38,6 +44,8 @@ class ConfigFields {
 
  private:
   const Json* find(std::string_view key) const;
+  std::int64_t within(std::string_view key, const Json& value, std::int64_t min,
+                      std::int64_t max) const;
 
   const std::filesystem::path& file_;
   const Json& object_;

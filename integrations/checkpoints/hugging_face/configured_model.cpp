@@ -7,6 +7,7 @@
 
 #include "azimuth/file_error.h"
 #include "azimuth/hugging_face_config.h"
+#include "hugging_face/further_blocks.h"
 #include "hugging_face/fused_experts.h"
 
 namespace azimuth {
@@ -41,6 +42,32 @@ void check_unread(const std::filesystem::path& file, const HuggingFaceConfig& de
   check(Role::head_weight, 0, described.vocab_size);
 }
 
+// How wide the FFNs and experts of every block are.
+void check_widths(const std::filesystem::path& file, const HuggingFaceConfig& described,
+                  const ModelWeights& weights) {
+  const std::int64_t of_experts =
+      described.expert_size > 0 ? described.expert_size : described.ffn_size;
+  for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
+    const auto check = [&](const char* what, std::int64_t said, const FeedForward& ffn) {
+      const std::int64_t found = ffn.down.map->columns();
+      if (said == found) return;
+      throw FileError(file, what,
+                      "is " + std::to_string(said) + ", but the weights have " +
+                          std::to_string(found) + " in block " + std::to_string(b + 1));
+    };
+    for (const Mixer& mixer : weights.blocks()[b].mixers) {
+      if (const auto* const ffn = std::get_if<FeedForward>(&mixer.work)) {
+        check("key intermediate_size", described.ffn_size, *ffn);
+      } else if (const auto* const mixture = std::get_if<Experts>(&mixer.work)) {
+        check("width of experts", of_experts, mixture->experts.front());
+        if (mixture->shared) {
+          check("width of the shared expert", described.shared_expert_size, *mixture->shared);
+        }
+      }
+    }
+  }
+}
+
 // Takes out what the model computes without; says so.
 std::vector<std::string> leave_biases_out(const HuggingFaceConfig& described, NamedTensors& tensors,
                                           const RoleNames& names) {
@@ -69,13 +96,17 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
                                    const std::filesystem::path& config, const RoleNames& names,
                                    const std::function<NamedTensors()>& read) {
   const HuggingFaceConfig described = HuggingFaceConfig::open(config);
+  std::vector<std::string> warnings;
   NamedTensors tensors = with_file_errors(model, "model", [&] {
     NamedTensors all = read();
+    warnings = leave_further_blocks_out(described.block_count, described.further_blocks, all);
     split_fused_experts(described.architecture, all);
     check_names(described.architecture, all, names);
     return all;
   });
-  const std::vector<std::string> warnings = leave_biases_out(described, tensors, names);
+  for (std::string& warning : leave_biases_out(described, tensors, names)) {
+    warnings.push_back(std::move(warning));
+  }
   ModelWeights weights = with_file_errors(model, "model", [&] {
     return ModelWeights::from_tensors(described.architecture, std::move(tensors), names);
   });
@@ -84,14 +115,14 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
              static_cast<std::int64_t>(weights.blocks().size()));
   check_size(config, "vocab_size", described.vocab_size, weights.vocab_size());
   check_size(config, "head_dim", described.head_size, weights.head_size());
-  check_size(config, "intermediate_size", described.ffn_size, weights.ffn_size());
+  check_widths(config, described, weights);
   if (described.positions > 0) {
     check_size(config, "max_position_embeddings", described.positions,
                weights.stored_shape(Role::position_embedding, 0).front());
   }
   check_unread(model, described, weights);
-  for (const auto* list : {&described.warnings, &warnings}) {
-    for (const std::string& warning : *list) weights.add_warning(warning);
+  for (const auto& list : {described.warnings, warnings}) {
+    for (const std::string& warning : list) weights.add_warning(warning);
   }
   return weights;
 }

@@ -22,7 +22,9 @@ inline constexpr std::int64_t kMaxExperts = 4'096;
 inline constexpr std::int64_t kMaxFfnSize = 1 << 24;
 inline constexpr std::int64_t kMaxPositions = 1ll << 31;
 inline constexpr std::int64_t kMaxExpansion = 1'024;
+inline constexpr std::int64_t kMaxFurtherBlocks = 64;
 inline constexpr double kMaxClip = 1e6;
+inline constexpr double kMaxScale = 1e6;
 
 inline const std::vector<Role> kQueryKeyValueBiases = {Role::query_bias, Role::key_bias,
                                                        Role::value_bias};
@@ -47,6 +49,27 @@ void read_biases(Fields fields, Config config, std::string_view key, bool otherw
                  std::vector<Role> roles);
 /// Whatever the file says.
 void never(Config config, std::vector<Role> roles);
+
+/// Each block is attention, then a mixture or, where `is_mixture` (of a block from 0) says no, an
+/// FFN. Without any mixture the model has no experts.
+template <class IsMixture>
+void set_mixtures(Config config, const IsMixture& is_mixture) {
+  Architecture& a = config.architecture;
+  std::int64_t mixtures = 0;
+  for (std::int64_t block = 0; block < config.block_count; ++block) {
+    const bool mixture = is_mixture(block);
+    mixtures += mixture ? 1 : 0;
+    a.blocks.push_back(
+        {{MixerKind::attention}, {mixture ? MixerKind::experts : MixerKind::feed_forward}});
+  }
+  if (mixtures == 0) {
+    a.experts = 0;
+    a.routing = {};
+    a.shared_expert = a.shared_expert_gate = false;
+    config.expert_size = config.shared_expert_size = 0;
+  }
+  if (mixtures == 0 || mixtures == config.block_count) a.blocks.clear();
+}
 
 struct LlamaDefaults {
   std::int64_t ffn_size = 0;

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 16 << 20;
 constexpr std::size_t kMaxSpecialTokens = 1'000;
-constexpr std::int64_t kMaxBlocks = 100'000;
 constexpr std::int64_t kMaxHiddenSize = 1 << 24;
 constexpr std::int64_t kMaxVocabSize = 1ll << 31;
 

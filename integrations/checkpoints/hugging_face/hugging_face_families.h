@@ -12,6 +12,7 @@ namespace azimuth {
 
 /// Far more than any model has.
 inline constexpr std::int64_t kMaxHeads = 65'536;
+inline constexpr std::int64_t kMaxBlocks = 100'000;
 
 /// One `model_type`, with the defaults of its configuration class in Transformers.
 struct HuggingFaceFamily {

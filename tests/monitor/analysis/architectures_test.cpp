@@ -7,7 +7,9 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "azimuth/analysis.h"
 #include "azimuth/angle.h"
@@ -15,6 +17,8 @@
 #include "azimuth/hugging_face_folder.h"
 #include "azimuth/safetensors_file.h"
 #include "azimuth/spectral.h"
+#include "hugging_face/further_blocks.h"
+#include "model/role_facts.h"
 #include "support/decompositions.h"
 #include "support/dense_block.h"
 #include "support/member_count.h"
@@ -43,9 +47,11 @@ json expected_of(const std::string& name) {
   return json::parse(std::ifstream(kData / name / "hidden_states.json"));
 }
 
-Architecture architecture_of(const std::string& name) {
-  return HuggingFaceConfig::open(kData / name / "config.json").architecture;
+HuggingFaceConfig config_of(const std::string& name) {
+  return HuggingFaceConfig::open(kData / name / "config.json");
 }
+
+Architecture architecture_of(const std::string& name) { return config_of(name).architecture; }
 
 // Of all shards.
 NamedTensors tensors_of(const std::string& name) {
@@ -59,6 +65,8 @@ NamedTensors tensors_of(const std::string& name) {
     }
   }
   all.storage = std::make_shared<std::vector<SafetensorsFile>>(std::move(files));
+  const HuggingFaceConfig config = config_of(name);
+  leave_further_blocks_out(config.block_count, config.further_blocks, all);
   return all;
 }
 
@@ -94,7 +102,7 @@ TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
   add_spectral(weights, trail, o, workers);
   for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
     const SingularDirection& found = o.blocks[b + 1].singular;
-    if (weights.architecture().experts > 0) {
+    if (weights.blocks()[b].work<Experts>() != nullptr) {
       EXPECT_TRUE(std::isnan(found.sigma[0])) << "the approximation does not apply";
       EXPECT_EQ(o.blocks[b + 1].spectral_reason, "experts route");
       continue;
@@ -115,10 +123,17 @@ TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
 
 // The comparison must see when a part of the table is wrong: here the part is broken, tensor by
 // tensor and flag by flag.
+bool is_of_an_expert(const Architecture& architecture, const BoundTensor& bound) {
+  return facts_of(bound.role).place == RoleFacts::Place::expert && bound.block > 0 &&
+         architecture.has(MixerKind::experts, bound.block);
+}
+
 TEST_P(EveryArchitecture, NoTensorOfThePassIsLeftOut) {
   const Architecture architecture = architecture_of(GetParam());
   const NamedTensors tensors = tensors_of(GetParam());
   int broken = 0;
+  // The tokens of the probe do not take every expert: of one, all its tensors are seen, or none.
+  std::map<std::pair<std::int64_t, std::int64_t>, std::set<bool>> experts;
   for (const BoundTensor& bound : bind_roles(architecture, tensors.tensors)) {
     if (!is_read_by_pass(bound.role)) continue;
     NamedTensors changed = tensors;
@@ -126,8 +141,21 @@ TEST_P(EveryArchitecture, NoTensorOfThePassIsLeftOut) {
     std::vector<std::byte> zeros(static_cast<std::size_t>(view.bytes()));
     view.data = zeros.data();
     const Passes p = passes(ModelWeights::from_tensors(architecture, changed), ids_);
-    EXPECT_GT(difference(p, expected_), 1e-3) << tensors.tensors[bound.tensor].name << " set to 0";
     ++broken;
+    const bool seen = difference(p, expected_) > 1e-3;
+    if (is_of_an_expert(architecture, bound)) {
+      experts[{bound.block, bound.member}].insert(seen);
+    } else {
+      EXPECT_TRUE(seen) << tensors.tensors[bound.tensor].name << " set to 0";
+    }
+  }
+  std::map<std::int64_t, std::int64_t> taken;
+  for (const auto& [expert, seen] : experts) {
+    EXPECT_EQ(seen.size(), 1u) << "expert " << expert.second << " of block " << expert.first;
+    taken[expert.first] += seen.contains(true) ? 1 : 0;
+  }
+  for (const auto& [block, count] : taken) {
+    EXPECT_GT(count, architecture.routing.experts_per_token) << "block " << block;
   }
   EXPECT_GT(broken, 5);
 }
@@ -199,6 +227,7 @@ constexpr FieldChange kFieldChanges[] = {
      [](Architecture& a) {
        a.parallel = !a.parallel;
        if (!a.parallel) a.shared_norm = false;
+       for (std::vector<MixerPlan>& plan : a.blocks) plan.back().beside = !plan.back().beside;
      }},
     {"shared_norm", [](Architecture& a) { a.shared_norm = !a.shared_norm; }},
     {"gated_ffn", [](Architecture& a) { a.gated_ffn = !a.gated_ffn; }},
@@ -221,6 +250,10 @@ constexpr FieldChange kFieldChanges[] = {
      }},
     {"routing", [](Architecture& a) { a.routing.experts_per_token = 1; },
      [](auto& right, bool) { return right.experts > 0; }},
+    {"shared_expert", [](Architecture& a) { a.shared_expert = !a.shared_expert; },
+     [](auto& right, bool) { return right.experts > 0; }},
+    {"shared_expert_gate", [](Architecture& a) { a.shared_expert_gate = !a.shared_expert_gate; },
+     [](auto& right, bool) { return right.experts > 0 && right.shared_expert; }},
     {"blocks", [](Architecture& a) { a.blocks = {{{MixerKind::feed_forward}}}; }},
     // What the probe is made of, and nothing that a block computes.
     {"special_token_ids", nullptr, [](auto&, bool) { return false; }},
@@ -228,13 +261,46 @@ constexpr FieldChange kFieldChanges[] = {
 static_assert(std::size(kFieldChanges) == testing::member_count<Architecture>(),
               "every field of Architecture must be listed");
 
+bool has_routing(const Architecture& right, bool) { return right.experts > 0; }
+constexpr FieldChange kRoutingChanges[] = {
+    {"experts_per_token", [](Architecture& a) { a.routing.experts_per_token = 1; }, has_routing},
+    {"score",
+     [](Architecture& a) {
+       a.routing.score = a.routing.score == Routing::Score::softmax ? Routing::Score::sigmoid
+                                                                    : Routing::Score::softmax;
+     },
+     has_routing},
+    {"normalised", [](Architecture& a) { a.routing.normalised = !a.routing.normalised; },
+     [](auto& right, bool) {
+       return right.experts > 0 && right.routing.score != Routing::Score::sparse_mixer;
+     }},
+    {"scale", [](Architecture& a) { a.routing.scale *= 1.5; },
+     [](auto& right, bool) {
+       return right.experts > 0 && right.routing.score != Routing::Score::sparse_mixer;
+     }},
+    {"choice_bias", [](Architecture& a) { a.routing.choice_bias = !a.routing.choice_bias; },
+     has_routing},
+    {"groups", [](Architecture& a) { a.routing.groups = a.routing.groups_per_token = 1; },
+     [](auto& right, bool) { return right.experts > 0 && right.routing.groups > 1; }},
+    {"groups_per_token", [](Architecture& a) { a.routing.groups_per_token = a.routing.groups; },
+     [](auto& right, bool) { return right.experts > 0 && right.routing.groups > 1; }},
+    {"reach", [](Architecture& a) { a.routing.reach = 0; },
+     [](auto& right, bool) { return right.routing.score == Routing::Score::sparse_mixer; }},
+    {"scales_input", [](Architecture& a) { a.routing.scales_input = !a.routing.scales_input; },
+     has_routing},
+};
+static_assert(std::size(kRoutingChanges) == testing::member_count<Routing>(),
+              "every field of Routing must be listed");
+
 TEST_P(EveryArchitecture, EveryFlagMatters) {
   const Architecture right = architecture_of(GetParam());
   const NamedTensors tensors = tensors_of(GetParam());
   const bool fused = std::ranges::any_of(
       bind_roles(right, tensors.tensors),
       [](const BoundTensor& b) { return b.role == Role::query_key_value_weight; });
-  for (const FieldChange& change : kFieldChanges) {
+  std::vector<FieldChange> changes(std::begin(kFieldChanges), std::end(kFieldChanges));
+  changes.insert(changes.end(), std::begin(kRoutingChanges), std::end(kRoutingChanges));
+  for (const FieldChange& change : changes) {
     if (!change.applies(right, fused)) continue;
     Architecture wrong = right;
     change.change(wrong);

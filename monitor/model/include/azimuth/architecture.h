@@ -31,7 +31,26 @@ struct MixerPlan {
 
 /// How a router shares a token out among experts.
 struct Routing {
-  std::int64_t experts_per_token = 0;  ///< the best so many, weighted by their softmax
+  enum class Score {
+    softmax,  ///< over all experts
+    sigmoid,  ///< of each expert's logit
+    /// Two experts, one after the other: each the best of those that are left, and its score the
+    /// softmax over those of them within `reach` (Phi-3.5-MoE).
+    sparse_mixer,
+  };
+
+  std::int64_t experts_per_token = 0;  ///< the best so many; a token's shares are their scores
+  Score score = Score::softmax;
+  bool normalised = true;  ///< divided by their sum
+  double scale = 1;        ///< and then multiplied with this
+  /// Another number an expert is added to the scores that it is chosen by.
+  bool choice_bias = false;
+  /// Of so many groups of consecutive experts only the best `groups_per_token` are chosen from. As
+  /// good as a group is its best expert or, with a choice bias, the sum of its two best.
+  std::int64_t groups = 1;
+  std::int64_t groups_per_token = 1;
+  double reach = 0;           ///< of `sparse_mixer`: relative to the larger of the two logits
+  bool scales_input = false;  ///< shares multiply what experts read, not what they give
 
   bool operator==(const Routing&) const = default;
 };
@@ -63,6 +82,8 @@ struct Architecture {
   std::int64_t first_position_row = 0;  ///< of a sequence's first token (OPT: 2)
   std::int64_t experts = 0;             ///< of each mixture; 0: there is none
   Routing routing = {};
+  bool shared_expert = false;       ///< beside those of each mixture, one that every token goes to
+  bool shared_expert_gate = false;  ///< its output is multiplied with the sigmoid of a logit
   /// By block, where blocks differ: its mixers, in the order in which they write. Empty: each is
   /// attention, then an FFN or, where there are `experts`, a mixture.
   std::vector<std::vector<MixerPlan>> blocks = {};

@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -49,9 +50,12 @@ struct FeedForward {
 
 /// Feed-forward networks of which a router sends each token to a few.
 struct Experts {
-  Projection router;  ///< experts × hidden_size
+  Projection router;            ///< experts × hidden_size
+  Eigen::VectorXf choice_bias;  ///< one an expert (Routing::choice_bias); empty: none
   Routing routing;
   std::vector<FeedForward> experts;
+  std::optional<FeedForward> shared;  ///< every token goes to it, whole
+  Projection shared_gate;  ///< 1 × hidden_size: the logit whose sigmoid `shared` is multiplied with
 };
 
 /// Whatever writes to the residual stream: `output_norm(work(norm(h)))` is added to it.

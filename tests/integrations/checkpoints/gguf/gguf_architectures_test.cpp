@@ -88,7 +88,7 @@ TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
 }
 
 TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
-  static_assert(member_count<Architecture>() == 22, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 24, "a field more: it is to be compared here");
   const Architecture found = architecture_from_gguf(GgufFile::open(file_));
   const Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
   EXPECT_EQ(found.name, expected.name);
@@ -108,6 +108,8 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
   EXPECT_EQ(found.learned_positions, expected.learned_positions);
   EXPECT_EQ(found.experts, expected.experts);
+  EXPECT_EQ(found.shared_expert, expected.shared_expert);
+  EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
   EXPECT_EQ(found.routing, expected.routing);
   EXPECT_EQ(found.blocks, expected.blocks);
   EXPECT_THAT(found.special_token_ids, ::testing::IsSubsetOf(expected.special_token_ids));

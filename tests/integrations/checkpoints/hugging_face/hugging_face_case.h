@@ -25,7 +25,7 @@ inline void PrintTo(const ConfigCase& config, std::ostream* out) { *out << confi
 
 /// One test of a parameterised suite.
 inline void check(const ConfigCase& c) {
-  static_assert(member_count<Architecture>() == 22, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 24, "a field more: it is to be compared here");
   const HuggingFaceConfig config = HuggingFaceConfig::parse(c.json);
   EXPECT_EQ(config.hidden_size, c.hidden_size);
   EXPECT_EQ(config.block_count, c.block_count);
@@ -52,6 +52,8 @@ inline void check(const ConfigCase& c) {
   EXPECT_EQ(found.first_position_row, expected.first_position_row);
   EXPECT_EQ(found.experts, expected.experts);
   EXPECT_EQ(found.routing, expected.routing);
+  EXPECT_EQ(found.shared_expert, expected.shared_expert);
+  EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
   EXPECT_EQ(found.blocks, expected.blocks);
   EXPECT_EQ(found.special_token_ids, expected.special_token_ids);
 }

@@ -29,8 +29,14 @@ struct HuggingFaceConfig {
   std::int64_t block_count = 0;
   std::int64_t vocab_size = 0;
   std::int64_t ffn_size = 0;
+  std::int64_t expert_size = 0;  ///< the FFN width of experts; 0: `ffn_size`
+  std::int64_t shared_expert_size =
+      0;  ///< and of the one that every token goes to; 0: there is none
   std::int64_t head_size = 0;
   std::int64_t positions = 0;  ///< rows of learned positions; 0: there are none
+
+  /// Blocks that stand in published files behind those of the model, and predict further tokens.
+  std::int64_t further_blocks = 0;
 
   /// Biases that the model computes without, whatever the weights hold, and why.
   struct WithoutBiases {
