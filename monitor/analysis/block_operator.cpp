@@ -19,7 +19,16 @@ Eigen::Index hidden_size(const Mixer& mixer) {
 }  // namespace
 
 std::string BlockOperator::why_not(const BlockWeights& block) {
-  return block.mixer<Experts>() != nullptr ? "experts route" : "";
+  if (block.mixer<Experts>() != nullptr) return "experts route";
+  if (block.mixer<DeltaRule>() != nullptr) return "a delta rule is not linear in one token";
+  if (block.mixer<StateSpace>() != nullptr || block.mixer<SelectiveStateSpace>() != nullptr) {
+    return "a state space is not linear in one token";
+  }
+  if (block.mixer<ShortConvolution>() != nullptr) {
+    return "a gated convolution is not linear in one token";
+  }
+  const auto* const attention = block.work<Attention>();
+  return attention != nullptr && attention->gate ? "the gate of attention is not linear" : "";
 }
 
 BlockOperator::BlockOperator(const BlockWeights& block, Workers& workers)

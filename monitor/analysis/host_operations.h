@@ -26,12 +26,46 @@ class HostOperations {
   }
   Columns normalised(const Norm& norm, const Columns& X) { return normalise<Scalar>(norm, X); }
   void activate(Activation activation, Columns& X) { azimuth::activate(activation, X); }
+  /// What is not a number stays so.
   void clamp(Columns& X, double low, double high) {
-    X = X.cwiseMax(static_cast<Scalar>(low)).cwiseMin(static_cast<Scalar>(high));
+    const auto l = static_cast<Scalar>(low);
+    const auto h = static_cast<Scalar>(high);
+    X = X.unaryExpr([l, h](Scalar x) { return x < l ? l : (x > h ? h : x); });
+  }
+  void sigmoid(Columns& X) { X = (1 + (-X.array()).exp()).inverse().matrix(); }
+  /// log(1 + exp(x)), without overflow.
+  void softplus(Columns& X) {
+    X = (X.array().max(Scalar{0}) + (-X.array().abs()).exp().log1p()).matrix();
   }
   void sigmoid(Columns& X) { X = (1 + (-X.array()).exp()).inverse().matrix(); }
   /// Number by number.
   void multiply_by(Columns& X, const Columns& Y) { X.array() *= Y.array(); }
+  /// Each row with its factor, or its summand; of `v` there are as many numbers, or none.
+  void multiply_rows(Columns& X, const Eigen::VectorXf& v) {
+    if (v.size() > 0) X.array().colwise() *= v.cast<Scalar>().array();
+  }
+  void add_to_rows(Columns& X, const Eigen::VectorXf& v) {
+    if (v.size() > 0) X.colwise() += v.cast<Scalar>();
+  }
+  Columns rows(const Columns& X, Eigen::Index first, Eigen::Index count) {
+    return X.middleRows(first, count);
+  }
+  /// The inner product of every run of `size` rows with the same of `Y`: a row a run.
+  Columns inner_products(const Columns& X, const Columns& Y, Eigen::Index size) {
+    const Columns products = X.cwiseProduct(Y);
+    Columns sums(X.rows() / size, X.cols());
+    Eigen::Map<Eigen::Matrix<Scalar, 1, Eigen::Dynamic>>(sums.data(), sums.size()) =
+        Eigen::Map<const Columns>(products.data(), size, sums.size()).colwise().sum();
+    return sums;
+  }
+  /// A norm of every run of `size` rows, whose weight has a number for each row of all.
+  Columns normalised_runs(const Norm& norm, const Columns& X, Eigen::Index size) {
+    const Norm bare = {norm.kind, norm.epsilon, {}, {}};
+    const Columns runs = Eigen::Map<const Columns>(X.data(), size, X.size() / size);
+    Columns Y = normalise<Scalar>(bare, runs).reshaped(X.rows(), X.cols());
+    multiply_rows(Y, norm.weight);
+    return Y;
+  }
   Columns zeros_like(const Columns& X) { return Columns::Zero(X.rows(), X.cols()); }
 
   /// Every run of `size` rows `times` times, one after the other: KV heads, for the heads that

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "analysis/mix_recurrent.h"
 #include "azimuth/mixers.h"
 
 // What each mixer computes for one token, written over a small set of operations, `Ops`: one text,
@@ -13,8 +14,13 @@ template <class Ops>
 typename Ops::Columns mix(const Attention& attention, const typename Ops::Columns& X, Ops& ops) {
   typename Ops::Columns values = ops.product(attention.value, X);
   if (attention.clip > 0) ops.clamp(values, -attention.clip, attention.clip);
-  return ops.product(attention.output,
-                     ops.repeated(values, attention.head_size, attention.repeats));
+  values = ops.repeated(values, attention.head_size, attention.repeats);
+  if (attention.gate) {
+    typename Ops::Columns gate = ops.product(attention.gate, X);
+    ops.sigmoid(gate);
+    ops.multiply_by(values, gate);
+  }
+  return ops.product(attention.output, values);
 }
 
 template <class Ops>

@@ -1,6 +1,7 @@
 #include "azimuth/architecture.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <stdexcept>
 
 #include "model/role_tables.h"
@@ -25,6 +26,41 @@ void check_routing(const Routing& routing, std::int64_t experts, const Reject& r
   if (routing.score == Routing::Score::sparse_mixer && routing.experts_per_token != 2) {
     reject("a sparse mixer sends a token to two experts");
   }
+}
+
+// Of the mixers that keep a state over tokens, where there are any.
+void check_recurrence(const Architecture& a, const auto& reject) {
+  const auto any = [&](MixerKind kind) {
+    return std::ranges::any_of(a.blocks, [kind](const std::vector<MixerPlan>& block) {
+      return std::ranges::count(block, kind, &MixerPlan::kind) > 0;
+    });
+  };
+  const auto positive = [](std::initializer_list<std::int64_t> sizes) {
+    return std::ranges::all_of(sizes, [](std::int64_t size) { return size > 0; });
+  };
+  const DeltaRuleSizes& rule = a.delta_rule;
+  const StateSpaceSettings& space = a.state_space;
+  const SelectiveStateSpaceSizes& selective = a.selective_state_space;
+  const bool delta_rule = any(MixerKind::delta_rule);
+  const bool state_space = any(MixerKind::state_space);
+  const bool selects = any(MixerKind::selective_state_space);
+  if (delta_rule &&
+      (!positive({rule.key_heads, rule.value_heads, rule.key_size, rule.value_size}) ||
+       rule.value_heads % rule.key_heads != 0)) {
+    reject("a delta rule needs sizes, and value heads that are a multiple of the key heads");
+  }
+  if (state_space && (!positive({space.heads, space.head_size, space.groups, space.state_size}) ||
+                      space.heads % space.groups != 0)) {
+    reject("a state space needs sizes, and heads that are a multiple of the groups");
+  }
+  if (state_space && !(space.step_min <= space.step_max)) {
+    reject("step_min of a state space must not be above step_max");
+  }
+  if (selects && !positive({selective.inner_size, selective.state_size, selective.step_rank})) {
+    reject("a selective state space needs sizes");
+  }
+  const bool convolves = delta_rule || state_space || selects || any(MixerKind::short_convolution);
+  if (convolves && a.convolution_taps < 1) reject("a convolution needs taps");
 }
 
 }  // namespace
@@ -53,6 +89,14 @@ void Architecture::check() const {
     reject("a block is a mixture, and there are no experts");
   }
   if (experts > 0) check_routing(routing, experts, reject);
+  check_recurrence(*this, reject);
+  if (parallel && !blocks.empty()) reject("a list of blocks says itself what stands beside what");
+  if (experts > 0 && !blocks.empty() && std::ranges::none_of(blocks, has_mixture)) {
+    reject("there are experts, and no block is a mixture");
+  }
+  if (multipliers != Multipliers{} && norm_placement == NormPlacement::after) {
+    reject("what mixers read is multiplied behind their norms, of which there are none");
+  }
   if (norm == NormKind::none) reject("a norm must be of a kind");
   if (shared_norm && !parallel) reject("only parallel blocks can share a norm");
   if (parallel && norm_placement != NormPlacement::before) {

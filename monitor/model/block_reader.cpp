@@ -1,8 +1,11 @@
 #include "model/block_reader.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "model/row_scaled_map.h"
 
 namespace azimuth {
 namespace {
@@ -30,6 +33,12 @@ std::int64_t ffn_size_of(const TensorsByRole& tensors, std::int64_t block, bool 
   }
   if (!tensors.has(Role::up_weight, block)) return 0;
   return matrix_of(tensors, Role::up_weight, block).view.shape[transposed ? 1 : 0];
+}
+
+// What reads it reads `factor` times as much.
+void scale(Norm& norm, double factor) {
+  norm.weight *= static_cast<float>(factor);
+  norm.bias *= static_cast<float>(factor);
 }
 
 }  // namespace
@@ -79,6 +88,19 @@ Projection BlockReader::projection(Role weight, Role bias, std::int64_t block, s
           tensors_.vector_or_empty(bias, block, outputs, member)};
 }
 
+Projection BlockReader::scaled(Projection projection, const Eigen::VectorXd& factors) {
+  if ((factors.array() == 1).all()) return projection;
+  if (projection.bias.size() > 0) projection.bias.array() *= factors.cast<float>().array();
+  projection.map =
+      std::make_shared<RowScaledMap>(std::move(projection.map), RowScaledMap::Factors{factors});
+  return projection;
+}
+
+Projection BlockReader::scaled(Projection projection, double factor) {
+  const Eigen::Index outputs = projection.map->rows();
+  return scaled(std::move(projection), Eigen::VectorXd::Constant(outputs, factor));
+}
+
 Projection BlockReader::values(std::int64_t b) const {
   const std::int64_t size = a_.kv_heads * sizes_.head;
   if (!tensors_.has(Role::query_key_value_weight, b)) {
@@ -99,14 +121,26 @@ Projection BlockReader::values(std::int64_t b) const {
                        {fused, sizes_.hidden, sizes_.transposed}, runs);
 }
 
+// Behind each head's queries.
+Projection BlockReader::query_gates(std::int64_t b) const {
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
+  for (std::int64_t head = 0; head < a_.heads; ++head) {
+    runs.emplace_back((2 * head + 1) * sizes_.head, sizes_.head);
+  }
+  return tensors_.runs(Role::query_gate_weight, Role::query_gate_bias, b,
+                       {2 * a_.heads * sizes_.head, sizes_.hidden, false}, runs);
+}
+
 Attention BlockReader::attention(std::int64_t b) const {
   Attention attention;
   attention.value = values(b);
   attention.clip = a_.qkv_clip;
   attention.head_size = sizes_.head;
   attention.repeats = a_.heads / a_.kv_heads;
-  attention.output = projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
-                                a_.heads * sizes_.head);
+  if (a_.gated_attention) attention.gate = query_gates(b);
+  attention.output = scaled(projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
+                                       a_.heads * sizes_.head),
+                            a_.multipliers.attention_output);
   return attention;
 }
 
@@ -123,6 +157,8 @@ FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::
     ffn.up = projection(Role::up_weight, Role::up_bias, b, expert, f, d);
   }
   ffn.down = projection(Role::down_weight, Role::down_bias, b, expert, d, f);
+  if (ffn.gate) ffn.gate = scaled(std::move(ffn.gate), a_.multipliers.ffn_gate);
+  ffn.down = scaled(std::move(ffn.down), a_.multipliers.ffn_output);
   return ffn;
 }
 
@@ -162,6 +198,18 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
     case MixerKind::attention:
       mixer.work = attention(b);
       break;
+    case MixerKind::delta_rule:
+      mixer.work = delta_rule(b);
+      break;
+    case MixerKind::state_space:
+      mixer.work = state_space(b);
+      break;
+    case MixerKind::selective_state_space:
+      mixer.work = selective_state_space(b);
+      break;
+    case MixerKind::short_convolution:
+      mixer.work = short_convolution(b);
+      break;
     case MixerKind::feed_forward:
       mixer.work = feed_forward(b, 0, ffn_size_of(tensors_, b, sizes_.transposed));
       break;
@@ -173,6 +221,8 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
     mixer.norm = norm(Role::attention_norm_weight, Role::attention_norm_bias, b);
     mixer.output_norm =
         norm(Role::attention_output_norm_weight, Role::attention_output_norm_bias, b);
+    if (plan.kind == MixerKind::attention) scale(mixer.norm, a_.multipliers.attention_input);
+    if (plan.kind == MixerKind::state_space) scale(mixer.norm, a_.multipliers.state_space_input);
     return mixer;
   }
   // Where a block has one norm, it is called attention's.

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <span>
 
 #include "azimuth/architecture.h"
 #include "azimuth/mixers.h"
@@ -38,12 +41,26 @@ class BlockReader {
   Norm norm(Role weight, Role bias, std::int64_t block) const;
   Projection projection(Role weight, Role bias, std::int64_t block, std::int64_t member,
                         std::int64_t outputs, std::int64_t inputs) const;
+  /// Every output, its bias included, times its factor.
+  static Projection scaled(Projection projection, const Eigen::VectorXd& factors);
+  static Projection scaled(Projection projection, double factor);
   Mixer mixer(const MixerPlan& plan, std::int64_t block) const;
   Projection values(std::int64_t block) const;
+  Projection query_gates(std::int64_t block) const;
   Attention attention(std::int64_t block) const;
   FeedForward feed_forward(std::int64_t block, std::int64_t expert, std::int64_t size) const;
   FeedForward shared_expert(std::int64_t block) const;
   Experts experts(std::int64_t block) const;
+  // Those that keep a state over tokens: block_reader_recurrent.cpp.
+  Convolution convolution(std::int64_t block, std::int64_t channels) const;
+  Norm recurrent_norm(Role weight, std::int64_t block, std::int64_t size,
+                      std::int64_t runs = 1) const;
+  Projection by_key_head(Role role, std::int64_t block, std::span<const std::int64_t> sizes,
+                         std::initializer_list<std::size_t> parts) const;
+  DeltaRule delta_rule(std::int64_t block) const;
+  StateSpace state_space(std::int64_t block) const;
+  SelectiveStateSpace selective_state_space(std::int64_t block) const;
+  ShortConvolution short_convolution(std::int64_t block) const;
 
   const Architecture& a_;
   const TensorsByRole& tensors_;

@@ -33,6 +33,16 @@ bool is_laid_out_alike(Role role) {
     case Role::key_bias:
     case Role::value_bias:
     case Role::query_key_value_bias:
+    case Role::query_gate_bias:
+    case Role::recurrent_input_bias:
+    case Role::recurrent_decay:
+    case Role::recurrent_decay_bias:
+    case Role::convolution_weight:
+    case Role::convolution_bias:
+    case Role::step_bias:
+    case Role::skip:
+    case Role::recurrent_norm_weight:
+    case Role::recurrent_output_bias:
     case Role::output_bias:
     case Role::gate_bias:
     case Role::up_bias:

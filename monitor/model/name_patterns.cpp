@@ -15,7 +15,7 @@ constexpr std::string_view kWrappers[] = {"module", "_orig_mod", "_fsdp_wrapped_
 // Attributes of trainers, of adapters, and of the classes that hold a model.
 constexpr std::string_view kPrefixes[] = {
     "transformer.",      "model.",  "decoder.", "gpt_neox.", "language_model.", "base_model.",
-    "pretrained_model.", "policy.", "state.",   "net."};
+    "pretrained_model.", "policy.", "state.",   "net.",      "backbone."};
 
 }  // namespace
 

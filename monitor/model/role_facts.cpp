@@ -23,6 +23,40 @@ bool with_embedding_norm(const Architecture& a, std::int64_t) { return a.embeddi
 bool with_attention(const Architecture& a, std::int64_t b) {
   return a.has(MixerKind::attention, b);
 }
+bool with_plain_queries(const Architecture& a, std::int64_t b) {
+  return with_attention(a, b) && !a.gated_attention;
+}
+bool with_gated_queries(const Architecture& a, std::int64_t b) {
+  return with_attention(a, b) && a.gated_attention;
+}
+bool with_delta_rule(const Architecture& a, std::int64_t b) {
+  return a.has(MixerKind::delta_rule, b);
+}
+bool with_own_matrices(const Architecture& a, std::int64_t b) {
+  return with_delta_rule(a, b) && !a.delta_rule.by_key_head;
+}
+bool with_matrices_by_key_head(const Architecture& a, std::int64_t b) {
+  return with_delta_rule(a, b) && a.delta_rule.by_key_head;
+}
+bool with_selective_space(const Architecture& a, std::int64_t b) {
+  return a.has(MixerKind::selective_state_space, b);
+}
+bool with_state_space(const Architecture& a, std::int64_t b) {
+  return a.has(MixerKind::state_space, b) || with_selective_space(a, b);
+}
+bool with_recurrence(const Architecture& a, std::int64_t b) {
+  return with_delta_rule(a, b) || with_state_space(a, b) || a.has(MixerKind::short_convolution, b);
+}
+// A delta rule has none of these.
+bool with_biased_recurrence(const Architecture& a, std::int64_t b) {
+  return with_recurrence(a, b) && !with_delta_rule(a, b);
+}
+bool with_decay(const Architecture& a, std::int64_t b) {
+  return with_delta_rule(a, b) || with_state_space(a, b);
+}
+bool with_recurrent_norm(const Architecture& a, std::int64_t b) {
+  return with_delta_rule(a, b) || (a.has(MixerKind::state_space, b) && a.state_space.norm);
+}
 bool with_experts(const Architecture& a, std::int64_t b) { return a.has(MixerKind::experts, b); }
 bool with_choice_bias(const Architecture& a, std::int64_t b) {
   return a.routing.choice_bias && with_experts(a, b);
@@ -63,8 +97,10 @@ constexpr RoleFacts kFacts[] = {
     {embedding_norm_bias, "embedding_norm_bias", model, other, read, optional, with_embedding_norm},
     {attention_norm_weight, "attention_norm_weight", block, other, read, required, with_norms_before},
     {attention_norm_bias, "attention_norm_bias", block, other, read, optional, with_norms_before},
-    {query_weight, "query_weight", block, matrix, unread, optional, with_attention},
-    {query_bias, "query_bias", block, other, unread, optional, with_attention},
+    {query_weight, "query_weight", block, matrix, unread, optional, with_plain_queries},
+    {query_bias, "query_bias", block, other, unread, optional, with_plain_queries},
+    {query_gate_weight, "query_gate_weight", block, matrix, read, required, with_gated_queries},
+    {query_gate_bias, "query_gate_bias", block, other, read, optional, with_gated_queries},
     {key_weight, "key_weight", block, matrix, unread, optional, with_attention},
     {key_bias, "key_bias", block, other, unread, optional, with_attention},
     {value_weight, "value_weight", block, matrix, read, required, with_attention},
@@ -77,6 +113,26 @@ constexpr RoleFacts kFacts[] = {
     {key_norm_bias, "key_norm_bias", block, other, unread, optional, with_attention},
     {output_weight, "output_weight", block, matrix, read, required, with_attention},
     {output_bias, "output_bias", block, other, read, optional, with_attention},
+    {recurrent_input_weight, "recurrent_input_weight", block, matrix, read, required, with_recurrence},
+    {recurrent_input_bias, "recurrent_input_bias", block, other, read, optional, with_biased_recurrence},
+    {recurrent_gate_weight, "recurrent_gate_weight", block, matrix, read, required, with_own_matrices},
+    {recurrent_strength_weight, "recurrent_strength_weight", block, matrix, read, required, with_own_matrices},
+    {recurrent_decay_weight, "recurrent_decay_weight", block, matrix, unread, optional, with_own_matrices},
+    {recurrent_strength_decay_weight, "recurrent_strength_decay_weight", block, matrix, read, required, with_matrices_by_key_head},
+    {recurrent_decay_bias, "recurrent_decay_bias", block, other, unread, optional, with_delta_rule},
+    {recurrent_decay, "recurrent_decay", block, other, unread, optional, with_decay},
+    {convolution_weight, "convolution_weight", block, other, read, required, with_recurrence},
+    {convolution_bias, "convolution_bias", block, other, read, optional, with_biased_recurrence},
+    {state_parameters_weight, "state_parameters_weight", block, matrix, read, required, with_selective_space},
+    {step_norm_weight, "step_norm_weight", block, other, read, required, with_selective_space},
+    {state_write_norm_weight, "state_write_norm_weight", block, other, read, required, with_selective_space},
+    {state_read_norm_weight, "state_read_norm_weight", block, other, read, required, with_selective_space},
+    {step_weight, "step_weight", block, matrix, read, required, with_selective_space},
+    {step_bias, "step_bias", block, other, read, required, with_state_space},
+    {skip, "skip", block, other, read, required, with_state_space},
+    {recurrent_norm_weight, "recurrent_norm_weight", block, other, read, required, with_recurrent_norm},
+    {recurrent_output_weight, "recurrent_output_weight", block, matrix, read, required, with_recurrence},
+    {recurrent_output_bias, "recurrent_output_bias", block, other, read, optional, with_biased_recurrence},
     {attention_output_norm_weight, "attention_output_norm_weight", block, other, read, required, with_attention_output_norm},
     {attention_output_norm_bias, "attention_output_norm_bias", block, other, read, optional, with_attention_output_norm},
     {ffn_norm_weight, "ffn_norm_weight", block, other, read, required, with_ffn_norm},

@@ -39,7 +39,7 @@ std::span<const IdleName> idle_names() { return kIdle; }
 std::span<const RoleTable> role_tables() {
   static const std::vector<RoleTable> tables = [] {
     std::vector<RoleTable> all;
-    for (const auto& some : {dense_tables(), gemma_tables(), mixture_tables()}) {
+    for (const auto& some : {dense_tables(), gemma_tables(), hybrid_tables(), mixture_tables()}) {
       std::ranges::copy(some, std::back_inserter(all));
     }
     std::ranges::sort(all, {}, &RoleTable::architecture);

@@ -33,6 +33,7 @@ struct RoleTable {
 // The tables by kind of family, a file each.
 std::vector<RoleTable> dense_tables();
 std::vector<RoleTable> gemma_tables();
+std::vector<RoleTable> hybrid_tables();
 std::vector<RoleTable> mixture_tables();
 
 /// All of them, sorted by architecture.

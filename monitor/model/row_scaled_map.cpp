@@ -10,7 +10,11 @@ namespace azimuth {
 RowScaledMap::RowScaledMap(std::shared_ptr<const LinearMap> map, Eigen::VectorXf lengths)
     : map_(std::move(map)), lengths_(std::move(lengths)) {}
 
+RowScaledMap::RowScaledMap(std::shared_ptr<const LinearMap> map, Factors factors)
+    : map_(std::move(map)), scales_(std::move(factors.of_rows)) {}
+
 const Eigen::VectorXd& RowScaledMap::scales(Workers& workers) const {
+  if (lengths_.size() == 0) return scales_;
   std::call_once(read_, [&] {
     constexpr std::int64_t kTile = 32;
     Eigen::VectorXd scales(rows());

@@ -71,6 +71,15 @@ Eigen::VectorXf TensorsByRole::vector_or_empty(Role role, std::int64_t block, st
   return has(role, block, member) ? vector(role, block, size, member) : Eigen::VectorXf();
 }
 
+Eigen::VectorXf TensorsByRole::last_tap(Role role, std::int64_t block, std::int64_t channels,
+                                        std::int64_t taps) const {
+  const NamedTensor& tensor = at(role, block);
+  if (tensor.view.shape != std::vector{channels, taps}) expect_shape(tensor, {channels, 1, taps});
+  Eigen::MatrixXf all(taps, channels);
+  unpack(in_host_memory(tensor), 0, channels, all.data(), nudge_for(nudge_, index(role, block)));
+  return all.row(taps - 1);
+}
+
 Norm TensorsByRole::norm(Role weight, Role bias, std::int64_t block, std::int64_t size,
                          const Architecture& architecture) const {
   if (!has(weight, block)) return {};

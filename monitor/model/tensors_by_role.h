@@ -50,6 +50,10 @@ class TensorsByRole {
                          std::int64_t member = 0) const;
   Eigen::VectorXf vector_or_empty(Role role, std::int64_t block, std::int64_t size,
                                   std::int64_t member = 0) const;
+  /// Of a convolution over tokens, a channel a row (with or without the dimension of 1 that PyTorch
+  /// puts between): the last tap of each.
+  Eigen::VectorXf last_tap(Role role, std::int64_t block, std::int64_t channels,
+                           std::int64_t taps) const;
   /// As the architecture's norms are; NormKind::none where there are no weights.
   Norm norm(Role weight, Role bias, std::int64_t block, std::int64_t size,
             const Architecture& architecture) const;

@@ -1,11 +1,23 @@
 #include "hugging_face/config_fields.h"
 
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "azimuth/file_error.h"
 #include "files/strict_json.h"
 
 namespace azimuth {
+namespace {
+
+// What Python's own name of it is read as (files/strict_json.h), and Transformers 5 writes.
+bool is_infinite(const ConfigFields::Json& value) {
+  static const ConfigFields::Json kLiteral = ConfigFields::Json::array({"Infinity"});
+  static const ConfigFields::Json kWritten = {{"__float__", "Infinity"}};
+  return value == kLiteral || value == kWritten;
+}
+
+}  // namespace
 
 ConfigFields::ConfigFields(const std::filesystem::path& file, const Json& object,
                            std::string prefix)
@@ -32,6 +44,39 @@ std::vector<std::int64_t> ConfigFields::counts(std::string_view key, std::int64_
   if (!list->is_array()) fail(key, "is not an array");
   for (const Json& value : *list) all.push_back(within(key, value, 0, max));
   return all;
+}
+
+std::vector<std::string> ConfigFields::texts(std::string_view key) const {
+  const Json* list = find(key);
+  std::vector<std::string> all;
+  if (list == nullptr) return all;
+  if (!list->is_array() || !why_left_out(*list).empty()) fail(key, "is not an array");
+  for (const Json& value : *list) {
+    if (!value.is_string()) fail(key, "is not an array of strings");
+    all.push_back(value.get<std::string>());
+  }
+  return all;
+}
+
+std::vector<double> ConfigFields::reals(std::string_view key, std::vector<double> otherwise,
+                                        double max) const {
+  const Json* list = find(key);
+  if (list == nullptr) return otherwise;
+  if (!list->is_array() || list->size() != otherwise.size()) {
+    fail(key, "is not an array of " + std::to_string(otherwise.size()) + " numbers");
+  }
+  for (std::size_t i = 0; i < otherwise.size(); ++i) {
+    const Json& value = (*list)[i];
+    const bool infinite = is_infinite(value);
+    if (!infinite && !value.is_number()) fail(key, "is not an array of numbers");
+    const double number = infinite ? std::numeric_limits<double>::infinity() : value.get<double>();
+    if (!(number >= 0 && number <= max)) {
+      fail(key, "holds " + value.dump() + "; numbers from 0" +
+                    (std::isinf(max) ? "" : " to " + Json(max).dump()) + " are allowed");
+    }
+    otherwise[i] = number;
+  }
+  return otherwise;
 }
 
 std::int64_t ConfigFields::within(std::string_view key, const Json& value, std::int64_t min,

@@ -30,6 +30,11 @@ class ConfigFields {
                                std::int64_t max) const;
   /// Each from 0 to `max`; empty where it is not there.
   std::vector<std::int64_t> counts(std::string_view key, std::int64_t max) const;
+  /// Texts; empty where it is not there.
+  std::vector<std::string> texts(std::string_view key) const;
+  /// As many numbers as `otherwise` has, each from 0 to `max`, which may be infinite: so may then
+  /// they, as Python writes it and as Transformers 5 does, {"__float__": "Infinity"}.
+  std::vector<double> reals(std::string_view key, std::vector<double> otherwise, double max) const;
   /// From 0 to `max`.
   double real(std::string_view key, double otherwise, double max) const;
   bool flag(std::string_view key, bool otherwise) const;

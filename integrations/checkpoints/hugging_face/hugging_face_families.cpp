@@ -14,6 +14,7 @@ constexpr MultimodalModel kMultimodal[] = {
     {"mistral3", "mistral", true},
     {"qwen2_5_vl", "qwen2_5_vl_text", false, true},
     {"qwen2_vl", "qwen2_vl_text", false, true},
+    {"qwen3_5", "qwen3_5_text"},
     {"qwen3_vl", "qwen3_vl_text"},
 };
 
@@ -24,7 +25,8 @@ std::span<const MultimodalModel> multimodal_models() { return kMultimodal; }
 std::span<const HuggingFaceFamily> hugging_face_families() {
   static const std::vector<HuggingFaceFamily> families = [] {
     std::vector<HuggingFaceFamily> all;
-    for (const auto some : {dense_families(), gemma_families(), mixture_families()}) {
+    for (const auto some :
+         {dense_families(), gemma_families(), hybrid_families(), mixture_families()}) {
       std::ranges::copy(some, std::back_inserter(all));
     }
     std::ranges::sort(all, {}, &HuggingFaceFamily::model_type);

@@ -41,6 +41,7 @@ struct MultimodalModel {
 // The families by kind, a file each.
 std::span<const HuggingFaceFamily> dense_families();
 std::span<const HuggingFaceFamily> gemma_families();
+std::span<const HuggingFaceFamily> hybrid_families();
 std::span<const HuggingFaceFamily> mixture_families();
 
 /// All of them, sorted by `model_type`; those that are multimodal are not among them.

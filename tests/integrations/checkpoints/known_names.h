@@ -32,11 +32,13 @@ inline std::string known_to_hugging_face() {
 /// entry here.
 inline std::vector<std::string> known_to_gguf() {
   const std::map<std::string, std::string> otherwise = {
+      {"bamba", ""},
       {"cohere", ""},
       {"cohere2", ""},
       {"dots1", ""},
       {"ernie4_5", ""},
       {"exaone4", ""},
+      {"falcon_h1", ""},
       {"gemma", ""},
       {"gemma3_text", "gemma3"},
       {"glm", ""},
@@ -46,6 +48,7 @@ inline std::vector<std::string> known_to_gguf() {
       {"gpt_neox", "gptneox"},
       {"gptj", ""},
       {"hunyuan_v1_dense", ""},
+      {"lfm2", ""},
       {"ministral", ""},
       {"ministral3", ""},
       {"mistral", "llama"},
@@ -54,6 +57,7 @@ inline std::vector<std::string> known_to_gguf() {
       {"opt", ""},
       {"phi", "phi2"},
       {"qwen2_moe", ""},
+      {"qwen3_5_text", ""},
       {"qwen3_moe", ""},
       {"seed_oss", ""},
       {"smollm3", ""},

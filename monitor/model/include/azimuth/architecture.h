@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,15 @@ enum class NormPlacement { before, after, sandwich };
 enum class QkvLayout { by_kind, by_kv_head };
 
 /// What writes to the residual stream in a block (azimuth/mixers.h).
-enum class MixerKind { attention, feed_forward, experts };
+enum class MixerKind {
+  attention,
+  delta_rule,
+  state_space,
+  selective_state_space,
+  short_convolution,
+  feed_forward,
+  experts,
+};
 
 struct MixerPlan {
   MixerKind kind = MixerKind::attention;
@@ -55,6 +65,58 @@ struct Routing {
   bool operator==(const Routing&) const = default;
 };
 
+/// Sizes of a gated delta rule.
+struct DeltaRuleSizes {
+  std::int64_t key_heads = 0;    ///< of queries and keys; each serves consecutive value heads
+  std::int64_t value_heads = 0;  ///< a multiple of `key_heads`
+  std::int64_t key_size = 0;     ///< numbers a head
+  std::int64_t value_size = 0;
+  /// One matrix holds for each key head its query, its key, its values and their gates, another its
+  /// values' strengths and decays. Else there is a matrix of all queries, all keys, all values, and
+  /// one each for the rest.
+  bool by_key_head = false;
+
+  bool operator==(const DeltaRuleSizes&) const = default;
+};
+
+/// Sizes and settings of a state space, as Mamba-2 has it.
+struct StateSpaceSettings {
+  std::int64_t heads = 0;
+  std::int64_t head_size = 0;
+  std::int64_t groups = 0;  ///< `heads` is a multiple of it
+  std::int64_t state_size = 0;
+  Activation activation = Activation::silu;
+  double step_min = 0;  ///< Δ is cut to these
+  double step_max = std::numeric_limits<double>::infinity();
+  bool norm = true;       ///< there is one behind the state
+  bool gate_last = true;  ///< SiLU(z) is multiplied with after the norm, not before
+  /// Of what the input matrix gives: z, x, B, C, Δ (Falcon-H1).
+  std::array<double, 5> multipliers = {1, 1, 1, 1, 1};
+
+  bool operator==(const StateSpaceSettings&) const = default;
+};
+
+/// Sizes of a state space as Mamba-1 has it.
+struct SelectiveStateSpaceSizes {
+  std::int64_t inner_size = 0;
+  std::int64_t state_size = 0;
+  std::int64_t step_rank = 0;
+
+  bool operator==(const SelectiveStateSpaceSizes&) const = default;
+};
+
+/// What mixers' inputs and outputs are multiplied with (Falcon-H1).
+struct Multipliers {
+  double attention_input = 1;
+  double attention_output = 1;
+  double state_space_input = 1;
+  double state_space_output = 1;
+  double ffn_gate = 1;  ///< of what the gate matrix gives, before the activation
+  double ffn_output = 1;
+
+  bool operator==(const Multipliers&) const = default;
+};
+
 /// What the weights of a model cannot say about how they are used. Sizes are read from the weights.
 /// Source: each family's reference implementation in Hugging Face Transformers.
 struct Architecture {
@@ -76,6 +138,9 @@ struct Architecture {
   QkvLayout qkv_layout = QkvLayout::by_kind;
   double qkv_clip =
       0;  ///< queries, keys and values are cut to [-qkv_clip, qkv_clip]; 0: they are not
+  /// The query matrix holds behind each head's queries as many gates, whose sigmoid is multiplied
+  /// with what the head reads.
+  bool gated_attention = false;
   double embedding_multiplier = 1;
   bool embedding_norm = false;          ///< a layer norm between the embedding and block 1
   bool learned_positions = false;       ///< a row of the position embedding is added to the input
@@ -84,6 +149,11 @@ struct Architecture {
   Routing routing = {};
   bool shared_expert = false;       ///< beside those of each mixture, one that every token goes to
   bool shared_expert_gate = false;  ///< its output is multiplied with the sigmoid of a logit
+  Multipliers multipliers = {};
+  DeltaRuleSizes delta_rule = {};
+  StateSpaceSettings state_space = {};
+  SelectiveStateSpaceSizes selective_state_space = {};
+  std::int64_t convolution_taps = 0;  ///< of each convolution over tokens; 0: there is none
   /// By block, where blocks differ: its mixers, in the order in which they write. Empty: each is
   /// attention, then an FFN or, where there are `experts`, a mixture.
   std::vector<std::vector<MixerPlan>> blocks = {};

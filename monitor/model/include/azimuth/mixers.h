@@ -30,13 +30,82 @@ struct Norm {
 };
 
 /// What attention makes of one token. Its softmax over one key is 1 (docs/method.md, 1):
-/// `W_O rep(W_V x + b_V) + b_O`.
+/// `W_O (σ(W_g x + b_g) ∘ rep(W_V x + b_V)) + b_O`, without the first factor where it has no gate.
 struct Attention {
   Projection value;            ///< kv_heads * head_size × hidden_size
   double clip = 0;             ///< values are cut to [-clip, clip]; 0: they are not
   std::int64_t head_size = 0;  ///< of values
   std::int64_t repeats = 1;    ///< heads that share a KV head, which are consecutive
+  Projection gate;             ///< heads * head_size × hidden_size
   Projection output;           ///< hidden_size × heads * head_size
+};
+
+/// A convolution over the tokens of each channel. One token meets its last tap alone.
+struct Convolution {
+  Eigen::VectorXf tap;   ///< one number a channel
+  Eigen::VectorXf bias;  ///< empty: none
+};
+
+/// A gated delta rule (Yang et al., arXiv 2412.06464). One token is written into an empty state and
+/// read from it: its value comes back times (q·k) β. Heads of queries and keys serve consecutive
+/// heads of values.
+struct DeltaRule {
+  Projection input;         ///< queries, keys, values, all heads of each
+  Convolution convolution;  ///< of what `input` gives, before the activation
+  Activation activation = Activation::silu;
+  std::int64_t key_size = 0;    ///< numbers a head of queries and keys
+  std::int64_t value_size = 0;  ///< numbers a head of values
+  std::int64_t repeats = 1;     ///< value heads for each key head
+  Norm query_norm;              ///< of each head, to length 1 / √key_size
+  Norm key_norm;                ///< of each head, to length 1
+  Projection strength;          ///< β, before a sigmoid: value heads × hidden_size
+  Norm norm;                    ///< of each head of values that was read
+  Projection gate;              ///< before SiLU: value heads * value_size × hidden_size
+  Projection output;
+};
+
+/// Mamba-2 (Dao, Gu, arXiv 2405.21060). One token meets an empty state: of each head x comes back
+/// times Δ (B·C) + D.
+struct StateSpace {
+  /// z, x, B, C and Δ, one below the other: `heads * head_size` numbers each of the first two,
+  /// `groups * state_size` each of the next two, `heads` of the last.
+  Projection input;
+  Convolution convolution;  ///< of x, B and C, before the activation
+  Activation activation = Activation::silu;
+  std::int64_t heads = 0;
+  std::int64_t head_size = 0;
+  std::int64_t groups = 0;  ///< of consecutive heads, which share B and C
+  std::int64_t state_size = 0;
+  Eigen::VectorXf step_bias;  ///< added to Δ before its softplus: one number a head
+  double step_min = 0;
+  double step_max = 0;
+  Eigen::VectorXf skip;   ///< D: one number a head
+  Norm norm;              ///< within each group
+  bool gate_last = true;  ///< times SiLU(z) after the norm, not before
+  Projection output;
+};
+
+/// Mamba-1 (Gu, Dao, arXiv 2312.00752), with norms of Δ, B and C as in Jamba (arXiv 2403.19887).
+/// One token meets an empty state: each number u comes back times Δ (B·C) + D.
+struct SelectiveStateSpace {
+  Projection input;         ///< u, then z: `inner_size` numbers each
+  Convolution convolution;  ///< of u, before the activation
+  Activation activation = Activation::silu;
+  std::int64_t inner_size = 0;
+  std::int64_t state_size = 0;
+  std::int64_t step_rank = 0;
+  Projection parameters;  ///< of u: what Δ is made of, B, C
+  Norm step_norm, write_norm, read_norm;
+  Projection step;       ///< Δ, before its softplus: inner_size × step_rank
+  Eigen::VectorXf skip;  ///< D: inner_size numbers
+  Projection output;
+};
+
+/// The short convolution of LFM2: `W_out (C ∘ conv(B ∘ u))`.
+struct ShortConvolution {
+  Projection input;  ///< B, C, u: hidden_size numbers each
+  Convolution convolution;
+  Projection output;
 };
 
 /// A feed-forward network, or one expert of a mixture: `W_D (act(W_G x + b_G) ∘ (W_U x + b_U))`, or
@@ -63,11 +132,15 @@ struct Mixer {
   /// It reads the state that the mixer before it read, not what that one left.
   bool beside = false;
   Norm norm;
-  std::variant<Attention, FeedForward, Experts> work;
+  std::variant<Attention, DeltaRule, StateSpace, SelectiveStateSpace, ShortConvolution, FeedForward,
+               Experts>
+      work;
   Norm output_norm;
 
   /// Whether other tokens count in a longer sequence: what the zero-attention pass leaves out.
-  bool mixes_tokens() const { return std::holds_alternative<Attention>(work); }
+  bool mixes_tokens() const {
+    return !std::holds_alternative<FeedForward>(work) && !std::holds_alternative<Experts>(work);
+  }
 };
 
 /// The mixers of a block, in the order in which they write.

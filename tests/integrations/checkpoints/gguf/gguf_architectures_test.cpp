@@ -88,7 +88,7 @@ TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
 }
 
 TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
-  static_assert(member_count<Architecture>() == 24, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 30, "a field more: it is to be compared here");
   const Architecture found = architecture_from_gguf(GgufFile::open(file_));
   const Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
   EXPECT_EQ(found.name, expected.name);
@@ -104,6 +104,7 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
   EXPECT_EQ(found.qkv_layout, QkvLayout::by_kind) << "converters sort it";
   EXPECT_FLOAT_EQ(found.qkv_clip, expected.qkv_clip);
+  EXPECT_EQ(found.gated_attention, expected.gated_attention);
   EXPECT_FLOAT_EQ(found.embedding_multiplier, expected.embedding_multiplier);
   EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
   EXPECT_EQ(found.learned_positions, expected.learned_positions);
@@ -111,6 +112,11 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.shared_expert, expected.shared_expert);
   EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
   EXPECT_EQ(found.routing, expected.routing);
+  EXPECT_EQ(found.multipliers, expected.multipliers);
+  EXPECT_EQ(found.delta_rule, expected.delta_rule);
+  EXPECT_EQ(found.state_space, expected.state_space);
+  EXPECT_EQ(found.selective_state_space, expected.selective_state_space);
+  EXPECT_EQ(found.convolution_taps, expected.convolution_taps);
   EXPECT_EQ(found.blocks, expected.blocks);
   EXPECT_THAT(found.special_token_ids, ::testing::IsSubsetOf(expected.special_token_ids));
   EXPECT_FALSE(found.special_token_ids.empty());

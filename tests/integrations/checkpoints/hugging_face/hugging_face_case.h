@@ -25,7 +25,7 @@ inline void PrintTo(const ConfigCase& config, std::ostream* out) { *out << confi
 
 /// One test of a parameterised suite.
 inline void check(const ConfigCase& c) {
-  static_assert(member_count<Architecture>() == 24, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 30, "a field more: it is to be compared here");
   const HuggingFaceConfig config = HuggingFaceConfig::parse(c.json);
   EXPECT_EQ(config.hidden_size, c.hidden_size);
   EXPECT_EQ(config.block_count, c.block_count);
@@ -46,6 +46,7 @@ inline void check(const ConfigCase& c) {
   EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
   EXPECT_EQ(found.qkv_layout, expected.qkv_layout);
   EXPECT_EQ(found.qkv_clip, expected.qkv_clip);
+  EXPECT_EQ(found.gated_attention, expected.gated_attention);
   EXPECT_EQ(found.embedding_multiplier, expected.embedding_multiplier);
   EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
   EXPECT_EQ(found.learned_positions, expected.learned_positions);
@@ -54,6 +55,11 @@ inline void check(const ConfigCase& c) {
   EXPECT_EQ(found.routing, expected.routing);
   EXPECT_EQ(found.shared_expert, expected.shared_expert);
   EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
+  EXPECT_EQ(found.multipliers, expected.multipliers);
+  EXPECT_EQ(found.delta_rule, expected.delta_rule);
+  EXPECT_EQ(found.state_space, expected.state_space);
+  EXPECT_EQ(found.selective_state_space, expected.selective_state_space);
+  EXPECT_EQ(found.convolution_taps, expected.convolution_taps);
   EXPECT_EQ(found.blocks, expected.blocks);
   EXPECT_EQ(found.special_token_ids, expected.special_token_ids);
 }

@@ -138,7 +138,7 @@ const BadConfig kBadConfigs[] = {
      "key text_config.model_type: is not 'gemma3_text'"},
     {"TextConfigMissing", R"({"model_type":"llava"})", "key text_config: is missing"},
     {"TextConfigOfAnUnknownModel", R"({"model_type":"llava","text_config":{"model_type":"mamba"}})",
-     "key text_config.model_type: 'mamba' is not known; known are bloom"},
+     "key text_config.model_type: 'mamba' is not known; known are bamba"},
     {"TextConfigThatIsQuantised",
      R"({"model_type":"llava","text_config":{"quantization_config":{"quant_method":"awq"}}})",
      "key text_config.quantization_config: weights quantised by 'awq' cannot be read"},

@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "integrations/checkpoints/hugging_face/hugging_face_case.h"
+#include "integrations/checkpoints/hugging_face/hybrid_defaults.h"
 
 namespace azimuth {
 namespace {
@@ -451,16 +454,23 @@ const ConfigCase kDefaults[] = {
      49'152},
 };
 
+std::vector<ConfigCase> all_defaults() {
+  std::vector<ConfigCase> all(std::begin(kDefaults), std::end(kDefaults));
+  std::ranges::copy(hybrid_defaults(), std::back_inserter(all));
+  return all;
+}
+
 class Defaults : public ::testing::TestWithParam<ConfigCase> {};
 
 TEST_P(Defaults, AreThoseOfTheConfigurationClass) { check(GetParam()); }
 
-INSTANTIATE_TEST_SUITE_P(HuggingFace, Defaults, ::testing::ValuesIn(kDefaults),
+INSTANTIATE_TEST_SUITE_P(HuggingFace, Defaults, ::testing::ValuesIn(all_defaults()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(HuggingFaceDefaults, AreTestedForEveryFamily) {
   std::vector<std::string> tested;
-  for (const ConfigCase& config : kDefaults) tested.push_back(config.expected.name);
+  for (const ConfigCase& config : all_defaults()) tested.push_back(config.expected.name);
+  std::ranges::sort(tested);
   EXPECT_EQ(tested, Architecture::known());
 }
 

@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "hugging_face/family_fields.h"
+#include "hugging_face/hugging_face_families.h"
+
+// Families whose blocks differ, or mix tokens in other ways than by attention alone.
+namespace azimuth {
+namespace {
+
+using enum Role;
+using namespace family;
+
+constexpr double kMaxMultiplier = 1e6;
+constexpr std::int64_t kMaxInterval = 100'000;
+constexpr std::int64_t kMaxStateSize = 65'536;
+constexpr std::int64_t kMaxTaps = 1'024;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// What Transformers calls what mixes a block's tokens, and what that is.
+struct BlockType {
+  std::string_view name;
+  MixerKind kind;
+};
+
+// Every block is what mixes its tokens, by its type in this list, and then an FFN.
+void set_blocks(Fields fields, Config config, std::string_view key,
+                const std::vector<std::string>& types, std::initializer_list<BlockType> known) {
+  if (std::ssize(types) != config.block_count) {
+    fields.fail(key, "names " + std::to_string(types.size()) + " blocks, and there are " +
+                         std::to_string(config.block_count));
+  }
+  for (const std::string& type : types) {
+    const auto found = std::ranges::find(known, type, &BlockType::name);
+    if (found == known.end()) fields.fail(key, "'" + type.substr(0, 60) + "' is not supported");
+    config.architecture.blocks.push_back({{found->kind}, {MixerKind::feed_forward}});
+  }
+}
+
+// The same where blocks are named by number: `kind`, or attention where `is_attention` says so of a
+// block from 0.
+template <class IsAttention>
+void set_blocks(Config config, MixerKind kind, const IsAttention& is_attention) {
+  for (std::int64_t block = 0; block < config.block_count; ++block) {
+    const MixerKind mixes = is_attention(block) ? MixerKind::attention : kind;
+    config.architecture.blocks.push_back({{mixes}, {MixerKind::feed_forward}});
+  }
+}
+
+bool holds(const std::vector<std::int64_t>& list, std::int64_t block) {
+  return std::ranges::count(list, block) > 0;
+}
+
+// Where the file does not say how large heads are, the hidden size does.
+std::int64_t split_head_size(Config config) {
+  return config.hidden_size / config.architecture.heads;
+}
+
+std::int64_t count_or_auto(Fields fields, std::string_view key, std::int64_t otherwise,
+                           std::int64_t max) {
+  const auto found = fields.json().find(key);
+  const bool is_auto = found != fields.json().end() && *found == "auto";
+  return is_auto ? otherwise : fields.count({key}, otherwise, max);
+}
+
+void read_qwen3_5(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  read_like_llama(fields, config, {.ffn_size = 12'288, .kv_heads = 4, .head_size = 256});
+  a.norm_offset = 1;
+  a.gated_attention = true;
+  a.delta_rule.key_heads = fields.count({"linear_num_key_heads"}, 16, kMaxHeads);
+  a.delta_rule.value_heads = fields.count({"linear_num_value_heads"}, 32, kMaxHeads);
+  a.delta_rule.key_size = fields.count({"linear_key_head_dim"}, 128, kMaxHeadSize);
+  a.delta_rule.value_size = fields.count({"linear_value_head_dim"}, 128, kMaxHeadSize);
+  a.convolution_taps = fields.count({"linear_conv_kernel_dim"}, 4, kMaxTaps);
+  constexpr std::string_view types = "layer_types";
+  if (fields.has(types) && !fields.is_null(types)) {
+    set_blocks(fields, config, types, fields.texts(types),
+               {{"full_attention", MixerKind::attention},
+                {"attention", MixerKind::attention},
+                {"linear_attention", MixerKind::delta_rule},
+                {"mamba", MixerKind::delta_rule}});
+  } else {
+    const std::int64_t interval = fields.count({"full_attention_interval"}, 4, kMaxInterval);
+    set_blocks(config, MixerKind::delta_rule,
+               [&](std::int64_t block) { return (block + 1) % interval == 0; });
+  }
+  read_biases(fields, config, "attention_bias", false,
+              {query_gate_bias, key_bias, value_bias, output_bias});
+  never(config, kFfnBiases);
+}
+
+void read_lfm2(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  read_kv_heads(fields, config, 8);
+  read_head_size(fields, config, split_head_size(config));
+  read_norm(fields, config, NormKind::rms, "norm_eps", 1e-5);
+  config.ffn_size = fields.count({"block_ff_dim", "intermediate_size"}, 12'288, kMaxFfnSize);
+  if (fields.flag("block_auto_adjust_ff_dim", true)) {
+    config.ffn_size = 2 * config.ffn_size / 3;
+    constexpr std::string_view multiplier = "block_ffn_dim_multiplier";
+    if (!fields.is_null(multiplier)) {
+      const std::int64_t multiple = fields.count({"block_multiple_of"}, 256, kMaxFfnSize);
+      const auto size = static_cast<std::int64_t>(fields.real(multiplier, 1, kMaxExpansion) *
+                                                  static_cast<double>(config.ffn_size));
+      config.ffn_size = (size + multiple - 1) / multiple * multiple;
+    }
+  }
+  a.convolution_taps = fields.count({"conv_L_cache"}, 3, kMaxTaps);
+  constexpr std::string_view types = "layer_types";
+  constexpr std::string_view indices = "full_attn_idxs";
+  if (fields.has(types) && !fields.is_null(types)) {
+    set_blocks(fields, config, types, fields.texts(types),
+               {{"full_attention", MixerKind::attention},
+                {"attention", MixerKind::attention},
+                {"conv", MixerKind::short_convolution}});
+  } else {
+    const bool all = !fields.has(indices) || fields.is_null(indices);
+    const std::vector<std::int64_t> attention = fields.counts(indices, kMaxInterval);
+    set_blocks(config, MixerKind::short_convolution,
+               [&](std::int64_t block) { return all || holds(attention, block); });
+  }
+  read_biases(fields, config, "conv_bias", false,
+              {recurrent_input_bias, convolution_bias, recurrent_output_bias});
+}
+
+// What Falcon-H1 and Bamba have in common, but for the size of what the state space works on.
+void read_state_space(Fields fields, Config config, std::int64_t inner_size) {
+  StateSpaceSettings& space = config.architecture.state_space;
+  space.heads = fields.count({"mamba_n_heads"}, 128, kMaxHeads);
+  constexpr std::string_view head_size = "mamba_d_head";
+  space.head_size = count_or_auto(
+      fields, head_size, std::max<std::int64_t>(1, inner_size / space.heads), kMaxHeadSize);
+  if (space.heads * space.head_size != inner_size) {
+    fields.fail(head_size, "is " + std::to_string(space.head_size) + ", which " +
+                               std::to_string(space.heads) + " times is not " +
+                               std::to_string(inner_size));
+  }
+  space.groups = fields.count({"mamba_n_groups"}, 1, kMaxHeads);
+  space.state_size = fields.count({"mamba_d_state"}, 256, kMaxStateSize);
+  space.activation = config.architecture.activation;
+  const std::vector<double> limits = fields.reals("time_step_limit", {0, kInfinity}, kInfinity);
+  space.step_min = limits[0];
+  space.step_max = limits[1];
+  config.architecture.convolution_taps = fields.count({"mamba_d_conv"}, 4, kMaxTaps);
+  read_biases(fields, config, "mamba_conv_bias", true, {convolution_bias});
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  read_biases(fields, config, "mlp_bias", false, kFfnBiases);
+}
+
+std::int64_t expanded_size(Fields fields, Config config) {
+  return config.hidden_size * fields.count({"mamba_expand"}, 2, kMaxExpansion);
+}
+
+void read_bamba(Fields fields, Config config) {
+  read_like_llama(
+      fields, config,
+      {.ffn_size = 14'336, .kv_heads = 8, .head_size = split_head_size(config), .epsilon = 1e-5});
+  read_state_space(fields, config, expanded_size(fields, config));
+  config.architecture.state_space.gate_last = false;
+  read_biases(fields, config, "mamba_proj_bias", false,
+              {recurrent_input_bias, recurrent_output_bias});
+  const std::vector<std::int64_t> attention = fields.counts("attn_layer_indices", kMaxInterval);
+  set_blocks(config, MixerKind::state_space,
+             [&](std::int64_t block) { return holds(attention, block); });
+}
+
+void read_falcon_h1(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  read_like_llama(
+      fields, config,
+      {.ffn_size = 14'336, .kv_heads = 8, .head_size = split_head_size(config), .epsilon = 1e-5});
+  constexpr std::string_view inner_size = "mamba_d_ssm";
+  read_state_space(fields, config,
+                   fields.is_null(inner_size) ? expanded_size(fields, config)
+                                              : fields.count({inner_size}, 1'024, kMaxFfnSize));
+  a.state_space.norm = fields.flag("mamba_rms_norm", false);
+  a.state_space.gate_last = fields.flag("mamba_norm_before_gate", true);
+  read_biases(fields, config, "mamba_proj_bias", false, {recurrent_input_bias});
+  read_biases(fields, config, "projectors_bias", false, {recurrent_output_bias});
+  const auto multiplier = [&](std::string_view key) { return fields.real(key, 1, kMaxMultiplier); };
+  a.embedding_multiplier = multiplier("embedding_multiplier");
+  a.multipliers.attention_input = multiplier("attention_in_multiplier");
+  a.multipliers.attention_output = multiplier("attention_out_multiplier");
+  a.multipliers.state_space_input = multiplier("ssm_in_multiplier");
+  a.multipliers.state_space_output = multiplier("ssm_out_multiplier");
+  const std::vector<double> ffn = fields.reals("mlp_multipliers", {1, 1}, kMaxMultiplier);
+  a.multipliers.ffn_gate = ffn[0];
+  a.multipliers.ffn_output = ffn[1];
+  const std::vector<double> parts =
+      fields.reals("ssm_multipliers", {1, 1, 1, 1, 1}, kMaxMultiplier);
+  std::ranges::copy(parts, a.state_space.multipliers.begin());
+  const std::vector<MixerPlan> block = {
+      {MixerKind::attention}, {MixerKind::state_space, true}, {MixerKind::feed_forward}};
+  a.blocks.assign(static_cast<std::size_t>(config.block_count), block);
+}
+
+constexpr HuggingFaceFamily kHybrids[] = {
+    {"bamba", 4'096, 32, 128'000, 32, 1, read_bamba},
+    {"falcon_h1", 4'096, 32, 128'000, 32, 1, read_falcon_h1},
+    {"lfm2", 2'560, 32, 65'536, 32, 1, read_lfm2},
+    {"qwen3_5_text", 4'096, 32, 248'320, 16, -1, read_qwen3_5},
+};
+
+}  // namespace
+
+std::span<const HuggingFaceFamily> hybrid_families() { return kHybrids; }
+
+}  // namespace azimuth

@@ -1,0 +1,81 @@
+#include "model/role_tables.h"
+#include "model/shared_names.h"
+
+namespace azimuth {
+namespace {
+
+using namespace names;
+
+// Stand before kAttention, which has the same name for less.
+constexpr ModuleName kGatedQueries[] = {
+    {"layers.{}.self_attn.q_proj", query_gate_weight, query_gate_bias},
+};
+constexpr ModuleName kDeltaRule[] = {
+    parameter("layers.{}.linear_attn.A_log", recurrent_decay),
+    parameter("layers.{}.linear_attn.dt_bias", recurrent_decay_bias),
+    {"layers.{}.linear_attn.conv1d", convolution_weight},
+    {"layers.{}.linear_attn.norm", recurrent_norm_weight},
+    {"layers.{}.linear_attn.out_proj", recurrent_output_weight},
+};
+constexpr ModuleName kDeltaRuleMatrices[] = {
+    {"layers.{}.linear_attn.in_proj_qkv", recurrent_input_weight},
+    {"layers.{}.linear_attn.in_proj_z", recurrent_gate_weight},
+    {"layers.{}.linear_attn.in_proj_b", recurrent_strength_weight},
+    {"layers.{}.linear_attn.in_proj_a", recurrent_decay_weight},
+};
+
+constexpr ModuleName kLfm2[] = {
+    {"embed_tokens", token_embedding},
+    {"layers.{}.operator_norm", attention_norm_weight},
+    {"layers.{}.self_attn.q_proj", query_weight},
+    {"layers.{}.self_attn.k_proj", key_weight},
+    {"layers.{}.self_attn.v_proj", value_weight},
+    {"layers.{}.self_attn.out_proj", output_weight},
+    {"layers.{}.self_attn.q_layernorm", query_norm_weight},
+    {"layers.{}.self_attn.k_layernorm", key_norm_weight},
+    {"layers.{}.conv.in_proj", recurrent_input_weight, recurrent_input_bias},
+    {"layers.{}.conv.conv", convolution_weight, convolution_bias},
+    {"layers.{}.conv.out_proj", recurrent_output_weight, recurrent_output_bias},
+    {"layers.{}.ffn_norm", ffn_norm_weight},
+    {"layers.{}.feed_forward.w1", gate_weight},
+    {"layers.{}.feed_forward.w3", up_weight},
+    {"layers.{}.feed_forward.w2", down_weight},
+    {"embedding_norm", final_norm_weight},
+    {"lm_head", head_weight},
+};
+
+// Of Falcon-H1, Bamba and Jamba.
+constexpr ModuleName kMambaDecoder[] = {
+    {"embed_tokens", token_embedding},
+    {"layers.{}.input_layernorm", attention_norm_weight},
+    {"layers.{}.pre_ff_layernorm", ffn_norm_weight},
+    {"layers.{}.feed_forward.gate_proj", gate_weight, gate_bias},
+    {"layers.{}.feed_forward.up_proj", up_weight, up_bias},
+    {"layers.{}.feed_forward.down_proj", down_weight, down_bias},
+    {"final_layernorm", final_norm_weight},
+    {"lm_head", head_weight},
+};
+constexpr ModuleName kMamba2[] = {
+    parameter("layers.{}.mamba.A_log", recurrent_decay),
+    parameter("layers.{}.mamba.dt_bias", step_bias),
+    parameter("layers.{}.mamba.D", skip),
+    {"layers.{}.mamba.in_proj", recurrent_input_weight, recurrent_input_bias},
+    {"layers.{}.mamba.conv1d", convolution_weight, convolution_bias},
+    {"layers.{}.mamba.norm", recurrent_norm_weight},
+    {"layers.{}.mamba.out_proj", recurrent_output_weight, recurrent_output_bias},
+};
+
+}  // namespace
+
+std::vector<RoleTable> hybrid_tables() {
+  return {
+      {"bamba", {kMambaDecoder, kAttention, kMamba2}},
+      {"falcon_h1", {kMambaDecoder, kAttention, kMamba2}},
+      {"lfm2", {kLfm2}},
+      {"qwen3_5_text",
+       {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
+        kDeltaRuleMatrices, kGatedFfn}},
+  };
+}
+
+}  // namespace azimuth
