@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "azimuth/absence.h"
 #include "azimuth/angle.h"
 #include "azimuth/same_stage.h"
 #include "azimuth/thresholds.h"
@@ -98,6 +99,7 @@ Comparison compare(std::vector<std::string> names, std::span<const Signature> si
                        .stages = std::vector<std::int32_t>(n * n, -1)};
   for (const Signature& signature : signatures) {
     result.weights_digests.push_back(signature.model.weights_digest);
+    result.absences.push_back(absence_text(signature));
     result.primary_stages.push_back(signature.primary_stage);
     result.rival_stages.push_back(rival_of(signature));
     for (const Signature& other : signatures) {

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "azimuth/absence.h"
 #include "azimuth/comparison.h"
 
 namespace azimuth {
@@ -18,6 +19,7 @@ const BlockObservation* block_of(const Signature& signature,
 
 DirectionFigures figures_of(const Signature& signature) {
   DirectionFigures out;
+  out.absence = absence_text(signature);
   if (signature.primary_stage < 0) return out;
   const StageObservation& stage =
       signature.stages.at(static_cast<std::size_t>(signature.primary_stage));

@@ -49,7 +49,7 @@ void draw_angles(Svg& svg, const Box& room, std::span<const Observation> observa
   draw_legend(svg, {room.left, room.top + 34});
   draw_thresholds(svg, box, y);
   for (const auto& series : both) draw_series(svg, box, x, y, points, series);
-  if (numbers_of(points, both, false).empty()) draw_no_angles(svg, box);
+  if (numbers_of(points, both, false).empty()) draw_no_angles(svg, box, points);
   std::vector<StateAt> states;
   for (const auto& point : points) states.push_back({point.step, point.state});
   const StatesAxis axis({box.left, box.bottom + 1, box.right, box.bottom + 1 + kStrip}, x, states);

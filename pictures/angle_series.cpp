@@ -85,9 +85,11 @@ void draw_thresholds(Svg& svg, const Box& plot, const Scale& y) {
   }
 }
 
-void draw_no_angles(Svg& svg, const Box& plot) {
+void draw_no_angles(Svg& svg, const Box& plot, std::span<const RunPoint> points) {
+  const bool absent = !points.empty() && points.back().state == State::absent;
   svg.text({(plot.left + plot.right) / 2, (plot.top + plot.bottom) / 2},
-           "no angles yet: there is nothing to compare with",
+           absent ? "no angles: no token is high-norm (ABSENT)"
+                  : "no angles yet: there is nothing to compare with",
            "text-anchor=\"middle\" fill=\"#777\"");
 }
 

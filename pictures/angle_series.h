@@ -34,7 +34,7 @@ void draw_series(Svg& svg, const Box& plot, const Scale& x, const Scale& y,
 void draw_thresholds(Svg& svg, const Box& plot, const Scale& y);
 
 /// In place of the lines, where there are none.
-void draw_no_angles(Svg& svg, const Box& plot);
+void draw_no_angles(Svg& svg, const Box& plot, std::span<const RunPoint> points);
 
 /// Samples of the line, and of a noise floor, 24 wide.
 void draw_sample(Svg& svg, Point at, const AngleSeries& series);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "azimuth/pictures.h"
 #include "azimuth/utf8.h"
@@ -54,12 +55,19 @@ std::string p_text(const std::vector<TestResult>& results) {
   return out.data();
 }
 
+/// What stands where there is no angle.
+std::string_view no_angle_text(const Box& cell, const Comparison& c, std::size_t at) {
+  const std::size_t n = c.names.size();
+  const bool absent = !c.absences[at / n].empty() || !c.absences[at % n].empty();
+  return absent && cell.width() >= 56 ? "ABSENT" : "–";
+}
+
 void draw_cell(Svg& svg, const Box& cell, const Comparison& c, std::size_t at, bool diagonal) {
   const double degrees = c.degrees[at];
   const Point centre = {(cell.left + cell.right) / 2, (cell.top + cell.bottom) / 2};
   if (std::isnan(degrees)) {
     svg.box(cell, "fill=\"#eee\" stroke=\"#fff\"");
-    svg.text({centre.x, centre.y + 4}, "–", "text-anchor=\"middle\"");
+    svg.text({centre.x, centre.y + 4}, no_angle_text(cell, c, at), "text-anchor=\"middle\"");
     return;
   }
   svg.box(cell, with("fill", colour_of(degrees)) + "stroke=\"#fff\"");

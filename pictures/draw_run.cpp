@@ -1,5 +1,6 @@
 #include <string>
 
+#include "azimuth/absence.h"
 #include "azimuth/pictures.h"
 #include "azimuth/utf8.h"
 #include "panels.h"
@@ -57,6 +58,7 @@ std::string summary(const Observation& o) {
     add(std::string(name_of(o.state)) + " since step " + std::to_string(o.state_since_step));
   }
   if (o.provisional) add("direction provisional");
+  if (const std::string absence = absence_text(o); !absence.empty()) add(absence);
   return text;
 }
 

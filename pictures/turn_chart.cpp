@@ -111,7 +111,7 @@ std::string draw_turns(std::span<const RunPoint> points, std::span<const EventMa
   draw_thresholds(svg, plot, y);
   draw_events(svg, plot, x, events);
   for (const AngleSeries& one : series) draw_series(svg, plot, x, y, points, one);
-  if (numbers.empty()) draw_no_angles(svg, plot);
+  if (numbers.empty()) draw_no_angles(svg, plot, points);
   std::vector<StateAt> states;
   for (const RunPoint& point : points) states.push_back({point.step, point.state});
   const StatesAxis axis(strip, x, std::move(states));

@@ -207,6 +207,8 @@ Observation from_proto(const v1::Observation& in) {
   out.primary_stage = in.primary_stage();
   get_numbers(in.direction(), out.direction);
   out.provisional = in.provisional();
+  out.absence = in.absence();
+  out.base_absent = in.base_absent();
   convert(in.angles(), out.angles);
   out.state = state_from_proto(in.state());
   out.state_since_step = in.state_since_step();

@@ -141,6 +141,7 @@ void convert(const DirectionFigures& in, v1::DirectionFigures& out) {
   out.set_peak_ratio(in.peak_ratio);
   out.set_singular_ratio(in.singular_ratio);
   out.set_decay_eigenvalue(in.decay_eigenvalue);
+  out.set_absence(in.absence);
 }
 
 void convert(const DirectionEvidence& in, v1::DirectionEvidence& out) {
@@ -341,6 +342,8 @@ v1::Observation to_proto(const Observation& in) {
   out.set_primary_stage(in.primary_stage);
   set_numbers(in.direction, *out.mutable_direction());
   out.set_provisional(in.provisional);
+  out.set_absence(in.absence);
+  out.set_base_absent(in.base_absent);
   convert(in.angles, *out.mutable_angles());
   out.set_state(state_to_proto(in.state));
   out.set_state_since_step(in.state_since_step);
@@ -361,6 +364,7 @@ v1::Comparison to_proto(const Comparison& in) {
   }
   out.mutable_stages()->Add(in.stages.begin(), in.stages.end());
   out.mutable_weights_digests()->Add(in.weights_digests.begin(), in.weights_digests.end());
+  out.mutable_absences()->Assign(in.absences.begin(), in.absences.end());
   out.mutable_same_probe()->Add(in.same_probe.begin(), in.same_probe.end());
   out.mutable_primary_stages()->Add(in.primary_stages.begin(), in.primary_stages.end());
   out.mutable_rival_stages()->Add(in.rival_stages.begin(), in.rival_stages.end());

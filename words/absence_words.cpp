@@ -4,6 +4,8 @@
 #include <map>
 #include <vector>
 
+#include "azimuth/absence.h"
+
 namespace azimuth::words {
 namespace {
 
@@ -22,6 +24,19 @@ std::string blocks_have(const std::vector<std::int32_t>& blocks) {
 }
 
 }  // namespace
+
+std::string nearest_text(const Observation& observation) {
+  if (observation.state != State::absent && observation.state != State::emerging) return {};
+  std::string text = largest_ratio_text(observation);
+  if (text.empty()) return {};
+  text[0] = 'T';
+  return text + ".";
+}
+
+std::string base_absent_text(const Observation& observation) {
+  return observation.base_absent ? "Its base has no high-norm direction: there is no angle to it."
+                                 : "";
+}
 
 std::string no_spectral_text(const Observation& observation) {
   std::map<std::string, std::vector<std::int32_t>> by_reason;

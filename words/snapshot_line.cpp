@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "azimuth/absence_words.h"
 #include "azimuth/state_words.h"
 #include "azimuth/utf8.h"
 
@@ -13,6 +14,7 @@ namespace azimuth::words {
 namespace {
 
 constexpr std::string_view kDash = "-";
+constexpr std::string_view kNoDirection = "no direction";  // in the place of an angle
 
 struct Column {
   std::string_view title;
@@ -143,19 +145,31 @@ std::string header_line() {
   return row(titles);
 }
 
+namespace {
+
+std::string angle_cell(const Observation& o, std::string_view reference, bool absent) {
+  const std::string text = banded_angle_text(o, reference);
+  return std::string(absent && text == kDash ? kNoDirection : text);
+}
+
+}  // namespace
+
 std::vector<Line> lines_of(const Observation& o) {
   std::vector<Line> lines;
   lines.push_back(
       {row({std::to_string(o.step), loss_text(o), std::string(name_of(o.state)),
-            number("%.1f", peak_ratio(o)), banded_angle_text(o, "previous"),
-            banded_angle_text(o, "base"), blocks_text(o, &StageObservation::explosion_blocks),
+            number("%.1f", peak_ratio(o)), angle_cell(o, "previous", o.state == State::absent),
+            angle_cell(o, "base", o.base_absent),
+            blocks_text(o, &StageObservation::explosion_blocks),
             blocks_text(o, &StageObservation::decay_blocks),
             number("%.2f%%", 100 * o.cost.overhead_ratio)}),
        tone_of(o.state)});
   if (o.state_since_step == o.step && o.state != State::unspecified) {
     const std::string fault = fault_text(o);
+    const std::string nearest = nearest_text(o);
     lines.push_back({"  = " + std::string(name_of(o.state)) + ": " + state_text(o.state) +
-                         (fault.empty() ? "" : " At step " + std::to_string(o.step) + " " + fault),
+                         (fault.empty() ? "" : " At step " + std::to_string(o.step) + " " + fault) +
+                         (nearest.empty() ? "" : " " + nearest),
                      tone_of(o.state)});
   }
   for (const Event& event : o.events) lines.push_back({"  ! " + event_text(event), Tone::notice});

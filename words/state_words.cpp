@@ -11,12 +11,15 @@ namespace azimuth::words {
 namespace {
 
 constexpr StateWords kStateWords[] = {
-    {State::absent, "No hidden states are longer than others: there is no direction yet.",
-     "Wait; in the fine-tuning of a trained model, see whether the right module is watched."},
+    {State::absent,
+     "No hidden states are more than twice as long as ordinary ones: there is no high-norm "
+     "direction.",
+     "A young model: wait. One with gated attention may never have a direction, and nothing is "
+     "wrong. In the fine-tuning of a model that has one, see whether the right module is watched."},
     {State::emerging,
-     "Some hidden states are more than twice as long as ordinary ones; the direction shown is a "
-     "forecast.",
-     "Wait: its angles mean little."},
+     "Some hidden states are more than twice as long as ordinary ones, none ten times; the "
+     "direction shown is a forecast.",
+     "Wait: its angles mean little. Some models stay like this."},
     {State::settling,
      "Some hidden states are more than ten times as long as ordinary ones, and their direction "
      "still turns.",

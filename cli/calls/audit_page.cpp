@@ -107,7 +107,9 @@ std::string direction_row(const DirectionEvidence& d) {
       sentence = text("%.2f° apart (p %s%.1e).", d.degrees, d.p <= d.resolution ? "≤ " : "= ", d.p);
       break;
     case DirectionStatus::signature_absent:
-      sentence = "SIGNATURE_ABSENT: one of the two has no token with a long hidden state.";
+      sentence = "SIGNATURE_ABSENT.";
+      if (!d.base_has_signature) sentence += " The base is " + d.base.absence + ".";
+      if (!d.release_has_signature) sentence += " The release is " + d.release.absence + ".";
       break;
     case DirectionStatus::other_hidden_size:
       sentence = "The hidden sizes differ.";

@@ -198,8 +198,7 @@ std::string number(double value, const char* format) {
 }
 
 std::string figures_line(const char* name, bool has_signature, const DirectionFigures& figures) {
-  if (!has_signature)
-    return std::string("  ") + left(name, 9) + "none of the tokens that were probed is high-norm\n";
+  if (!has_signature) return std::string("  ") + left(name, 9) + figures.absence + "\n";
   return std::string("  ") + left(name, 9) + "explosion " + block_list(figures.explosion_blocks) +
          ", decay " + block_list(figures.decay_blocks) + ", peak ratio " +
          number(figures.peak_ratio, "%.0f") + ", σ1/σ2 " + number(figures.singular_ratio, "%.2f") +

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "azimuth/absence.h"
 #include "azimuth/comparison.h"
 #include "azimuth/pictures.h"
 #include "azimuth/proto_conversion.h"
@@ -102,14 +103,15 @@ class CommonProbe {
 
 struct Measured {
   std::vector<Signature> signatures;
-  std::string probe;                ///< what is to be said of it
-  std::vector<std::string> faults;  ///< by model: why it has no signature; empty: it has one
+  std::string probe;  ///< what is to be said of it
+  /// By model: why it has no signature, from the sign after "has no signature" on; empty: it has.
+  std::vector<std::string> faults;
 };
 
 std::string why_no_signature(const Signature& signature) {
   if (signature.primary_stage >= 0) return {};
-  const bool finite = std::ranges::all_of(signature.blocks, has_finite_norms);
-  return finite ? "no token is high-norm (SIGNATURE_ABSENT)" : "hidden states are not finite";
+  if (const std::string absence = absence_text(signature); !absence.empty()) return ". " + absence;
+  return ": hidden states are not finite";
 }
 
 Measured measure_all(const CompareOptions& options) {
@@ -140,7 +142,8 @@ Measured measure_all(const CompareOptions& options) {
       fault = fault_of(examined);
       if (fault) tell(name, *fault);
     }
-    measured.faults.push_back(fault ? sentence(*fault) : why_no_signature(signatures.back()));
+    measured.faults.push_back(fault ? ": " + sentence(*fault)
+                                    : why_no_signature(signatures.back()));
     if (signatures.back().probe.token_ids != probe.tokens()) {
       std::fprintf(stderr, "azimuth: %s was probed with other tokens than the others\n",
                    name.c_str());
@@ -164,7 +167,7 @@ std::string reasons(const Measured& measured) {
   std::string out;
   for (std::size_t i = 0; i < faults.size(); ++i) {
     if (faults[i].empty()) continue;
-    out += "–: " + std::to_string(i + 1) + " has no signature: " + faults[i] + "\n";
+    out += "–: " + std::to_string(i + 1) + " has no signature" + faults[i] + "\n";
   }
   for (std::size_t row = 0; row < faults.size(); ++row) {
     for (std::size_t i = row + 1; i < faults.size(); ++i) {

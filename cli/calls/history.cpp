@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "azimuth/absence_words.h"
 #include "azimuth/history_proto.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/snapshot_line.h"
@@ -77,8 +78,11 @@ std::string closing_lines(const Observation& o) {
     out += ", " + words::angle_text(o, "base") + " from its base, " + words::reading_text(angle);
   }
   out += text(", watching cost %.2f%%\n", 100 * o.cost.overhead_ratio);
-  const std::string meaning = words::state_text(o.state);
-  return meaning.empty() ? out : out + meaning + "\n";
+  for (const std::string& sentence :
+       {words::state_text(o.state), words::nearest_text(o), words::base_absent_text(o)}) {
+    if (!sentence.empty()) out += sentence + "\n";
+  }
+  return out;
 }
 
 void print_run(HistoryReader& history, const Run& run, bool colours) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "azimuth/absence.h"
 #include "azimuth/pictures.h"
 #include "azimuth/proto_conversion.h"
 #include "azimuth/replace_file.h"
@@ -38,6 +39,7 @@ Observation observation_of(const Signature& signature) {
   o.primary_stage = signature.primary_stage;
   o.direction = signature.direction;
   o.provisional = o.primary_stage < 0 && !o.direction.empty();
+  o.absence = absence_text(signature);
   o.warnings = signature.warnings;
   return o;
 }

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <vector>
 
+#include "azimuth/absence.h"
 #include "azimuth/absence_words.h"
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/median.h"
+#include "azimuth/thresholds.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
 
@@ -62,16 +64,16 @@ std::string about_direction(const Observation& o, const std::string& fault) {
   if (!std::ranges::all_of(o.blocks, has_finite_norms)) {
     return "There is no direction: hidden states are not finite\n";
   }
-  if (o.direction.empty()) {
-    return text("No token is high-norm: the largest norm is %.3g times the reference norm.\n",
-                peak_ratio(o));
-  }
-  if (o.provisional) {
-    return text(
-               "No token is high-norm yet (largest ratio %.3g). Provisional direction:\n"
-               "  coordinates   ",
-               peak_ratio(o)) +
-           coordinates_text(o.direction) + "\n";
+  if (o.direction.empty() || o.provisional) {
+    const Thresholds t;
+    const std::string out =
+        absence_text(o) + text(" (high-norm: %g and more)\n", t.high_norm_ratio);
+    return o.direction.empty()
+               ? out
+               : out +
+                     text("Provisional direction, of the tokens above %g:\n  coordinates   ",
+                          t.emerging_ratio) +
+                     coordinates_text(o.direction) + "\n";
   }
   std::string out;
   for (std::size_t s = 0; s < o.stages.size(); ++s) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "azimuth/absence.h"
 #include "azimuth/escaped.h"
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/snapshot_line.h"
@@ -35,8 +36,13 @@ std::string tiles(const RunStory& story) {
     out += tile(text("%.3f°", angle.degrees),
                 "from the base" + floor + ": " + words::reading_text(angle));
   }
+  if (o.base_absent) out += tile("none", "is the base's direction: there is no angle to it");
   if (std::isfinite(peak_ratio(o))) {
-    out += tile(text("%.3g ×", peak_ratio(o)), "the norm of ordinary tokens");
+    const LargestRatio largest = largest_ratio(o);
+    const std::string where = largest.token_id < 0 ? ""
+                                                   : text(": block %d, token %lld", largest.block,
+                                                          static_cast<long long>(largest.token_id));
+    out += tile(text("%.3g ×", largest.ratio), "the norm of ordinary tokens" + where);
   }
   out += tile("step " + std::to_string(o.step), snapshots_text(story.run));
   out += tile(text("%.2f%%", 100 * o.cost.overhead_ratio), "of the machine spent on watching");
@@ -121,9 +127,9 @@ std::string signature(const RunStory& story) {
   if (o.state == State::nonfinite) {
     out += "<p class=\"quiet\">There is no direction: hidden states are not finite.</p>\n";
   } else if (o.direction.empty()) {
-    out += "<p class=\"quiet\">There is no high-norm direction.</p>\n";
+    out += "<p class=\"quiet\">" + absence_text(o) + ".</p>\n";
   } else if (o.provisional) {
-    out += "<p class=\"quiet\">The direction is provisional: no token is high-norm yet.</p>\n";
+    out += "<p class=\"quiet\">The direction is provisional. " + absence_text(o) + ".</p>\n";
   }
   out += "<div class=\"columns\">\n" + model_facts(story);
   if (!o.direction.empty()) out += coordinates(o.direction);

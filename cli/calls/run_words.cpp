@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "azimuth/absence.h"
 #include "azimuth/absence_words.h"
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/state_words.h"
@@ -18,7 +19,7 @@ constexpr std::size_t kLongestReasons = 2000;
 long long whole(std::int64_t number) { return static_cast<long long>(number); }
 
 std::string where_it_is(const Observation& newest) {
-  if (newest.direction.empty()) return "There is no high-norm direction.";
+  if (newest.direction.empty()) return absence_text(newest) + ".";
   std::string coordinates;
   for (const std::size_t i : largest_coordinates(newest.direction, 3)) {
     coordinates += text("%s%zu (%+.2f)", coordinates.empty() ? "" : ", ", i,
@@ -41,7 +42,8 @@ std::string about_norms(const Observation& newest) {
 
 std::string about_state(const RunStory& story) {
   const Observation& newest = story.newest;
-  std::string out = "It has been " + std::string(name_of(newest.state)) + " ";
+  std::string out = (newest.direction.empty() ? "The run's state has been " : "It has been ") +
+                    std::string(name_of(newest.state)) + " ";
   out += newest.state_since_step <= story.points.front().step
              ? "since the beginning."
              : text("since step %lld.", whole(newest.state_since_step));
@@ -75,9 +77,13 @@ std::vector<std::string> in_words(const RunStory& story) {
     sentences.push_back("At step " + std::to_string(newest.step) + " " +
                         printable(words::fault_text(newest), kLongestFault) + ".");
   } else {
+    const bool provisional = newest.provisional && !absence_text(newest).empty();
+    if (provisional) sentences.push_back(absence_text(newest) + ".");
     sentences.push_back(where_it_is(newest));
-    if (const std::string norms = about_norms(newest); !norms.empty()) sentences.push_back(norms);
-    if (!newest.direction.empty()) sentences.push_back(about_state(story));
+    const std::string norms = provisional || newest.direction.empty() ? "" : about_norms(newest);
+    if (!norms.empty()) sentences.push_back(norms);
+    sentences.push_back(about_state(story));
+    if (newest.base_absent) sentences.push_back(words::base_absent_text(newest));
   }
   if (newest.loss_is_nan) sentences.push_back("The training loss is NaN.");
   for (const AngleObservation& angle : newest.angles) {

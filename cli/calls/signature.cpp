@@ -43,12 +43,14 @@ Signature signature_of(const SignatureOptions& options) {
 
 std::string signature_text(const Signature& signature, const SignatureOptions& options) {
   std::string out = options.out.string() + "\n";
-  if (signature.direction.empty()) {
-    out += "  no token is high-norm: the signature holds norms, and no direction\n";
-  } else {
+  if (signature.primary_stage < 0) {
+    out += "  " + absence_text(signature) +
+           (signature.direction.empty() ? "\n  The signature holds norms, and no direction.\n"
+                                        : "\n  The direction is provisional:\n");
+  }
+  if (!signature.direction.empty()) {
     out += "  direction     " + coordinates_text(signature.direction) + "\n";
-    out += text("  noise floor   %.2g°%s\n", signature.noise_floor_degrees,
-                signature.primary_stage < 0 ? " (provisional: no token is high-norm yet)" : "");
+    out += text("  noise floor   %.2g°\n", signature.noise_floor_degrees);
   }
   out += text("  weights       %s\n", printable(signature.model.weights_digest).c_str());
   out += text("  in bfloat16   %s\n", printable(signature.model.bfloat16_digest).c_str());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "azimuth/absence_words.h"
 #include "azimuth/state_words.h"
 #include "azimuth/utf8.h"
 #include "terminal/format_text.h"
@@ -116,8 +117,9 @@ std::vector<Line> WatchView::lines(std::size_t columns, std::size_t rows, double
                                       std::to_string(o.state_since_step)),
                    words::tone_of(o.state)});
     const std::string fault = words::fault_text(o);
-    const std::string sentences =
-        words::state_text(o.state) + (fault.empty() ? "" : " Now " + fault + ".");
+    const std::string sentences = words::state_text(o.state) +
+                                  (fault.empty() ? "" : " Now " + fault + ".") + " " +
+                                  words::nearest_text(o) + " " + words::base_absent_text(o);
     for (const std::string& line : wrapped(sentences, columns)) {
       all.push_back({named("", line)});
     }

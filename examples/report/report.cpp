@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "azimuth/absence.h"
 #include "azimuth/history_reader.h"
 #include "azimuth/largest_coordinates.h"
 #include "azimuth/pictures.h"
@@ -34,7 +35,10 @@ std::string coordinates_in_words(std::span<const float> direction) {
 }
 
 std::string direction_in_words(const Observation& newest) {
-  if (newest.direction.empty()) return "There is no high-norm direction.\n";
+  if (newest.direction.empty()) {
+    return newest.state == State::nonfinite ? "Hidden states are not finite.\n"
+                                            : absence_text(newest) + ".\n";
+  }
   std::string words = text("The %sdirection lies along coordinates %s of %zu.\n",
                            newest.provisional ? "provisional " : "",
                            coordinates_in_words(newest.direction).c_str(), newest.direction.size());

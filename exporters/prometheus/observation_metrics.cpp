@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "azimuth/absence.h"
 #include "azimuth/median.h"
 #include "run_metrics.h"
 
@@ -32,6 +33,17 @@ void add_direction(MetricFamilies& families, const Observation& o) {
       "Largest ratio of a hidden state's norm to the reference norm, in the primary stage "
       "or, without a stage, in the model.",
       peak_ratio(o));
+  const LargestRatio largest = largest_ratio(o);
+  families.begin_gauge("azimuth_direction_peak_block", "Block after which that ratio is found.");
+  if (largest.block >= 0) families.add(largest.block);
+  families.begin_gauge("azimuth_direction_peak_token_id",
+                       "Id of the probe's token whose hidden state has that ratio.");
+  if (largest.token_id >= 0) families.add(static_cast<double>(largest.token_id));
+  families.gauge(
+      "azimuth_direction_base_absent",
+      "1 if the run has a base in which no token is high-norm, so that there is no angle "
+      "to it, else 0.",
+      o.base_absent ? 1 : 0);
 
   const auto* stage = primary_stage(o);
   if (stage == nullptr) return;

@@ -10,10 +10,13 @@ REST = p.steps((STABLE_DEGREES, p.ORANGE))
 STATES = p.value_names(*p.STATE_COLOURS)
 STATE_STEPS = p.steps(*((code, colour) for code, (_, colour) in enumerate(p.STATE_COLOURS) if code), start=p.GREY)
 NUMBERS = p.value_names(("finite", p.SKY), ("NaN or infinite", p.VERMILION))
+# In the place of an angle.
+BASE_ABSENT = [{"type": "value", "options": {"-1": {"text": "base has none", "color": p.GREY, "index": 0}}}]
 NORM_RATIO = p.steps((EMERGING_RATIO, p.PURPLE), (HIGH_NORM_RATIO, p.SKY), start=p.GREY)
 AGE = p.steps((LEAST_SNAPSHOT_AGE, p.ORANGE))
 EVENT_COLOURS = p.coloured(
     state_changed=p.ORANGE, primary_stage_changed=p.YELLOW, restabilised=p.SKY, direction_lost=p.VERMILION,
+    direction_came_up=p.BLACK,
     nonfinite_weights=p.PURPLE, finite_weights=p.GREY, unchanged_weights=p.BROWN, nonfinite_loss=p.VIOLET,
     run_resumed=p.BLUE, run_ended=p.GREEN)
 EXPORTER_COLOURS = p.coloured(prometheus=p.ORANGE, grpc=p.SKY, store=p.VERMILION, console=p.GREY)
@@ -53,9 +56,10 @@ def healthy():
                thresholds=STATE_STEPS),
         p.stat("Angle to base", "How far the direction has turned from the model that this run started from. Above "
                f"{DRIFT_DEGREES}° the run drifts, above {CHANGED_DEGREES}° its signature has changed: compare the "
-               "learning rate and the data with what was intended. No data: the run has no base.",
-               [p.target(value(angle, 'reference="base"'))], unit="degree", decimals=2, thresholds=DEGREES,
-               no_value="no base"),
+               "learning rate and the data with what was intended. Empty: the run has no base, or one of the two "
+               "has no high-norm direction.",
+               [p.target(f"""{value(angle, 'reference="base"')} or {value('azimuth_direction_base_absent')} * -1 < 0""")],
+               unit="degree", decimals=2, thresholds=DEGREES, mappings=BASE_ABSENT, no_value="no base or no direction"),
         p.stat("Norm ratio", "How many times longer the longest hidden state is than an ordinary one. It grows while "
                "a direction emerges and then rests; where it collapses the direction is lost.",
                [p.target(value("azimuth_direction_norm_ratio"))], unit="none", decimals=1, thresholds=NORM_RATIO),
@@ -75,13 +79,13 @@ def healthy():
                 [p.target(by("reference", angle, others), "{{reference}}"),
                  p.target(by("reference", floor, others), "noise floor, {{reference}}")],
                 unit="degree", minimum=0, thresholds=DEGREES, limits=True,
-                overrides=[*p.coloured(base=p.SKY), p.dashed("/^noise floor/")]),
+                overrides=[*p.coloured(base=p.SKY), p.dashed("/^noise floor/")], no_value="no base or no direction"),
         p.lines("Angle to the previous snapshot", "How far the direction turned from one snapshot to the next. It "
                 f"falls as a run settles: a direction that turns by no more than {STABLE_DEGREES}° over five snapshots is "
                 "at rest. A jump is a sudden change: look at events and loss at the same moment.",
                 [p.target(value(angle, previous), "turn"), p.target(value(floor, previous), "noise floor")],
                 unit="degree", scale="log", minimum=0.001, decimals=3, thresholds=REST, limits=True,
-                overrides=[*p.coloured(turn=p.SKY), p.dashed("/^noise floor/")]),
+                overrides=[*p.coloured(turn=p.SKY), p.dashed("/^noise floor/")], no_value="no direction"),
         p.lines("Norm ratio", f"The largest norm ratio over time. From {EMERGING_RATIO} on a direction emerges, from "
                 f"{HIGH_NORM_RATIO} on tokens count as high-norm (the defaults). Falling to a fifth of its median "
                 "raises an alert: look for a learning rate that is too high, or for layers that were replaced.",
@@ -96,12 +100,12 @@ def healthy():
 
 def happened():
     return "What happened?", [
-        p.timeline("State over time", "The state at every moment. Absent and emerging are a young model; settling, "
-                   "then stable, is the usual way; drifting or changed after stable asks for the events below. Nonfinite: "
+        p.timeline("State over time", "The state at every moment. Absent and emerging are a young model, or one that has no "
+                   "high-norm direction and needs none, as with gated attention; settling, then stable, is the usual way; drifting or changed after stable asks for the events below. Nonfinite: "
                    "hidden states are NaN or infinite, stop the run.",
                    [p.target(value("azimuth:direction_state:code"), "state")], mappings=STATES, thresholds=STATE_STEPS),
         p.lines("Events", "What the run reported, counted where it happened: changes of state, a new primary stage, "
-                "a lost direction, weights or a loss that are not finite, weights that do not change, a run that "
+                "a lost direction, one that came up, weights or a loss that are not finite, weights that do not change, a run that "
                 "went on after a crash, its end. They are "
                 "drawn as annotations into all panels too.",
                 [p.target(f"sum by (kind) ({growth(of_run('azimuth_events_total'), '$__rate_interval')})", "{{kind}}")],
@@ -134,23 +138,29 @@ def where():
                  ("Singular angle", by("block", "azimuth_block_singular_angle_degrees"),
                   p.column("degree", decimals=1))],
                 key="block", sort_by="Block", descending=False, numeric_key=True, width=16, height=12, no_value="-"),
+        p.stat("Where the longest hidden state is", "The block and the token of the probe that the norm ratio is of. "
+               "It is there with a direction and without one: in the state absent it says how near the model comes.",
+               [p.target(value("azimuth_direction_peak_block"), "block"),
+                p.target(value("azimuth_direction_peak_token_id"), "token id")],
+               unit="none", decimals=0, width=8, height=4, no_value="no snapshot"),
         p.stat("Explosion and decay block", "The first block in which the norm jumps up, and the first in which it "
                "falls back. They stay where they are for the life of a model: a move means another mechanism.",
                [p.target(value("azimuth_explosion_block"), "explosion"),
                 p.target(value("azimuth_decay_block"), "decay")],
-               unit="none", decimals=0, width=8, height=4, no_value="none"),
+               unit="none", decimals=0, width=8, height=4, no_value="no direction"),
         p.lines("How sharp the direction is", "Share of the high-norm hidden states that lies along the direction. "
                 "Near 100% it is one line; where it falls, several directions compete.",
                 [p.target(value("azimuth_direction_concentration"), "concentration")], unit="percentunit", width=8,
-                height=4, maximum=1, overrides=p.coloured(concentration=p.SKY)),
+                height=4, maximum=1, overrides=p.coloured(concentration=p.SKY), no_value="no direction"),
         p.lines("Over how many coordinates it is spread", "The participation ratio: 1 is a single coordinate, the "
                 "hidden size is all alike. Real models lie at 1 to 2. A rise is a direction that dissolves.",
                 [p.target(value("azimuth_direction_participation_ratio"), "participation ratio")], unit="none",
-                width=8, height=4, minimum=1, overrides=p.coloured(**{"participation ratio": p.SKY})),
+                width=8, height=4, minimum=1, overrides=p.coloured(**{"participation ratio": p.SKY}),
+                no_value="no direction"),
         p.lines("Gain by block", "What each block adds along the direction, relative to what it reads: large at an "
                 "explosion, -1 at a perfect decay, near 0 between.",
                 [p.target(in_blocks("azimuth_block_gain"), "block {{block}}")], unit="none", scale="symlog", width=8,
-                legend="hidden", overrides=BLOCK_COLOURS),
+                legend="hidden", overrides=BLOCK_COLOURS, no_value="no direction"),
         p.lines("Eigenvalue by block", "The eigenvalue of a decay block's linear approximation that belongs to the "
                 "direction. Below 0 it predicts a decay. Only decay blocks have one.",
                 [p.target(in_blocks("azimuth_block_eigenvalue"), "block {{block}}")], unit="none", scale="symlog",
@@ -159,7 +169,7 @@ def where():
                 "alone, and the direction of the hidden states after it. Small at explosion blocks: there the block "
                 "itself makes the direction.",
                 [p.target(in_blocks("azimuth_block_singular_angle_degrees"), "block {{block}}")], unit="degree",
-                width=8, minimum=0, maximum=90, legend="hidden", overrides=BLOCK_COLOURS),
+                width=8, minimum=0, maximum=90, legend="hidden", overrides=BLOCK_COLOURS, no_value="no direction"),
     ]
 
 

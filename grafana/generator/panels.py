@@ -5,7 +5,7 @@ DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # Okabe and Ito's colours, which colour-blind people can tell apart, and a grey that nobody takes for one of them.
 SKY, BLUE, ORANGE, VERMILION = "#56B4E9", "#0072B2", "#E69F00", "#D55E00"
 GREEN, YELLOW, PURPLE, GREY = "#009E73", "#F0E442", "#CC79A7", "#666666"
-BROWN, VIOLET = "#8F6B3E", "#6F4FBF"
+BROWN, VIOLET, BLACK = "#8F6B3E", "#6F4FBF", "#1A1A1A"
 
 STATE_COLOURS = (
     ("absent", GREY), ("emerging", PURPLE), ("settling", YELLOW), ("stable", SKY), ("drifting", ORANGE),

@@ -179,6 +179,19 @@ def alert_rules(durations=Durations()):
             section="direction-lost",
         ),
         AlertRule(
+            name="AzimuthDirectionCameUp",
+            severity="warning",
+            wait=durations("5m"),
+            # Of a base without a direction alone: in a young model one is expected to come up.
+            expr=f"{ratio}\n"
+            f"and on (run) {in_state('settling|stable|drifting|changed')}\n"
+            f"and on (run) max by (run) (azimuth_direction_base_absent) == 1",
+            summary="A high-norm direction has come up in {{ $labels.run }}",
+            description="The base of run {{ $labels.run }} has no high-norm direction, and the run has one: hidden "
+            'states are up to {{ printf "%.1f" $value }} times as long as ordinary ones.',
+            section="direction-came-up",
+        ),
+        AlertRule(
             name="AzimuthDriftingFromBase",
             severity="warning",
             wait=durations("15m"),

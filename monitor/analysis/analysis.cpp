@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "analysis/stages.h"
+#include "azimuth/absence.h"
 #include "azimuth/median.h"
 #include "azimuth/same_stage.h"
 
@@ -122,6 +123,7 @@ Observation analyse(const ModelWeights& weights, const AnalysisOptions& options,
   }
   o.probe.reference =
       options.activation_norms.empty() ? ReferenceNorm::zero_attention : ReferenceNorm::activations;
+  o.absence = absence_text(o);
   return o;
 }
 

@@ -1,5 +1,6 @@
 #include "run/analyst.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -136,12 +137,15 @@ void Analyst::go_on_from_history(std::int64_t step) {
 }
 
 void Analyst::take_as_base(Observation& first) {
-  if (!first.direction.empty()) {
+  if (std::ranges::all_of(first.blocks, has_finite_norms)) {
     tracker_.set_base(std::make_shared<const Signature>(
         signature_of(first, tracker_.state().noise_floor_degrees)));
-    return;
+    if (first.primary_stage >= 0) return;
+    first.warnings.emplace_back(
+        "the base, the first snapshot, has no high-norm direction, and no angle to it is measured");
+  } else {
+    first.warnings.emplace_back("the first snapshot is not finite, and is no base");
   }
-  first.warnings.emplace_back("the first snapshot has no high-norm direction, and is no base");
   guarded([&] { options_.log(LogLevel::warning, first.warnings.back()); });
 }
 

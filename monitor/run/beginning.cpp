@@ -23,7 +23,9 @@ void Beginning::go_on_from(const RunHistory::LastKnown& known, std::size_t queue
 namespace {
 
 void check_width(const std::string& what, const Signature& signature, std::int64_t hidden_size) {
-  const auto width = static_cast<std::int64_t>(signature.direction.size());
+  const std::int64_t width = signature.model.hidden_size > 0
+                                 ? signature.model.hidden_size
+                                 : static_cast<std::int64_t>(signature.direction.size());
   if (width == 0 || width == hidden_size) return;
   throw std::invalid_argument(what + " has hidden size " + std::to_string(width) +
                               ", and the model " + std::to_string(hidden_size) +
@@ -38,9 +40,8 @@ void Beginning::check_signatures(std::int64_t hidden_size) {
   }
   if (!base) return;
   check_width("the base", *base, hidden_size);
-  if (!base->direction.empty()) return;
-  warnings.emplace_back("the base has no high-norm direction, and is not used");
-  base.reset();
+  if (base->primary_stage >= 0) return;
+  warnings.emplace_back("the base has no high-norm direction, and no angle to it is measured");
 }
 
 void Beginning::choose_probe(const RunHistory::LastKnown* known, const MonitorOptions& options,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "azimuth/absence.h"
 #include "azimuth/angle.h"
 #include "azimuth/same_stage.h"
 
@@ -16,6 +17,13 @@ constexpr std::int64_t kUnchangedSnapshots = 3;
 constexpr double kDriftTurn = 1.5;  // × stable_angle: the turn at which STABLE is left
 
 std::string degrees_text(double degrees) { return std::to_string(degrees).substr(0, 6) + "°"; }
+
+// A provisional direction says nothing of a model yet: there is no angle to it.
+bool has_direction(const std::shared_ptr<const Signature>& signature) {
+  return signature != nullptr && signature->primary_stage >= 0;
+}
+
+bool had_none(State state) { return state == State::absent || state == State::emerging; }
 
 bool had_settled(State state) {
   return state == State::stable || state == State::drifting || state == State::changed;
@@ -40,7 +48,7 @@ Tracker::Tracker(Thresholds thresholds, References references)
 
 void Tracker::set_base(std::shared_ptr<const Signature> base) {
   base_ = std::move(base);
-  if (base_ && !base_->direction.empty() && state_.window.empty()) {
+  if (has_direction(base_) && state_.window.empty()) {
     state_.window.assign(kDefaultWindow, directions_of(*base_));
   }
 }
@@ -55,6 +63,7 @@ bool Tracker::needs_noise_floor(const Observation& observation) const {
 
 void Tracker::update(Observation& observation,
                      std::vector<std::vector<std::int32_t>> high_norm_tokens, double ratio) {
+  observation.base_absent = base_ != nullptr && !has_direction(base_);
   if (!std::ranges::all_of(observation.blocks, has_finite_norms)) {
     note_nonfinite(observation);
     return;
@@ -129,8 +138,10 @@ void Tracker::measure_angles(Observation& observation, const PastDirections& now
   if (previous != nullptr && previous->step != kBeforeFirstStep) {
     add("previous", *previous, previous->step);
   }
-  if (base_) add("base", directions_of(*base_), 0);
-  for (const auto& [name, signature] : references_) add(name, directions_of(*signature), 0);
+  if (has_direction(base_)) add("base", directions_of(*base_), 0);
+  for (const auto& [name, signature] : references_) {
+    if (has_direction(signature)) add(name, directions_of(*signature), 0);
+  }
 }
 
 void Tracker::note_primary_change(Observation& observation, const PastDirections& now) const {
@@ -184,7 +195,7 @@ Tracker::Measured Tracker::measure(const Observation& observation, const PastDir
     const double angle = same_stage_angle(now, then);
     if (!std::isnan(angle)) m.turn = std::max(m.turn, angle);
   }
-  if (base_) {
+  if (has_direction(base_)) {
     const double angle = same_stage_angle(now, directions_of(*base_));
     m.to_base = std::isnan(angle) ? 0 : angle;
     m.to_anchor = m.to_base;
@@ -197,6 +208,7 @@ Tracker::Measured Tracker::measure(const Observation& observation, const PastDir
 
 State Tracker::next(State state, const Measured& m) const {
   const Thresholds& t = thresholds_;
+  const bool with_base = has_direction(base_);
   const bool rests = m.full_window && m.turn <= t.stable_angle;
   if (!m.high_norm) {
     const double least = state == State::absent || state == State::unspecified
@@ -219,16 +231,26 @@ State Tracker::next(State state, const Measured& m) const {
       return State::stable;
     case State::drifting:
       if (m.to_anchor > t.changed_angle) return State::changed;
-      if (rests && (!base_ || m.to_base <= kHysteresis * t.drift_angle)) return State::stable;
+      if (rests && (!with_base || m.to_base <= kHysteresis * t.drift_angle)) return State::stable;
       return State::drifting;
     case State::changed:
-      if (base_ && m.to_anchor < kHysteresis * t.changed_angle) return State::drifting;
-      if (!base_ && rests) return State::stable;
+      if (with_base && m.to_anchor < kHysteresis * t.changed_angle) return State::drifting;
+      if (!with_base && rests) return State::stable;
       return State::changed;
     case State::nonfinite:
       break;  // of an observation alone
   }
   return state;
+}
+
+// Said of a model that had none: at the last snapshot, or at the first one as a base without any.
+void Tracker::note_coming_up(Observation& observation, State before) const {
+  if (observation.primary_stage < 0) return;
+  if (!had_none(before) && !(before == State::unspecified && observation.base_absent)) return;
+  observation.events.push_back({std::string(event_kind::direction_came_up), observation.step,
+                                "tokens are high-norm: " + largest_ratio_text(observation) +
+                                    (observation.base_absent ? "; the base has no direction" : ""),
+                                peak_ratio(observation)});
 }
 
 void Tracker::advance(Observation& observation, const PastDirections& now, double peak_ratio) {
@@ -245,7 +267,7 @@ void Tracker::advance(Observation& observation, const PastDirections& now, doubl
     state_.state = to;
     // Seen for at least one observation, even where the window already rests again.
     if (to == State::drifting || to == State::changed) break;
-    if (to == State::stable && !base_) {
+    if (to == State::stable && !has_direction(base_)) {
       if (had_settled(from)) {
         observation.events.push_back({std::string(event_kind::restabilised), step,
                                       "rests again, " + degrees_text(measured.to_anchor) +
@@ -262,6 +284,7 @@ void Tracker::advance(Observation& observation, const PastDirections& now, doubl
       observation.events.push_back({std::string(event_kind::direction_lost), step,
                                     "no token is high-norm any more", measured.ratio});
     }
+    note_coming_up(observation, before);
     observation.events.push_back(
         {std::string(event_kind::state_changed), step,
          std::string(name_of(before)) + " → " + std::string(name_of(state_.state)),

@@ -168,7 +168,11 @@ TEST(DrawRun, WithoutStagesThereAreNoMarks) {
   EXPECT_TRUE(is_well_formed(svg));
   EXPECT_THAT(svg, Not(HasSubstr("class=\"stage\"")));
   EXPECT_THAT(svg, Not(HasSubstr("explosion block")));
-  EXPECT_THAT(svg, HasSubstr("no angles yet"));
+  EXPECT_THAT(svg, HasSubstr("no angles: no token is high-norm (ABSENT)"));
+  EXPECT_THAT(svg, HasSubstr("  ·  ABSENT: no token is high-norm"));
+  EXPECT_THAT(draw_turns({{run_point(o)}}, {}), HasSubstr("(ABSENT)"));
+  o.state = State::settling;
+  EXPECT_THAT(draw_run({{o}}), HasSubstr("no angles yet"));
   EXPECT_THAT(svg, HasSubstr(">absent<"));
 }
 

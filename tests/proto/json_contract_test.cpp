@@ -60,11 +60,12 @@ void expect_blocks_and_stages(const json& value) {
 
 TEST(JsonContract, ObservationHasEveryField) {
   const json value = json::parse(to_json(sample_observation()));
-  EXPECT_THAT(names(value), UnorderedElementsAre(
-                                "schema_version", "run", "attempt", "sequence", "step", "time",
-                                "loss", "model", "probe", "blocks", "stages", "primary_stage",
-                                "direction", "provisional", "angles", "state", "state_since_step",
-                                "events", "cost", "warnings", "nonfinite", "loss_is_nan"));
+  EXPECT_THAT(
+      names(value),
+      UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time", "loss",
+                           "model", "probe", "blocks", "stages", "primary_stage", "direction",
+                           "provisional", "angles", "state", "state_since_step", "events", "cost",
+                           "warnings", "nonfinite", "loss_is_nan", "absence", "base_absent"));
   EXPECT_THAT(names(value.at("nonfinite")), UnorderedElementsAre("name", "block", "update"));
   expect_blocks_and_stages(value);
   EXPECT_THAT(names(value.at("angles").at(0)),
@@ -140,14 +141,16 @@ TEST(JsonContract, ComparisonHasEveryField) {
   Workers workers;
   const std::vector<Signature> signatures = {sample_signature(), sample_signature()};
   const json value = json::parse(to_json(compare({"a", "b"}, signatures, workers)));
-  EXPECT_THAT(names(value), UnorderedElementsAre("names", "degrees", "noise_floor_degrees",
-                                                 "p_values", "stages", "primary_stages",
-                                                 "rival_stages", "same_probe", "weights_digests"));
+  EXPECT_THAT(names(value),
+              UnorderedElementsAre("names", "degrees", "noise_floor_degrees", "p_values", "stages",
+                                   "primary_stages", "rival_stages", "same_probe",
+                                   "weights_digests", "absences"));
   for (const char* matrix :
        {"degrees", "noise_floor_degrees", "p_values", "stages", "same_probe"}) {
     EXPECT_EQ(value.at(matrix).size(), 4U) << matrix;
   }
-  for (const char* list : {"names", "primary_stages", "rival_stages", "weights_digests"}) {
+  for (const char* list :
+       {"names", "primary_stages", "rival_stages", "weights_digests", "absences"}) {
     EXPECT_EQ(value.at(list).size(), 2U) << list;
   }
 }

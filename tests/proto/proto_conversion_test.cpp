@@ -129,6 +129,8 @@ TEST(ProtoConversion, ObservationSurvivesTheWire) {
   EXPECT_EQ(sent.primary_stage, received.primary_stage);
   EXPECT_EQ(sent.direction, received.direction);
   EXPECT_EQ(sent.provisional, received.provisional);
+  EXPECT_EQ(sent.absence, received.absence);
+  EXPECT_EQ(sent.base_absent, received.base_absent);
   ASSERT_EQ(sent.angles.size(), received.angles.size());
   for (std::size_t i = 0; i < sent.angles.size(); ++i) {
     EXPECT_EQ(sent.angles[i].reference, received.angles[i].reference);

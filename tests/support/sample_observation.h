@@ -47,6 +47,8 @@ inline Observation sample_observation(std::int64_t sequence = 3) {
   o.events = {{"state_changed", 30, "settling to stable", 1.0}};
   o.nonfinite = NonfiniteTensor{"w", 2, true};
   o.loss_is_nan = true;
+  o.absence = "ABSENT: sample";
+  o.base_absent = true;
   o.cost = {0.01, 0.2, 0.3, 0.004, 4096};
   return o;
 }

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <string>
 
+#include "azimuth/absence_words.h"
 #include "azimuth/state_words.h"
 #include "support/sample_observation.h"
 
@@ -37,14 +38,42 @@ TEST(SnapshotLine, ShowsWhatDoesNotApplyAsADash) {
   observation.step = 7;
   observation.state = State::absent;
   const std::string line = line_of(observation);
-  EXPECT_EQ(std::count(line.begin(), line.end(), '-'), 6) << line;
+  EXPECT_EQ(std::count(line.begin(), line.end(), '-'), 5) << line;
   EXPECT_THAT(line, Not(HasSubstr("nan")));
+}
+
+TEST(SnapshotLine, SaysThatThereIsNoDirection) {
+  Observation o = testing::sample_observation();
+  o.stages.clear();
+  o.primary_stage = -1;
+  o.direction.clear();
+  o.angles.clear();
+  o.events.clear();
+  o.probe.reference = ReferenceNorm::zero_attention;
+  o.blocks[2].ratio_max = 1.834;
+  o.blocks[1].ratio_max = 1.1;
+  o.state = State::absent;
+  o.state_since_step = o.step;
+  o.base_absent = true;
+  const auto lines = words::lines_of(o);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0].text,
+              HasSubstr("absent            1.8  no direction          no direction"));
+  EXPECT_EQ(lines[0].tone, words::Tone::plain) << "nothing is wrong";
+  EXPECT_THAT(lines[1].text, ::testing::StartsWith("  = absent: No hidden states are more than"));
+  EXPECT_THAT(lines[1].text,
+              ::testing::EndsWith(" The largest norm ratio is 1.83, at block 2, of token 99."));
+  o.base_absent = false;
+  EXPECT_THAT(line_of(o), HasSubstr("no direction          -    ")) << "there is no base";
+  o.state = State::stable;
+  EXPECT_EQ(words::nearest_text(o), "");
 }
 
 TEST(SnapshotLine, KeepsColumnsAlignedWhateverIsInThem) {
   Observation odd = testing::sample_observation();
   odd.loss = 123456.7;
   odd.angles = {{"previous", 2.3456, 2e-5, 0}};
+  odd.base_absent = false;
   const std::string header = words::header_line();
   const std::string line = line_of(odd);
   EXPECT_THAT(line, HasSubstr("2.346° (±2e-05)"));

@@ -68,6 +68,7 @@ struct Comparison {
   /// nothing was compared.
   std::vector<std::int32_t> stages = {};
   std::vector<std::int32_t> primary_stages = {};  ///< by name; -1: none
+  std::vector<std::string> absences = {};         ///< by name: `absence_text`
   /// By name, empty where it is not known. Equal ones: the weights are identical.
   std::vector<std::string> weights_digests = {};
   /// By name: the stage whose score comes within `kNearTie` of the primary one's, so that little

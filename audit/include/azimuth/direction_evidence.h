@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct DirectionFigures {
   double singular_ratio = kNotApplicable;
   /// Real part of the eigenvalue at the first decay block; near −1 for a perfect one.
   double decay_eigenvalue = kNotApplicable;
+  std::string absence;  ///< `absence_text`: where the model has no signature
 };
 
 /// A token that both vocabularies have: the share of its embedding that lies along the model's own

@@ -224,6 +224,7 @@ TEST_F(AuditCall, OfASignatureThereIsTheDirectionAlone) {
   const Ended absent = audit(signature, written(AuditedModel(1)));
   EXPECT_EQ(absent.code, 4);
   EXPECT_THAT(absent.out, HasSubstr("SIGNATURE_ABSENT"));
+  EXPECT_THAT(absent.out, HasSubstr("  release  ABSENT: no token is high-norm; the largest norm "));
 }
 
 TEST_F(AuditCall, WritesAPageThatNeedsNothingElse) {
@@ -234,12 +235,13 @@ TEST_F(AuditCall, WritesAPageThatNeedsNothingElse) {
                    written(AuditedModel(1).rotate()), "--report", page});
   EXPECT_EQ(ended.code, 0) << ended.err;
   const std::string html = contents_of(page);
-  EXPECT_THAT(html,
-              AllOf(HasSubstr("<h1>MATCH</h1>"), HasSubstr("default-src 'none'"),
-                    HasSubstr("Of 128 neurons that are each other's nearest, 128 stand in the "
-                              "base's order"),
-                    HasSubstr("Order of the neurons"), HasSubstr("Other bases"),
-                    HasSubstr("NO_MATCH"), HasSubstr("SIGNATURE_ABSENT")));
+  EXPECT_THAT(
+      html,
+      AllOf(HasSubstr("<h1>MATCH</h1>"), HasSubstr("default-src 'none'"),
+            HasSubstr("Of 128 neurons that are each other's nearest, 128 stand in the "
+                      "base's order"),
+            HasSubstr("Order of the neurons"), HasSubstr("Other bases"), HasSubstr("NO_MATCH"),
+            HasSubstr("SIGNATURE_ABSENT. The base is ABSENT: no token is high-norm; ")));
   EXPECT_THAT(html, ::testing::ContainsRegex(
                         "Made on 20[0-9]+-[0-9]+-[0-9]+ [0-9]+:[0-9]+:[0-9]+ UTC by azimuth"));
   EXPECT_THAT(html, HasSubstr("model.safetensors <code>" +

@@ -288,9 +288,45 @@ TEST_F(History, SaysThatWeightsAreNotFiniteInThePlaceOfAState) {
                                     "of block 2."),
                           HasSubstr("The training loss is NaN."),
                           HasSubstr("class=\"severe\">nonfinite weights"), Not(HasSubstr("nan ")),
-                          Not(HasSubstr("There is no high-norm direction"))));
+                          Not(HasSubstr("ABSENT"))));
   EXPECT_THAT(run_program({"history", store_, "--format", "csv"}).out,
               HasSubstr(",60,1700000007.250,nonfinite,60,1,nan,,"));
+}
+
+TEST_F(History, SaysThatARunHasNoDirection) {
+  HistoryStore store(store_);
+  for (int step = 0; step < 3; ++step) {
+    Observation o = sample_observation(1);
+    o.sequence = step + 1;
+    o.attempt = 1;
+    o.step = step;
+    o.stages.clear();
+    o.primary_stage = -1;
+    o.direction.clear();
+    o.provisional = false;
+    o.angles.clear();
+    o.events.clear();
+    o.probe.high_norm_token_ids.clear();
+    o.probe.reference = ReferenceNorm::zero_attention;
+    for (BlockObservation& block : o.blocks) block.ratio_max = 1 + 0.25 * block.block;
+    o.state = State::absent;
+    o.state_since_step = 0;
+    o.loss_is_nan = false;
+    store.write(Record{o, {}, nullptr});
+  }
+  const std::string nearest = "he largest norm ratio is 1.5, at block 2, of token 99.";
+  const Ended ended = run_program({"history", store_});
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("= absent: No hidden states are more than twice"),
+                               HasSubstr("\nabsent since step 0, watching cost"),
+                               HasSubstr("\nT" + nearest + "\n"),
+                               HasSubstr("\nIts base has no high-norm direction"),
+                               HasSubstr("  no direction          no direction")));
+  EXPECT_THAT(page_of("sample-run", store_),
+              AllOf(HasSubstr("<b>absent</b><span>since step 0"),
+                    HasSubstr("<p>ABSENT: no token is high-norm; t" + nearest),
+                    HasSubstr("state has been absent since the beginning."),
+                    HasSubstr("the norm of ordinary tokens: block 2, token 99"),
+                    HasSubstr("(ABSENT)"), Not(HasSubstr("nan"))));
 }
 
 TEST_F(History, TheReportMarksAChangeAsSevere) {

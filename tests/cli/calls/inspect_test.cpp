@@ -68,6 +68,55 @@ TEST(Inspect, SaysWhyAMixtureHasNoSpectralFigures) {
   EXPECT_THAT(run_program({"inspect", kModel}).out, Not(HasSubstr("no singular direction")));
 }
 
+// No block writes to the residual stream: hidden states are the embedding's to the end.
+std::string without_direction(const std::filesystem::path& folder) {
+  ChangedModel model(kModel, folder);
+  for (int layer = 0; layer < 4; ++layer) {
+    for (const char* matrix : {"self_attn.o_proj", "mlp.down_proj"}) {
+      model.change("model.layers." + std::to_string(layer) + "." + matrix + ".weight",
+                   [](std::size_t, float) { return 0.0F; });
+    }
+  }
+  return model.write();
+}
+
+TEST(Inspect, SaysThatThereIsNoDirectionAndWhatComesNearest) {
+  const TemporaryFolder folder;
+  const std::string model = without_direction(folder.path() / "model");
+  const json o = json::parse(run_program({"inspect", model, "--format", "json"}).out);
+  const std::string absence = o.at("absence");
+  EXPECT_THAT(absence, ::testing::MatchesRegex("ABSENT: no token is high-norm; the largest norm "
+                                               "ratio is 1\\.[0-9]*, at block [1-4], of token "
+                                               "[0-9]*"));
+  EXPECT_EQ(o.at("primary_stage"), -1);
+  const std::string picture = folder.path() / "norms.svg";
+  const Ended ended = run_program({"inspect", model, "--plot", picture});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(ended.err, "");
+  EXPECT_THAT(ended.out, HasSubstr("\n" + absence + " (high-norm: 10 and more)\n"));
+  EXPECT_THAT(ended.out, AllOf(Not(HasSubstr("rovisional")), Not(HasSubstr("nan"))));
+  EXPECT_THAT(contents_of(picture), HasSubstr(absence));
+  EXPECT_EQ(json::parse(run_program({"inspect", kModel, "--format", "json"}).out).at("absence"),
+            "");
+
+  const std::string signature = folder.path() / "absent.azsig";
+  const Ended written = run_program({"signature", model, "-o", signature});
+  EXPECT_EQ(written.code, 0);
+  EXPECT_THAT(written.out, HasSubstr("  " + absence + "\n  The signature holds norms, and no"));
+  EXPECT_THAT(run_program({"inspect", signature}).out, HasSubstr(absence));
+}
+
+TEST(Inspect, AProvisionalDirectionIsNoSignature) {
+  const TemporaryFolder folder;
+  const std::string model = AZIMUTH_TEST_DATA "/architectures/mixtral";
+  const std::string out = run_program({"inspect", model}).out;
+  EXPECT_THAT(out, HasSubstr("ABSENT: no token is high-norm; the largest norm ratio is 3.29, at "
+                             "block 1, of token "));
+  EXPECT_THAT(out, HasSubstr("\nProvisional direction, of the tokens above 2:\n  coordinates "));
+  EXPECT_THAT(run_program({"signature", model, "-o", folder.path() / "s"}).out,
+              AllOf(HasSubstr("ABSENT: "), HasSubstr("The direction is provisional:\n")));
+}
+
 TEST(Inspect, TakesTheIdsOfTheProbeInTheirOrder) {
   const Ended ended = run_program({"inspect", kModel, "--tokens", "9,2,5", "--format", "json"});
   ASSERT_EQ(ended.code, 0) << ended.err;
@@ -117,7 +166,7 @@ TEST(Inspect, SaysWhichTensorIsNotFinite) {
     const Ended ended = run_program({"inspect", model});
     EXPECT_EQ(ended.code, 0);
     EXPECT_THAT(ended.out, AllOf(HasSubstr("There is no direction: tensor " + tensor + " " + why),
-                                 Not(HasSubstr("No token is high-norm"))));
+                                 Not(HasSubstr("ABSENT"))));
     const std::string line = "azimuth: " + model + ": tensor " + tensor + ": " + why + "\n";
     EXPECT_EQ(ended.err, line);
     const Ended in_json = run_program({"inspect", model, "--format", "json"});

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "azimuth/utf8.h"
 #include "support/sample_observation.h"
 
@@ -45,6 +47,22 @@ TEST(WatchView, SaysWhatTheStateMeansAndWhichThresholdAnAngleHasPassed) {
   }
   EXPECT_THAT(all, HasSubstr("training usually goes on like this."));
   EXPECT_THAT(all, HasSubstr("1.250° (±0.020) < 5°"));
+}
+
+TEST(WatchView, SaysWhereTheLongestHiddenStateIsWhereThereIsNoDirection) {
+  Observation o = testing::sample_observation();
+  o.stages.clear();
+  o.primary_stage = -1;
+  o.probe.reference = ReferenceNorm::zero_attention;
+  o.state = State::absent;
+  WatchView view("127.0.0.1:50051");
+  view.add(o);
+  std::string all;
+  for (const auto& line : view.lines(200, 40, 0)) {  // sentences go on in the next line
+    all += " " + line.text.substr(std::min(line.text.size(), line.text.find_first_not_of(' ')));
+  }
+  EXPECT_THAT(all, HasSubstr("ratio is 102, at block 2, of token 99."));
+  EXPECT_THAT(all, HasSubstr("base has no high-norm direction"));
 }
 
 TEST(WatchView, NamesTheFirstTensorThatIsNotFinite) {

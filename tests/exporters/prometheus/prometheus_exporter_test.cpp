@@ -63,6 +63,9 @@ TEST(PrometheusExporter, ServesEveryNumberOfTheNewestObservation) {
               state == State::stable ? 1 : 0);
   }
   EXPECT_EQ(value("direction_norm_ratio"), 102);
+  EXPECT_EQ(value("direction_peak_block"), 2);
+  EXPECT_EQ(value("direction_peak_token_id"), 99);
+  EXPECT_EQ(value("direction_base_absent"), 1);
   EXPECT_EQ(value("direction_concentration"), 0.995);
   EXPECT_EQ(value("direction_participation_ratio"), 1.1);
   EXPECT_EQ(value("explosion_block"), 2);
@@ -76,6 +79,32 @@ TEST(PrometheusExporter, ServesEveryNumberOfTheNewestObservation) {
   EXPECT_EQ(value("block_eigenvalue", ",block=\"2\""), -0.9);
   EXPECT_EQ(value("block_singular_angle_degrees", ",block=\"2\""), 1.5);
   EXPECT_THAT(series, Not(Contains(Key("azimuth_block_gain{run=\"sample-run\",block=\"1\"}"))));
+}
+
+TEST(PrometheusExporter, ServesARunWithoutADirectionAndNoNaN) {
+  ScrapedExporter exporter;
+  Observation o = sample_observation();
+  o.stages.clear();
+  o.primary_stage = -1;
+  o.direction.clear();
+  o.angles.clear();
+  o.probe.high_norm_token_ids.clear();
+  o.blocks[1].ratio_max = 1.75;
+  o.blocks[2].ratio_max = 1.5;
+  o.state = State::absent;
+  o.base_absent = false;
+  exporter.write(o);
+  const auto series = exporter.series();
+  const auto one = [](const std::string& name, const char* value) {
+    return Pair("azimuth_direction_" + name + "}", value);
+  };
+  EXPECT_THAT(series, IsSupersetOf({one("state{run=\"sample-run\",state=\"absent\"", "1"),
+                                    one("norm_ratio{run=\"sample-run\"", "1.75"),
+                                    one("peak_block{run=\"sample-run\"", "1"),
+                                    one("peak_token_id{run=\"sample-run\"", "99"),
+                                    one("base_absent{run=\"sample-run\"", "0")}));
+  EXPECT_THAT(series, Not(Contains(Pair(::testing::_, "Nan"))));
+  EXPECT_THAT(series, Not(Contains(Family("azimuth_direction_angle_degrees"))));
 }
 
 TEST(PrometheusExporter, ServesTheStatus) {

@@ -36,7 +36,7 @@ PATIENCE = 600  # seconds for any condition
 SCRAPE_EVERY = 2  # seconds
 EVALUATE_EVERY = 1
 BLOCKS = 30  # of SmolLM2-135M
-FIXED_SERIES = 83  # of a run with two exporters and a base
+FIXED_SERIES = 87  # of a run with two exporters and a base
 TOO_HIGH_RATE = "1e-2"  # a hundred times the usual
 LEFT_BASE = 5.1  # degrees; the rules say 5
 
@@ -46,6 +46,7 @@ EXPECTED = {
     "blended": {"AzimuthNoLongerStable", "AzimuthDriftingFromBase", "AzimuthSignatureChanged"},
     "rate-too-high": {"AzimuthDriftingFromBase"},  # and what the state says in which it comes to rest
     "cut": {"AzimuthDirectionLost"},
+    "absent": {"AzimuthDirectionCameUp"},  # and nothing until one comes up
     "nan": {"AzimuthNonfiniteWeights"},
     "killed": {"AzimuthRunSilent"},
 }
@@ -129,11 +130,11 @@ class Webhook:
 class Run:
     """A training in a process of its own."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, *more):
         self.name = name
         self.process = subprocess.Popen(
             [os.environ["WATCHED_RUN"], os.environ["AZIMUTH_SMOLLM2"], ROOT / "examples/data/opticks.ids", name,
-             folder / f"{name}.azimuth"],
+             folder / f"{name}.azimuth", *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         first = self.process.stdout.readline().split()
         if not first:
@@ -192,12 +193,12 @@ class Watched:
         self.webhook.stop()
         self.rules.cleanup()
 
-    def start(self, name):
-        run = Run(name, self.stack.folder)
+    def start(self, name, *more, state="stable"):
+        run = Run(name, self.stack.folder, *more)
         with self.lock:
             self.runs.append(run)
             self.stack.scrape(*(each.address for each in self.runs))
-        wait_until(lambda: self.state(run) == "stable", lambda: f"{name} is seen to be stable")
+        wait_until(lambda: self.state(run) == state, lambda: f"{name} is seen to be {state}")
         return run
 
     def state(self, run):
@@ -289,6 +290,16 @@ def cut(watched):
     run.end()
 
 
+def absent(watched):
+    run = watched.start("absent", "absent", state="absent")
+    watched.let_rules_be_evaluated()
+    if raised := watched.collect("absent"):
+        raise AssertionError(f"a run without a direction raises {raised} for what it is")
+    run.order("restore")
+    watched.wait_for_all_alerts("absent")
+    run.end()
+
+
 def nan(watched):
     run = watched.start("nan")
     run.order("nan")
@@ -322,7 +333,7 @@ def setUpModule():
     exported = healthy.metrics()
     # Two at a time beside the healthy one: a training of this model holds nearly three gigabytes.
     with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(scenario, watched) for scenario in (blended, rate_too_high, cut, nan, killed)]:
+        for done in [pool.submit(scenario, watched) for scenario in (blended, rate_too_high, cut, absent, nan, killed)]:
             done.result()
     watched.collect("healthy")
     healthy.end()

@@ -1,14 +1,17 @@
-// A fine-tuning that can be made to misbehave: watched_run MODEL IDS RUN STORE. Serves its metrics
-// on a free port and writes "port N". Then it trains, and does what its standard input says, a line
-// each:
+// A fine-tuning that can be made to misbehave: watched_run MODEL IDS RUN STORE [absent]. Serves its
+// metrics on a free port and writes "port N". Then it trains, and does what its standard input
+// says, a line each:
 //
 //     blend SHARE       over the next three steps another model's weights are blended in, up to
 //                       this share
 //     rate X STEPS      for so many steps the learning rate is X, then 0: training goes on, the
 //                       weights rest
 //     cut               no block writes into the residual stream any more, and the weights rest
+//     restore           blocks write again what they wrote before they were cut
 //     nan               a weight becomes NaN
 //     end               training ends as it should
+//
+// With "absent" it is cut before it is watched: a model that has no direction.
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -90,6 +93,16 @@ class Faults {
     std::thread([orders = orders_] { orders->read(); }).detach();
   }
 
+  void cut() {
+    const at::NoGradGuard no_grad;
+    for (auto& [name, parameter] : parameters_) {
+      if (!writes_residual_stream(name)) continue;
+      cut_.emplace_back(parameter, parameter.detach().clone());
+      parameter.zero_();
+    }
+    trainer_.set_learning_rate(0);
+  }
+
   void after_step() {
     const at::NoGradGuard no_grad;
     for (const std::string& line : orders_->take()) obey(line);
@@ -112,10 +125,9 @@ class Faults {
       ++rate_steps_;  // this step is done
       trainer_.set_learning_rate(rate);
     } else if (what == "cut") {
-      for (auto& [name, parameter] : parameters_) {
-        if (writes_residual_stream(name)) parameter.zero_();
-      }
-      trainer_.set_learning_rate(0);
+      cut();
+    } else if (what == "restore") {
+      for (auto& [parameter, before] : cut_) parameter.copy_(before);
     } else if (what == "nan") {
       parameters_[0].second.view(-1)[0].fill_(std::nanf(""));
     } else if (what == "end") {
@@ -136,12 +148,14 @@ class Faults {
   azimuth::NamedParameters parameters_;
   std::int64_t hidden_;
   std::vector<at::Tensor> other_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> cut_;  ///< what was cut, and what it was
   double share_ = 0, target_share_ = 0;
   int blend_steps_ = 0, rate_steps_ = 0;
   std::shared_ptr<Orders> orders_ = std::make_shared<Orders>();  // its reader may outlive this
 };
 
-void train(const char* model_file, const char* ids_file, const char* run, const char* store) {
+void train(const char* model_file, const char* ids_file, const char* run, const char* store,
+           bool absent) {
   at::set_num_threads(1);
   auto model = examples::load_decoder(model_file);
   const auto config = model.config;
@@ -151,6 +165,7 @@ void train(const char* model_file, const char* ids_file, const char* run, const 
       {.steps = std::numeric_limits<std::int64_t>::max(), .tokens_per_step = 32});
   // Before `attach`, so that a snapshot sees what has been done to the weights.
   Faults faults(trainer, config.hidden);
+  if (absent) faults.cut();
   trainer.on_step_end([&](const azimuth::StepInfo&) { faults.after_step(); });
 
   // Steps are small and snapshots many: watching may cost what it likes here.
@@ -180,9 +195,9 @@ void train(const char* model_file, const char* ids_file, const char* run, const 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 5 && argc != 6) return 2;
   try {
-    train(argv[1], argv[2], argv[3], argv[4]);
+    train(argv[1], argv[2], argv[3], argv[4], argc == 6);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "watched_run: %s\n", error.what());
     return 1;

@@ -385,7 +385,7 @@ TEST(Monitor, RejectsSignaturesOfAnotherWidth) {
       std::string::npos);
 }
 
-TEST(Monitor, DoesNotTakeAModelWithoutADirectionForABase) {
+TEST(Monitor, ABaseWithoutADirectionGivesNoAngleAndStaysTheBase) {
   Log log;
   MonitorOptions options = every_step();
   options.log = log.callback();
@@ -397,16 +397,66 @@ TEST(Monitor, DoesNotTakeAModelWithoutADirectionForABase) {
   const auto o = given.exporter->records();
   EXPECT_EQ(o[0].observation.warnings.size(), 1u);
   EXPECT_EQ(o[0].observation.state, State::settling) << "as without a base";
-  EXPECT_EQ(o[0].base, nullptr);
+  EXPECT_TRUE(o[0].observation.base_absent);
+  EXPECT_EQ(o[0].observation.events[0].kind, event_kind::direction_came_up);
+  EXPECT_NE(o[0].base, nullptr);
 
-  options.thresholds.emerging_ratio = 1e8;
-  options.thresholds.high_norm_ratio = 1e9;
-  Watched first(options);
-  first.monitor.use_first_snapshot_as_base();
-  first.attach();
-  first.step(1);
-  EXPECT_EQ(log.count("the first snapshot has no high-norm direction"), 1);
-  EXPECT_EQ(first.exporter->records()[1].base, nullptr);
+  Signature wider;
+  wider.model.hidden_size = TinyLlama::hidden + 1;
+  Watched other;
+  other.monitor.set_base(wider);
+  EXPECT_THROW(other.attach(), std::invalid_argument);
+}
+
+// From beginning to end: what such a run says, and that it says nothing else.
+TEST(Monitor, ARunWithoutADirectionSaysSoAndWhenOneComesUp) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  s.model->explosion = 0;
+  s.model->turn(0);
+  s.monitor.use_first_snapshot_as_base();
+  s.attach();
+  for (int step = 1; step <= 8; ++step) {
+    s.model->turn(0.1);
+    s.model->tensor(TinyLlama::in_block(3, "mlp.up_proj.weight"))(0, 0) += 1e-3f;
+    s.step(step);
+  }
+  EXPECT_EQ(log.count("has no high-norm direction"), 1);
+  for (const Observation& o : s.exporter->observations()) {
+    EXPECT_EQ(o.state, State::absent) << "at step " << o.step;
+    EXPECT_TRUE(
+        o.absence.starts_with("ABSENT: no token is high-norm; the largest norm ratio is 1."));
+    EXPECT_TRUE(o.base_absent);
+    EXPECT_TRUE(o.angles.empty());
+    EXPECT_EQ(o.events.size(), o.step == 0 ? 1u : 0u) << "the state that it begins in";
+  }
+  s.model->explosion = 1000;
+  s.model->turn(0);
+  s.step(9);
+  const Record record = s.exporter->records().back();
+  EXPECT_EQ(record.observation.state, State::settling);
+  EXPECT_EQ(record.observation.absence, "");
+  ASSERT_EQ(record.observation.events.size(), 2u);
+  EXPECT_EQ(record.observation.events[0].kind, event_kind::direction_came_up);
+  EXPECT_TRUE(record.observation.events[0].message.ends_with("; the base has no direction"));
+  ASSERT_NE(record.base, nullptr);
+  EXPECT_TRUE(record.base->stages.empty());
+}
+
+TEST(Monitor, TakesNoWeightsThatAreNotFiniteForABase) {
+  Log log;
+  MonitorOptions options = every_step();
+  options.log = log.callback();
+  Watched s(options);
+  s.model->tensor(TinyLlama::in_block(3, "mlp.down_proj.weight"))(2, 3) = NAN;
+  s.monitor.use_first_snapshot_as_base();
+  s.attach();
+  s.step(1);
+  EXPECT_EQ(log.count("the first snapshot is not finite, and is no base"), 1);
+  EXPECT_EQ(s.exporter->records()[1].base, nullptr);
+  EXPECT_EQ(s.exporter->observations()[1].absence, "");
 }
 
 TEST(Monitor, SaysWhichSpecialIdsAreNotProbed) {

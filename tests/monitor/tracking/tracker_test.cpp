@@ -212,6 +212,61 @@ TEST(Tracker, SaysWhenTheDirectionIsLostAndKeepsTheAnchor) {
   EXPECT_EQ(run.after(high(run.step += 10, 0)), State::settling);
 }
 
+TEST(Tracker, SaysThatADirectionHasComeUpAndWhere) {
+  TrackedRun run;
+  const auto coming = [&](std::int64_t step) {
+    Observation o = high(step, 0);
+    o.stages[0].peak_ratio = 12.5;
+    o.blocks[1].ratio_max = 12.5;
+    o.probe.token_ids = {17};
+    return o;
+  };
+  run.after(low(0, 1.2));
+  EXPECT_FALSE(run.happened(event_kind::direction_came_up));
+  EXPECT_EQ(run.after(coming(10)), State::settling);
+  ASSERT_TRUE(run.happened(event_kind::direction_came_up));
+  EXPECT_EQ(run.last.events[0].message,
+            "tokens are high-norm: the largest norm ratio is 12.5, at block 1, of token 17");
+  EXPECT_EQ(run.last.events[0].value, 12.5);
+  run.after(coming(20));
+  EXPECT_FALSE(run.happened(event_kind::direction_came_up)) << "said once";
+  run.after(low(30, 3));
+  run.after(coming(40));
+  EXPECT_TRUE(run.happened(event_kind::direction_came_up)) << "again, after it had gone";
+
+  TrackedRun trained;
+  trained.after(coming(0));
+  EXPECT_FALSE(trained.happened(event_kind::direction_came_up)) << "it was there from the start";
+}
+
+TEST(Tracker, ABaseWithoutADirectionGivesNoAngleAndIsHeldAgainstOneThatComesUp) {
+  auto base = std::make_shared<Signature>();
+  base->direction = at(50);  // provisional
+  TrackedRun run;
+  run.tracker.set_base(base);
+  EXPECT_EQ(run.after(low(0, 1.2)), State::absent);
+  EXPECT_TRUE(run.last.base_absent);
+  EXPECT_EQ(run.after(low(10, 3)), State::emerging);
+  EXPECT_TRUE(std::isnan(run.angle("base"))) << "what turns so much is a forecast";
+  EXPECT_EQ(run.after(high(run.step = 20, 0)), State::settling);
+  ASSERT_TRUE(run.happened(event_kind::direction_came_up));
+  EXPECT_TRUE(run.last.events[0].message.ends_with("; the base has no direction"));
+  EXPECT_EQ(run.rest(0), State::stable) << "as without a base";
+  EXPECT_TRUE(std::isnan(run.angle("base")));
+  EXPECT_EQ(run.after(high(run.step += 10, 50)), State::changed) << "from where it settled";
+
+  TrackedRun at_once;
+  at_once.tracker.set_base(base);
+  at_once.after(high(0, 0));
+  EXPECT_TRUE(at_once.happened(event_kind::direction_came_up)) << "the base had none";
+
+  TrackedRun with;
+  with.tracker.set_base(base_at(0));
+  with.after(high(0, 0));
+  EXPECT_FALSE(with.last.base_absent);
+  EXPECT_FALSE(with.happened(event_kind::direction_came_up));
+}
+
 TEST(Tracker, AWindowInStepsIsFullOnlyAfterThem) {
   TrackedRun run({.window_steps = 100});
   for (std::int64_t step = 0; step < 100; step += 10) {
@@ -337,7 +392,9 @@ TEST(Tracker, GoesOnFromARestoredState) {
 }
 
 TEST(Tracker, MeasuresNamedReferences) {
-  Tracker tracker({}, {{"mistral", base_at(12)}});
+  auto provisional = std::make_shared<Signature>();
+  provisional->direction = at(50);
+  Tracker tracker({}, {{"mistral", base_at(12)}, {"young", provisional}});
   Observation o = high(0, 0);
   tracker.update(o);
   ASSERT_EQ(o.angles.size(), 1u);

@@ -127,6 +127,7 @@ inline constexpr std::string_view state_changed = "state_changed";
 inline constexpr std::string_view primary_stage_changed = "primary_stage_changed";
 inline constexpr std::string_view restabilised = "restabilised";
 inline constexpr std::string_view direction_lost = "direction_lost";
+inline constexpr std::string_view direction_came_up = "direction_came_up";
 inline constexpr std::string_view nonfinite_weights = "nonfinite_weights";
 inline constexpr std::string_view finite_weights = "finite_weights";
 inline constexpr std::string_view unchanged_weights = "unchanged_weights";
@@ -134,8 +135,9 @@ inline constexpr std::string_view nonfinite_loss = "nonfinite_loss";
 inline constexpr std::string_view run_resumed = "run_resumed";
 inline constexpr std::string_view run_ended = "run_ended";
 inline constexpr std::array all = {
-    state_changed,  primary_stage_changed, restabilised,   direction_lost, nonfinite_weights,
-    finite_weights, unchanged_weights,     nonfinite_loss, run_resumed,    run_ended};
+    state_changed,     primary_stage_changed, restabilised,   direction_lost,
+    direction_came_up, nonfinite_weights,     finite_weights, unchanged_weights,
+    nonfinite_loss,    run_resumed,           run_ended};
 }  // namespace event_kind
 
 struct Event {
@@ -171,6 +173,11 @@ struct Observation {
   std::int32_t primary_stage = -1;
   std::vector<float> direction;
   bool provisional = false;
+  /// `absence_text` of this observation: that no token is high-norm, and how near one comes. Empty
+  /// where one is, or hidden states are not finite.
+  std::string absence;
+  /// The run has a base, and no token of that is high-norm: there is no angle to it.
+  bool base_absent = false;
   std::vector<AngleObservation> angles;
   State state = State::unspecified;
   std::int64_t state_since_step = 0;

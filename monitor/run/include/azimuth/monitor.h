@@ -129,8 +129,9 @@ class Monitor {
   /// before.
   void add(std::shared_ptr<Exporter> exporter);
   /// The model that this run started from: angles to it are measured, it is the anchor of the
-  /// states, and its probe ids are used. One without a direction is logged and counts as no base.
-  /// Before `attach`, which throws if the base is of another width than the model.
+  /// states, and its probe ids are used. To one in which no token is high-norm there is no angle,
+  /// which is logged; a direction that comes up in the run is then the event `direction_came_up`
+  /// with that said. Before `attach`, which throws if the base is of another width than the model.
   void set_base(Signature base);
   void use_first_snapshot_as_base();
   /// Measures the angle to one more signature, under `name`. Before `attach`, which throws if it is

@@ -20,7 +20,9 @@ class Tracker {
 
   explicit Tracker(Thresholds thresholds, References references = {});
 
-  /// With a base, a run begins as if it had rested there for a full window.
+  /// With a base, a run begins as if it had rested there for a full window. One in which no token
+  /// is high-norm gives no angles and is no anchor, but a direction that comes up is held against
+  /// it: the event `direction_came_up` says that the base has none.
   void set_base(std::shared_ptr<const Signature> base);
   const std::shared_ptr<const Signature>& base() const { return base_; }
 
@@ -49,6 +51,7 @@ class Tracker {
   void measure_angles(Observation& observation, const PastDirections& now,
                       const PastDirections* previous) const;
   void note_primary_change(Observation& observation, const PastDirections& now) const;
+  void note_coming_up(Observation& observation, State before) const;
   void advance(Observation& observation, const PastDirections& now, double peak_ratio);
   State next(State state, const Measured& measured) const;
   void remember(const PastDirections& now);
