@@ -29,7 +29,7 @@ constexpr std::int64_t kSampledTokens = 64;
 /// Why neighbouring coordinates of the embeddings share a scale; empty: they do not.
 std::string shared_scale_of(const ModelWeights& base) {
   const auto type = base.stored_type(Role::token_embedding, 0);
-  if (type && block_length(*type) > 1) {
+  if (type && shares_scales(*type)) {
     return "the base's embeddings are stored as " + std::string(name_of(*type)) +
            ", where neighbouring coordinates share a scale";
   }

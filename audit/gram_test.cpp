@@ -126,7 +126,7 @@ std::string incomparable(const ModelWeights& base, const ModelWeights& release) 
   if (base.ffn_size() != release.ffn_size()) return "the FFNs have other widths";
   if (a.front().gate) return {};
   const auto type = base.stored_type(Role::down_weight, 1);
-  if (type && block_length(*type) > 1) {
+  if (type && shares_scales(*type)) {
     return "the base's output columns are stored as " + std::string(name_of(*type)) +
            ", where neighbouring neurons share a scale";
   }

@@ -34,7 +34,7 @@ WeightRows rows_of(const TensorView& view, Nudge nudge, std::int64_t first, std:
   }
   thread_local std::vector<float> buffer;
   buffer.resize(static_cast<std::size_t>(count * columns));
-  kernels().unpack(view, first, count, buffer.data(), nudge);
+  unpack(view, first, count, buffer.data(), nudge);
   return {StoredType::f32, reinterpret_cast<const std::byte*>(buffer.data()),
           columns * static_cast<std::int64_t>(sizeof(float)), count, columns};
 }
@@ -164,9 +164,12 @@ void HostMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
 
 void HostMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const {
   first += part_.first_output;
+  if (!part_.transposed && out.outerStride() == out.rows()) {
+    return unpack(view_, first, out.cols(), out.data(), nudge_);
+  }
   if (!part_.transposed) {
     for (Eigen::Index i = 0; i < out.cols(); ++i) {
-      kernels().unpack(view_, first + i, 1, out.col(i).data(), nudge_);
+      unpack(view_, first + i, 1, out.col(i).data(), nudge_);
     }
     return;
   }

@@ -33,7 +33,7 @@ constexpr bool has_own_loop(std::int64_t k) { return k == 1 || k == kFewVectors;
 struct Kernels {
   const char* name;
 
-  /// See azimuth::unpack.
+  /// See azimuth::unpack, which takes tensors in pieces too.
   void (*unpack)(const TensorView& view, std::int64_t first_row, std::int64_t count, float* out,
                  Nudge nudge);
 

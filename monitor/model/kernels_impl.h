@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "model/coins.h"
 #include "model/kernels.h"
 #include "model/kernels_blocks.h"
 #include "model/kernels_codebooks.h"
@@ -26,16 +27,6 @@ float half_unit(float value, int bits, int least_exponent) {
   const std::uint32_t normal = static_cast<std::uint32_t>(biased) << 23;
   const std::uint32_t denormal = biased > -23 ? 1u << ((biased + 22) & 31) : 0;
   return std::bit_cast<float>(biased > 0 ? normal : denormal);
-}
-
-// Coins for 32 numbers or fewer of a row, the first of which is at `column`, a multiple of 16.
-std::uint32_t coins(std::uint64_t seed, std::int64_t row, std::int64_t column) {
-  const std::int64_t group = column / 64;
-  std::uint64_t z = seed + 0x9e3779b97f4a7c15ull * static_cast<std::uint64_t>(row + 1) +
-                    0xd1b54a32d192ed03ull * static_cast<std::uint64_t>(group + 1);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return static_cast<std::uint32_t>((z ^ (z >> 31)) >> column % 64);
 }
 
 template <class Use, int... numbers>
@@ -147,6 +138,7 @@ void nudge_row(StoredType type, const std::byte* row, std::int64_t columns, std:
 
 void unpack_rows(const TensorView& view, std::int64_t first_row, std::int64_t count, float* out,
                  Nudge nudge) {
+  assert(view.type != StoredType::in_pieces);
   const std::int64_t columns = view.columns();
   const std::int64_t stride = view.row_bytes();
   for (std::int64_t r = first_row; r < first_row + count; ++r, out += columns) {

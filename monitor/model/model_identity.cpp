@@ -3,9 +3,12 @@
 #include <cstring>
 #include <functional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "azimuth/decoded_rows.h"
 #include "azimuth/device_tensor.h"
 #include "azimuth/model_weights.h"
 #include "azimuth/sha256.h"
@@ -33,14 +36,13 @@ class Pieces {
   bool next(TensorView& piece) {
     if (first_ >= rows_) return false;
     const std::int64_t count = std::min(at_once_, rows_ - first_);
-    const std::int64_t row_bytes = tensor_.view.row_bytes();
-    piece = {tensor_.view.type, {count, tensor_.view.columns()}, nullptr};
+    const std::vector<std::int64_t> shape = {count, tensor_.view.columns()};
     if (tensor_.device != nullptr) {
-      buffer_.resize(static_cast<std::size_t>(count * row_bytes));
+      buffer_.resize(static_cast<std::size_t>(count * tensor_.view.row_bytes()));
       tensor_.device->read_rows(first_, count, buffer_.data());
-      piece.data = buffer_.data();
+      piece = {tensor_.view.type, shape, buffer_.data()};
     } else {
-      piece.data = tensor_.view.data + first_ * row_bytes;
+      piece = part_of(tensor_.view, first_, shape);
     }
     first_ += count;
     return true;
@@ -76,6 +78,22 @@ void add_rounded(Sha256& sum, const NamedTensor& tensor) {
   }
 }
 
+// All that is stored of it.
+void add_stored(Sha256& sum, const NamedTensor& tensor) {
+  const auto add = [&](const TensorView& view) {
+    for (const std::span<const std::byte> bytes : stored_bytes(view)) {
+      sum.add(bytes.data(), bytes.size());
+    }
+  };
+  if (tensor.view.type == StoredType::in_pieces) return add(tensor.view);
+  Pieces pieces(tensor);
+  for (TensorView piece; pieces.next(piece);) add(piece);
+}
+
+std::string_view storage_of(const TensorView& view) {
+  return view.decoded != nullptr ? view.decoded->method() : name_of(view.type);
+}
+
 bool is_all_there(const NamedTensor& tensor) {
   return tensor.placement() == Placement::host || tensor.placement() == Placement::device;
 }
@@ -83,6 +101,13 @@ bool is_all_there(const NamedTensor& tensor) {
 /// Of two tensors of one type and shape.
 bool same_bytes(const NamedTensor& a, const NamedTensor& b) {
   if (a.device == nullptr && a.view.data == b.view.data) return true;
+  if (a.view.type == StoredType::in_pieces) {
+    const auto same = [](std::span<const std::byte> left, std::span<const std::byte> right) {
+      return std::ranges::equal(left, right);
+    };
+    return storage_of(a.view) == storage_of(b.view) &&
+           std::ranges::equal(stored_bytes(a.view), stored_bytes(b.view), same);
+  }
   Pieces of_a(a);
   Pieces of_b(b);
   TensorView left;
@@ -227,12 +252,8 @@ std::string ModelWeights::digest(Workers& workers) const {
     Sha256 sum;
     if (i < hashed.size()) {
       const NamedTensor& tensor = tensors_->tensors[hashed[i].tensor];
-      sum.add(heading(hashed[i], tensor.view.shape) + std::string(name_of(tensor.view.type)) +
-              "\n");
-      Pieces pieces(tensor);
-      for (TensorView piece; pieces.next(piece);) {
-        sum.add(piece.data, static_cast<std::size_t>(piece.bytes()));
-      }
+      sum.add(heading(hashed[i], tensor.view.shape) + std::string(storage_of(tensor.view)) + "\n");
+      add_stored(sum, tensor);
     } else if (i < hashed.size() + rows_.size()) {
       const auto& [place, rows] = rows_[i - hashed.size()];
       add_rows(sum, place, rows);

@@ -10,10 +10,12 @@
 
 namespace azimuth {
 
+class DecodedRows;
 class DeviceTensor;
 
-/// How the numbers of a tensor are stored. From `q4_0` on these are GGUF's quantised blocks, by its
-/// names.
+/// How the numbers of a tensor are stored. From `q4_0` to `nvfp4` these are GGUF's quantised blocks,
+/// by its names. `in_pieces`: levels and scales lie in tensors of their own, and
+/// `TensorView::decoded` makes numbers of them.
 enum class StoredType {
   f32,
   f16,
@@ -41,13 +43,18 @@ enum class StoredType {
   tq2_0,
   mxfp4,
   nvfp4,
+  in_pieces,
 };
 
 std::string_view name_of(StoredType type);
 
-/// Numbers in one block, and bytes of one block: 1 and 4 for f32, 32 and 20 for q4_1.
+/// Numbers in one block, and bytes of one block: 1 and 4 for f32, 32 and 20 for q4_1. 1 and 0 for
+/// `in_pieces`, which has no bytes of its own.
 std::int64_t block_length(StoredType type);
 std::int64_t block_bytes(StoredType type);
+
+/// Whether neighbouring numbers share a scale.
+bool shares_scales(StoredType type);
 
 /// A tensor somewhere in memory that somebody else owns. Row-major; `shape` is outermost first, as
 /// PyTorch prints it, so a weight matrix is {rows, columns} = {outputs, inputs}. A row is a whole
@@ -55,7 +62,11 @@ std::int64_t block_bytes(StoredType type);
 struct TensorView {
   StoredType type = StoredType::f32;
   std::vector<std::int64_t> shape;
-  const std::byte* data = nullptr;
+  const std::byte* data = nullptr;  ///< of `in_pieces` it only tells one tensor from another
+  /// Of `in_pieces`, which alone has it: what makes the numbers, and which of its rows is the
+  /// view's first.
+  const DecodedRows* decoded = nullptr;
+  std::int64_t first_row = 0;
 
   std::int64_t size() const;     ///< numbers
   std::int64_t rows() const;     ///< shape[0] of a matrix, 1 of a vector
@@ -80,7 +91,14 @@ struct Nudge {
 void unpack(const TensorView& view, std::int64_t first_row, std::int64_t count, float* out,
             Nudge nudge = {});
 
-/// Sum of the stored 32-bit words, wrapping: a checksum. What is left of the last one is 0.
+/// Rows of `view` from `first_row` on, as many as `shape` has, in that shape.
+TensorView part_of(const TensorView& view, std::int64_t first_row, std::vector<std::int64_t> shape);
+
+/// Everything that is stored of it, piece by piece.
+std::vector<std::span<const std::byte>> stored_bytes(const TensorView& view);
+
+/// Sum of the stored 32-bit words of each piece, wrapping: a checksum. What is left of the last one
+/// is 0.
 std::uint64_t word_sum(const TensorView& view);
 
 /// Which part of a stored matrix is wanted. A stored matrix is {outputs, inputs}; `transposed`: it
@@ -115,6 +133,13 @@ struct NamedTensor {
   Placement placement() const;
 };
 
+/// Numbers as a file holds them, of any type: what quantised matrices are made of. Row-major.
+struct RawNumbers {
+  std::string type;  ///< as safetensors calls it: "I32"
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
 /// A tensor that a checkpoint holds and no reader reads: of a type that is not known here, or
 /// without numbers.
 struct UnreadableTensor {
@@ -123,6 +148,7 @@ struct UnreadableTensor {
   bool empty = false;  ///< there are no numbers
   /// Truth values or 64-bit integers: masks, ids, counts. No weights are stored as such.
   bool counts = false;
+  RawNumbers raw = {};  ///< what is there of it, where its reader says so
 };
 
 /// All tensors that a source gives, with what keeps their memory alive.
