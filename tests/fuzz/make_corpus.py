@@ -37,6 +37,7 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 """
 random = numpy.random.default_rng(20250207)
 
+QUANTISED = ["awq", "bnb_int8", "bnb_nf4", "compressed_fp8", "compressed_int8", "compressed_packed", "fp8_blocks", "gptq"]
 FOLDERS = ["falcon_40b", "fused_experts", "gemma2", "gpt2", "llama_biases", "mpt", "olmo2"]
 GGUFS = ["bloom", "falcon_40b", "gemma2", "gpt2", "llama_fused", "mixtral"]
 ARRAYS_BEFORE = 8  # of the tokenizer: so many elements stay
@@ -101,6 +102,27 @@ def write_configs_and_folders():
             names = sorted(tensors)
             index = json.dumps({"weight_map": {tensor: "a" for tensor in names}}).encode()
         put("folder", name, json.dumps(config).encode() + b"\0" + index + b"\0" + safetensors.numpy.save(tensors))
+
+    for name in QUANTISED:  # the first block, as it is
+        folder = DATA / "quantised" / name
+        config = json.loads((folder / "config.json").read_text()) | {"num_hidden_layers": 1}
+        put("folder", f"quantised_{name}", json.dumps(config).encode() + b"\0\0" + first_block(folder / "model.safetensors"))
+
+
+def first_block(file):
+    """A safetensors file with what is outside of the blocks and the first block of another: types need not be known."""
+    data = file.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header, numbers = json.loads(data[8:8 + length]), data[8 + length:]
+    kept, chosen = {}, b""
+    for name, tensor in header.items():
+        if name == "__metadata__" or block_of(name) not in (None, 0) or name.startswith("lm_head"):
+            continue
+        begin, end = tensor["data_offsets"]
+        kept[name] = tensor | {"data_offsets": [len(chosen), len(chosen) + end - begin]}
+        chosen += numbers[begin:end]
+    text = json.dumps(kept).encode()
+    return len(text).to_bytes(8, "little") + text + chosen
 
 
 def write_adapters():

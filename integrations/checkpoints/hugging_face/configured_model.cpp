@@ -1,6 +1,7 @@
 #include "hugging_face/configured_model.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "azimuth/hugging_face_config.h"
 #include "hugging_face/further_blocks.h"
 #include "hugging_face/fused_experts.h"
+#include "hugging_face/quantisation.h"
 
 namespace azimuth {
 namespace {
@@ -68,6 +70,27 @@ void check_widths(const std::filesystem::path& file, const HuggingFaceConfig& de
   }
 }
 
+// GPT-2 keeps its matrices inputs first, and a quantised one is decoded outputs first: of both
+// kinds in one model, a square one would be taken for what it is not.
+void check_orientation(const Architecture& architecture, const NamedTensors& tensors) {
+  if (architecture.name != "gpt2") return;
+  bool quantised = false;
+  const NamedTensor* plain = nullptr;
+  for (const NamedTensor& tensor : tensors.tensors) {
+    const auto place = role_of(architecture, tensor.name);
+    if (!place || place->block == 0 || tensor.view.shape.size() != 2) continue;
+    if (tensor.view.type == StoredType::in_pieces) {
+      quantised = true;
+    } else {
+      plain = &tensor;
+    }
+  }
+  if (quantised && plain != nullptr) {
+    throw std::invalid_argument("tensor " + plain->name +
+                                ": is not quantised, and other matrices of this gpt2 are");
+  }
+}
+
 // Takes out what the model computes without; says so.
 std::vector<std::string> leave_biases_out(const HuggingFaceConfig& described, NamedTensors& tensors,
                                           const RoleNames& names) {
@@ -100,6 +123,10 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
   NamedTensors tensors = with_file_errors(model, "model", [&] {
     NamedTensors all = read();
     warnings = leave_further_blocks_out(described.block_count, described.further_blocks, all);
+    if (described.quantisation != nullptr) {
+      all = decode_quantised(*described.quantisation, std::move(all));
+      check_orientation(described.architecture, all);
+    }
     split_fused_experts(described.architecture, all);
     check_names(described.architecture, all, names);
     return all;

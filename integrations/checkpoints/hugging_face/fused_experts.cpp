@@ -30,13 +30,14 @@ void split(const NamedTensor& fused, std::string_view end, std::int64_t experts,
   }
   constexpr std::string_view kExperts = "mlp.experts.";
   const std::string stem = fused.name.substr(0, fused.name.size() - end.size() + kExperts.size());
-  const std::byte* data = view.data;
+  const std::int64_t rows = view.shape[1] / matrices;
+  std::int64_t row = 0;
   for (std::int64_t expert = 0; expert < experts; ++expert) {
     for (const std::string_view name : names) {
       NamedTensor one;
       one.name = stem + std::to_string(expert) + "." + std::string(name) + ".weight";
-      one.view = {view.type, {view.shape[1] / matrices, view.shape[2]}, data};
-      data += one.view.bytes();
+      one.view = part_of(view, row, {rows, view.shape[2]});
+      row += rows;
       all.push_back(std::move(one));
     }
   }

@@ -8,6 +8,7 @@
 #include "files/strict_json.h"
 #include "hugging_face/config_fields.h"
 #include "hugging_face/hugging_face_families.h"
+#include "hugging_face/quantisation.h"
 
 namespace azimuth {
 namespace {
@@ -46,16 +47,6 @@ const HuggingFaceFamily& family_of(const ConfigFields& fields, std::string_view 
 
 const HuggingFaceFamily& family_named(std::string_view model_type) {
   return *std::ranges::find(hugging_face_families(), model_type, &HuggingFaceFamily::model_type);
-}
-
-// Packed or scaled numbers that only the quantiser's own code can read.
-void refuse_quantised(const ConfigFields& fields) {
-  const ConfigFields quantisation = fields.object("quantization_config");
-  if (quantisation.json().empty()) return;
-  fields.fail("quantization_config",
-              "weights quantised by '" +
-                  std::string(quantisation.text("quant_method", "unknown").substr(0, 120)) +
-                  "' cannot be read");
 }
 
 class SpecialTokens {
@@ -146,10 +137,12 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
   const HuggingFaceFamily& family =
       flat ? family_named(multimodal->text)
            : family_of(text, multimodal == nullptr ? "" : multimodal->text);
-  refuse_quantised(fields);
-  if (multimodal != nullptr) refuse_quantised(text);
 
   HuggingFaceConfig config;
+  config.quantisation = read_quantisation(fields.object("quantization_config"));
+  if (config.quantisation == nullptr) {
+    config.quantisation = read_quantisation(text.object("quantization_config"));
+  }
   config.hidden_size = text.count({"hidden_size", "n_embd", "n_embed", "d_model"},
                                   family.hidden_size, kMaxHiddenSize);
   config.block_count =

@@ -41,6 +41,9 @@ constexpr NumberType kNumberTypes[] = {
     {"BOOL", 1, {}},
     {"U8", 1, {}},
     {"I8", 1, {}},
+    {"F8_E4M3", 1, {}},
+    {"F8_E5M2", 1, {}},
+    {"F8_E8M0", 1, {}},
     {"U16", 2, {}},
     {"I16", 2, {}},
     {"U32", 4, {}},
@@ -54,6 +57,7 @@ struct Entry {
   std::string name;
   std::vector<std::int64_t> shape;
   StoredType stored = StoredType::f32;
+  std::string dtype;       // as the file spells it, if it is known
   std::string unreadable;  // why, or empty
   bool counts = false;
   bool empty = false;
@@ -80,6 +84,7 @@ class EntryReader {
     const std::string& dtype = type_name(field(description, "dtype"));
     const auto type = std::ranges::find(kNumberTypes, dtype, &NumberType::name);
     const bool known = type != std::end(kNumberTypes);
+    if (known) entry.dtype = dtype;
     if (known && type->stored) {
       entry.stored = *type->stored;
     } else {
@@ -224,8 +229,12 @@ struct SafetensorsFile::Contents {
     for (Entry& entry : read_header(path, bytes.subspan(kLengthBytes, length), data.size())) {
       names.insert(entry.name);
       if (!entry.unreadable.empty()) {
-        unreadable.push_back(
-            {std::move(entry.name), std::move(entry.unreadable), entry.empty, entry.counts});
+        UnreadableTensor& tensor = unreadable.emplace_back();
+        tensor = {std::move(entry.name), std::move(entry.unreadable), entry.empty, entry.counts};
+        if (entry.dtype.empty()) continue;
+        const auto size = static_cast<std::size_t>(entry.end - entry.begin);
+        tensor.raw = {std::move(entry.dtype), std::move(entry.shape),
+                      data.subspan(static_cast<std::size_t>(entry.begin), size)};
         continue;
       }
       TensorView view = {entry.stored, std::move(entry.shape), data.data() + entry.begin};

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "azimuth/roles.h"
 
 namespace azimuth {
+
+class Quantisation;
 
 /// What a Hugging Face `config.json` says of a model. Known are the `model_type`s that
 /// `Architecture::known()` lists, and models that see too, of which the text part is read: `gemma3`
@@ -46,12 +49,17 @@ struct HuggingFaceConfig {
   };
   std::vector<WithoutBiases> without_biases;
 
+  /// How the weights are stored, where they are quantised; null: as plain numbers. Then the tensors
+  /// of the model's files are pieces of weights, which load_hugging_face puts together.
+  std::shared_ptr<const Quantisation> quantisation;
+
   /// What the file says and is not used, a line each.
   std::vector<std::string> warnings;
 
   /// Throws FileError, naming the key: unknown `model_type`, a value of the wrong type or outside
   /// what any model has, a setting that changes the result of a one-token pass and is not supported
-  /// (quantised weights included). Files are taken to be hostile; more than 16 MiB are refused.
+  /// (a method of quantisation that is not read included). Files are taken to be hostile; more than
+  /// 16 MiB are refused.
   static HuggingFaceConfig open(const std::filesystem::path& file);
 
   /// The same of a text; `name` stands for the file in errors.
