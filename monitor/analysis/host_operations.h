@@ -37,7 +37,6 @@ class HostOperations {
   void softplus(Columns& X) {
     X = (X.array().max(Scalar{0}) + (-X.array().abs()).exp().log1p()).matrix();
   }
-  void sigmoid(Columns& X) { X = (1 + (-X.array()).exp()).inverse().matrix(); }
   /// Number by number.
   void multiply_by(Columns& X, const Columns& Y) { X.array() *= Y.array(); }
   /// Each row with its factor, or its summand; of `v` there are as many numbers, or none.
