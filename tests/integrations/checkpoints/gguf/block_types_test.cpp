@@ -1,4 +1,4 @@
-// Models whose matrices are stored in each quantised type, experts merged into one tensor too,
+// Models whose matrices are stored in each quantised type, experts merged into one tensor,
 // against the same models in float32 as the gguf package dequantises them: made of the blocks in
 // tests/data/gguf/stored_types.gguf.
 
@@ -86,9 +86,7 @@ class TwoModels {
     }
     vector("blk.0.ffn_norm");
     floats("blk.0.ffn_gate_inp", {kSize, kExperts});
-    for (const char* name : {"gate", "up", "down"}) {
-      matrix("blk.0.ffn_" + std::string(name) + "_exps", {kSize, kSize, kExperts});
-    }
+    for (const char* name : {"gate", "up", "down"}) experts(name);
   }
 
   GgufWriter stored;
@@ -112,6 +110,20 @@ class TwoModels {
     }
     stored.tensors.push_back(std::move(as_stored));
     unpacked.tensors.push_back(std::move(as_numbers));
+  }
+
+  // Merged where they are quantised, each a tensor of its own where they are float32.
+  void experts(const std::string& name) {
+    matrix("blk.0.ffn_" + name + "_exps", {kSize, kSize, kExperts});
+    const std::string all = unpacked.tensors.back().data;
+    unpacked.tensors.pop_back();
+    constexpr std::uint64_t kBytes = 4 * kSize * kSize;
+    for (std::uint64_t expert = 0; expert < kExperts; ++expert) {
+      unpacked.tensors.push_back({"blk.0.ffn_" + name + "." + std::to_string(expert) + ".weight",
+                                  {kSize, kSize},
+                                  0,
+                                  all.substr(expert * kBytes, kBytes)});
+    }
   }
 
   void floats(const std::string& name, const std::vector<std::uint64_t>& dims) {
