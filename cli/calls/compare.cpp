@@ -103,15 +103,14 @@ class CommonProbe {
 
 struct Measured {
   std::vector<Signature> signatures;
-  std::string probe;  ///< what is to be said of it
-  /// By model: why it has no signature, from the sign after "has no signature" on; empty: it has.
-  std::vector<std::string> faults;
+  std::string probe;                ///< what is to be said of it
+  std::vector<std::string> faults;  ///< by model: why it has no signature; empty: it has one
 };
 
 std::string why_no_signature(const Signature& signature) {
   if (signature.primary_stage >= 0) return {};
-  if (const std::string absence = absence_text(signature); !absence.empty()) return ". " + absence;
-  return ": hidden states are not finite";
+  const std::string absence = absence_text(signature);
+  return absence.empty() ? "hidden states are not finite" : absence;
 }
 
 Measured measure_all(const CompareOptions& options) {
@@ -142,8 +141,7 @@ Measured measure_all(const CompareOptions& options) {
       fault = fault_of(examined);
       if (fault) tell(name, *fault);
     }
-    measured.faults.push_back(fault ? ": " + sentence(*fault)
-                                    : why_no_signature(signatures.back()));
+    measured.faults.push_back(fault ? sentence(*fault) : why_no_signature(signatures.back()));
     if (signatures.back().probe.token_ids != probe.tokens()) {
       std::fprintf(stderr, "azimuth: %s was probed with other tokens than the others\n",
                    name.c_str());
@@ -154,6 +152,12 @@ Measured measure_all(const CompareOptions& options) {
 
 std::string cell(double value, const char* format) {
   return std::isnan(value) ? "–" : text(format, value);
+}
+
+std::string angle_cell(const Comparison& c, std::size_t row, std::size_t column) {
+  const double degrees = c.degrees[row * c.names.size() + column];
+  const bool absent = !c.absences[row].empty() || !c.absences[column].empty();
+  return std::isnan(degrees) && absent ? "ABSENT" : cell(degrees, "%.3f");
 }
 
 std::string range(std::size_t row, std::size_t column) {
@@ -167,7 +171,10 @@ std::string reasons(const Measured& measured) {
   std::string out;
   for (std::size_t i = 0; i < faults.size(); ++i) {
     if (faults[i].empty()) continue;
-    out += "–: " + std::to_string(i + 1) + " has no signature" + faults[i] + "\n";
+    const bool absent = !absence_text(measured.signatures[i]).empty();
+    out += (absent ? std::to_string(i + 1) + ": "
+                   : "–: " + std::to_string(i + 1) + " has no signature: ") +
+           faults[i] + "\n";
   }
   for (std::size_t row = 0; row < faults.size(); ++row) {
     for (std::size_t i = row + 1; i < faults.size(); ++i) {
@@ -257,7 +264,7 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
   for (std::size_t i = 0; i < n; ++i) out += right(std::to_string(i + 1), 9);
   for (std::size_t row = 0; row < n; ++row) {
     out += "\n  " + right(std::to_string(row + 1), 3) + "  " + left(c.names[row], width);
-    for (std::size_t i = 0; i < n; ++i) out += right(cell(c.degrees[row * n + i], "%.3f"), 9);
+    for (std::size_t i = 0; i < n; ++i) out += right(angle_cell(c, row, i), 9);
   }
   out += "\n\n     pair      angle°  noise floor°     p-value   stages\n";
   for (std::size_t row = 0; row < n; ++row) {
@@ -265,7 +272,7 @@ std::string comparison_text(const Comparison& c, const Measured& measured) {
       const std::size_t at = row * n + i;
       const TestResult permutation = result_of(audit_test::coordinate_permutation, c.tests[at]);
       const bool at_limit = permutation.p <= permutation.resolution;
-      out += right(range(row, i), 9) + right(cell(c.degrees[at], "%.3f"), 12) +
+      out += right(range(row, i), 9) + right(angle_cell(c, row, i), 12) +
              right(cell(c.noise_floor_degrees[at], "%.2g"), 14) +
              right((at_limit ? "≤ " : "") + cell(permutation.p, "%.2g"), 12) +
              right(stage_text(c.stages[at]) + ", " + stage_text(c.stages[i * n + row]), 9) + "\n";
