@@ -87,7 +87,9 @@ std::string draw_matching(const OrderTest& test) {
     most_base = std::max(most_base, points.back().x);
     most_release = std::max(most_release, points.back().y);
   }
-  SquarePlot plot(kTitle, 0, most_base, 0, most_release);
+  // So that ticks are whole.
+  const auto up = [](double index) { return std::ceil(index / kTicks) * kTicks; };
+  SquarePlot plot(kTitle, 0, up(most_base), 0, up(most_release));
   plot.axes("in the base, of those looked at", "in the release");
   dots(plot, points, 1.6);
   return std::move(plot).finish();

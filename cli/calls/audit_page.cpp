@@ -79,25 +79,26 @@ std::string share_row(const Audit& a) {
         "");
   }
   const auto& most = *std::ranges::max_element(a.shares, {}, &NeuronShare::share);
-  return row(
-      "share",
-      text("Of %lld neurons of block %s, %lld have both of their vectors nearest to those of one "
-           "neuron of block %s of the release; of no other block more than %s. There is no "
-           "probability for it; 4.5%% is the most that unrelated models reached.",
-           static_cast<long long>(most.neurons), place_text(most.base).c_str(),
-           static_cast<long long>(most.agreeing), place_text(most.release).c_str(),
-           percent(most.control).c_str()),
-      percent(most.share));
+  return row("share",
+             text("Of %lld neurons of block %s, %lld (%s) have both of their vectors nearest to "
+                  "those of one "
+                  "neuron of block %s of the release; of no other block more than %s. There is no "
+                  "probability for it; 4.2%% is the most that unrelated models reached.",
+                  static_cast<long long>(most.neurons), place_text(most.base).c_str(),
+                  static_cast<long long>(most.agreeing), percent(most.share).c_str(),
+                  place_text(most.release).c_str(), percent(most.control).c_str()),
+             "");
 }
 
 std::string embeddings_row(const EmbeddingAlignment& e) {
-  return row(
-      "embeddings",
-      text("Of %lld tokens that both have, by their %s, embeddings %s. On %lld of them the map "
-           "between the two residual streams was fitted.",
-           static_cast<long long>(e.shared_tokens), e.by_string ? "strings" : "ids",
-           e.aligned ? "correspond" : "do not correspond", static_cast<long long>(e.fitted_tokens)),
-      std::isnan(e.similarity) ? "–" : text("%.2f", e.similarity));
+  return row("embeddings",
+             text("Of %lld tokens that both have, by their %s, embeddings %s",
+                  static_cast<long long>(e.shared_tokens), e.by_string ? "strings" : "ids",
+                  e.aligned ? "correspond" : "do not correspond") +
+                 (std::isnan(e.similarity) ? "" : text(" (similarity %.2f)", e.similarity)) +
+                 text(". On %lld of them the map between the two residual streams was fitted.",
+                      static_cast<long long>(e.fitted_tokens)),
+             "");
 }
 
 std::string direction_row(const DirectionEvidence& d) {
@@ -137,14 +138,15 @@ std::string pictures_of(const Audit& a) {
   out += figure(
       "Order of the neurons",
       "Each dot is a neuron of the base and its match in the release. A release that was "
-      "made from the base shows a diagonal, unless its neurons were permuted; chance, a cloud.",
+      "made from the base shows a diagonal, unless its neurons were permuted; chance, a cloud. "
+      "A base that was permuted into the release's order shows a diagonal too, and no share.",
       draw_matching(neurons == a.exact.end() ? OrderTest() : *neurons));
   out +=
       figure("Blocks",
              "Each row is a block of the base: dark where its neurons are found in a block of the "
              "release.",
              draw_block_pairs(a.blocks));
-  if (a.direction) {
+  if (a.direction && !a.direction->vocabulary.empty()) {
     out +=
         figure("Vocabulary",
                "Each dot is a token that both have: how far its embedding lies along the model's "
@@ -170,7 +172,7 @@ std::string file_rows(const char* name, const std::vector<FileDigest>& files) {
   for (const FileDigest& file : files) {
     list += (list.empty() ? "" : "<br>") + shown(file.name) + " <code>" + file.sha256 + "</code>";
   }
-  return files.empty() ? "" : row(name, "SHA-256 of its files<br>" + list, "");
+  return files.empty() ? "" : row(name, list, "");
 }
 
 std::string others(std::span<const NamedAudit> audits) {
@@ -193,20 +195,24 @@ std::string audit_page(const std::string& release, std::span<const NamedAudit> a
   const Audit& a = audits.front().audit;
   const std::string verdict(name_of(a.verdict));
   std::string body = "<h1>" + verdict + "</h1>\n<p class=\"quiet\">" + shown(release) +
-                     ", held against " + shown(audits.front().base) + "</p>\n";
+                     ", held against " + shown(audits.front().base) +
+                     (audits.size() > 1 ? ", which says most of " + std::to_string(audits.size()) +
+                                              " bases that were tried"
+                                        : "") +
+                     "</p>\n";
   body += "<p class=\"said\">" + escaped(flowing(verdict_sentences(a))) +
           "</p>\n<ul class=\"tiles\">\n";
   if (a.tests > 0) {
     body += tile(std::isnan(a.log10_corrected_p) ? "–" : power(a.log10_corrected_p),
                  "p at most, corrected for " + std::to_string(a.tests) + " tests");
   }
-  body += tile(std::isnan(a.share) ? "–" : percent(a.share), "of neurons agree on their partner");
+  if (!std::isnan(a.share)) body += tile(percent(a.share), "of neurons agree on their partner");
   if (a.verdict == Verdict::match) body += tile(text("%g", a.rate), "how often MATCH may be wrong");
   body += "</ul>\n" + tests(a) + pictures_of(a) + others(audits.subspan(1)) +
           "<h2>Models</h2>\n<table>\n" + model_rows("base", a.base) +
-          file_rows("its files", files.base) + model_rows("release", a.release) +
-          file_rows("its files", files.release) + "</table>\n<p class=\"quiet\">Made on " +
-          time_text(files.unix_seconds) +
+          file_rows("SHA-256 of the base's files", files.base) + model_rows("release", a.release) +
+          file_rows("SHA-256 of the release's files", files.release) +
+          "</table>\n<p class=\"quiet\">Made on " + time_text(files.unix_seconds) +
           " UTC by azimuth " AZIMUTH_VERSION
           ". What a verdict means, how each test works and what defeats it is in "
           "docs/audit.md.</p>\n";

@@ -69,7 +69,7 @@ std::string verdict_sentences(const Audit& a) {
       return "MATCH_EMPIRICAL: the release has neurons of the base, though not in its order.\n"
              "In up to " +
              percent(a.share) +
-             " of the neurons two matrices agree on the partner; unrelated models reached 4.5% at "
+             " of the neurons two matrices agree on the partner; unrelated models reached 4.2% at "
              "most.\nThere is no probability for this: those that it was tried on are few, and "
              "small.\n" +
              kSupposesOfShare;

@@ -14,12 +14,12 @@ using ::testing::Not;
 // The plot is a square of 340 with its corner at (60, 12); a match is a box of 3.2.
 TEST(AuditPictures, MatchesInOrderLieOnTheDiagonal) {
   OrderTest test;
-  test.pairs = {{0, 0}, {5, 10}, {10, 20}};
+  test.pairs = {{0, 0}, {4, 10}, {8, 20}};
   const std::string picture = draw_matching(test);
   EXPECT_THAT(picture, HasSubstr("M58.4 350.4h3.2"));   // both first: below, at the left
   EXPECT_THAT(picture, HasSubstr("M228.4 180.4h3.2"));  // in the middle of both
   EXPECT_THAT(picture, HasSubstr("M398.4 10.4h3.2"));   // both last: above, at the right
-  test.pairs = {{10, 0}, {0, 20}};
+  test.pairs = {{8, 0}, {0, 20}};
   EXPECT_THAT(draw_matching(test), HasSubstr("M398.4 350.4h3.2"));
 }
 
