@@ -172,7 +172,7 @@ std::string file_rows(const char* name, const std::vector<FileDigest>& files) {
   for (const FileDigest& file : files) {
     list += (list.empty() ? "" : "<br>") + shown(file.name) + " <code>" + file.sha256 + "</code>";
   }
-  return files.empty() ? "" : row(name, list, "");
+  return files.empty() ? "" : row(name, "SHA-256 of each<br>" + list, "");
 }
 
 std::string others(std::span<const NamedAudit> audits) {
@@ -210,9 +210,9 @@ std::string audit_page(const std::string& release, std::span<const NamedAudit> a
   if (a.verdict == Verdict::match) body += tile(text("%g", a.rate), "how often MATCH may be wrong");
   body += "</ul>\n" + tests(a) + pictures_of(a) + others(audits.subspan(1)) +
           "<h2>Models</h2>\n<table>\n" + model_rows("base", a.base) +
-          file_rows("SHA-256 of the base's files", files.base) + model_rows("release", a.release) +
-          file_rows("SHA-256 of the release's files", files.release) +
-          "</table>\n<p class=\"quiet\">Made on " + time_text(files.unix_seconds) +
+          file_rows("its files", files.base) + model_rows("release", a.release) +
+          file_rows("its files", files.release) + "</table>\n<p class=\"quiet\">Made on " +
+          time_text(files.unix_seconds) +
           " UTC by azimuth " AZIMUTH_VERSION
           ". What a verdict means, how each test works and what defeats it is in "
           "docs/audit.md.</p>\n";
