@@ -137,7 +137,7 @@ def where():
                  ("Eigenvalue", by("block", "azimuth_block_eigenvalue"), p.column("none", decimals=2)),
                  ("Singular angle", by("block", "azimuth_block_singular_angle_degrees"),
                   p.column("degree", decimals=1))],
-                key="block", sort_by="Block", descending=False, numeric_key=True, width=16, height=12, no_value="-"),
+                key="block", sort_by="Block", descending=False, numeric_key=True, width=16, height=16, no_value="-"),
         p.stat("Where the longest hidden state is", "The block and the token of the probe that the norm ratio is of. "
                "It is there with a direction and without one: in the state absent it says how near the model comes.",
                [p.target(value("azimuth_direction_peak_block"), "block"),
