@@ -139,8 +139,8 @@ Eigen::MatrixXf add_grams(const ModelWeights& base, const ModelWeights& release,
   Eigen::MatrixXf map;
   if (grams.products.size() > 0) map = polar_factor(grams.products, workers);
   if (map.size() > 0) {
-    BlockTests tests(base, release, {.mapped = {true}, .map = &map},
-                     read_base(base, neurons_held_out(base.ffn_size())), workers);
+    BlockTests tests(release, {.mapped = {true}, .map = &map},
+                     read_base(base, neurons_held_out(ffn_shape(base).width)), workers);
     for (std::int64_t block = 0; block < blocks; ++block) {
       next_part(progress);
       tests.test(block, workers);
@@ -222,7 +222,7 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   if (fit.map.size() > 0) views.mapped.push_back(true);
   out.exact.push_back(test_coordinates(base, fit));
 
-  BlockTests tests(base, release, std::move(views), read_base(base, all_of(base.ffn_size())),
+  BlockTests tests(release, std::move(views), read_base(base, all_of(ffn_shape(base).width)),
                    workers);
   for (std::int64_t block = 0; block < blocks; ++block) {
     next_part(progress);

@@ -96,6 +96,25 @@ std::vector<std::int64_t> with_effect(const std::vector<double>& effects,
   return out;
 }
 
+/// Indices from 0.
+template <class Predicate>
+std::vector<std::int64_t> blocks_that(const ModelWeights& model, const Predicate& fit) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t block = 0; block < std::ssize(model.blocks()); ++block) {
+    if (fit(model.blocks()[static_cast<std::size_t>(block)])) out.push_back(block);
+  }
+  return out;
+}
+
+/// `count` of these blocks, spread over them.
+std::vector<std::int64_t> spread_over(const std::vector<std::int64_t>& blocks, std::int64_t count) {
+  std::vector<std::int64_t> out;
+  for (const std::int64_t at : spread_blocks(std::ssize(blocks), count)) {
+    out.push_back(blocks[static_cast<std::size_t>(at)]);
+  }
+  return out;
+}
+
 /// All of one number of columns.
 void pad(std::vector<Eigen::MatrixXf>& matrices, std::int64_t columns) {
   for (Eigen::MatrixXf& matrix : matrices) {
@@ -107,15 +126,40 @@ void pad(std::vector<Eigen::MatrixXf>& matrices, std::int64_t columns) {
 
 }  // namespace
 
+FfnShape ffn_shape(const ModelWeights& model) {
+  const auto with_ffn =
+      blocks_that(model, [](const BlockWeights& block) { return !block.feed_forwards().empty(); });
+  if (with_ffn.empty()) return {};
+  const std::int64_t middle = with_ffn[with_ffn.size() / 2];
+  const FeedForward& ffn = model.blocks()[static_cast<std::size_t>(middle)].feed_forwards().front();
+  return {ffn.up.map->rows(), static_cast<bool>(ffn.gate)};
+}
+
 std::vector<FfnPlace> spread_ffns(const ModelWeights& model, std::int64_t count) {
-  std::vector<FfnPlace> out;
-  const std::vector<std::int64_t> blocks = spread_blocks(std::ssize(model.blocks()), count);
+  const std::int64_t width = ffn_shape(model).width;
+  const auto blocks =
+      spread_over(blocks_that(model,
+                              [&](const BlockWeights& block) {
+                                const auto ffns = block.feed_forwards();
+                                return !ffns.empty() && ffns.front().up.map->rows() == width;
+                              }),
+                  count);
   const std::int64_t last = std::max<std::int64_t>(1, std::ssize(blocks) - 1);
+  std::vector<FfnPlace> out;
   for (const std::int64_t block : blocks) {
     const auto ffns = model.blocks()[static_cast<std::size_t>(block)].feed_forwards();
     out.push_back({block + 1, (std::ssize(ffns) - 1) * std::ssize(out) / last});
   }
   return out;
+}
+
+std::optional<Values> values_of(const BlockWeights& block) {
+  const Mixer* const mixer = block.mixer<Attention>();
+  if (mixer == nullptr) return {};
+  const Attention& attention = std::get<Attention>(mixer->work);
+  return Values{{attention.value.map.get(), false, FoldedNorm::before(mixer->norm)},
+                attention.head_size,
+                attention.value.map->rows() / attention.head_size};
 }
 
 NeuronVectors vectors_at(const ModelWeights& model, const FfnPlace& place) {
@@ -137,36 +181,63 @@ std::string order_of_its_own(const std::string& what, std::span<const double> le
   return ordered_text(what, order_z(lengths));
 }
 
-BaseRows read_base(const ModelWeights& base, std::span<const std::int64_t> candidates) {
-  BaseRows out;
-  const Architecture& a = base.architecture();
+namespace {
+
+void read_neurons(const ModelWeights& base, std::span<const std::int64_t> candidates,
+                  BaseRows& out) {
+  out.shape = ffn_shape(base);
   out.ffns = spread_ffns(base, kTestedBlocks);
-  out.gated = static_cast<bool>(base.blocks().front().feed_forwards().front().gate);
-  out.value_rows = spread(a.kv_heads * base.head_size());
   for (const FfnPlace& place : out.ffns) {
-    const std::string number = std::to_string(place.block);
     const NeuronVectors ffn = vectors_at(base, place);
     const std::vector<double> lengths = read_vectors(ffn.first, {}).lengths;
-    out.neurons_no_p.push_back(order_of_its_own("neurons of block " + number, lengths));
+    out.neurons_no_p.push_back(
+        order_of_its_own("neurons of block " + std::to_string(place.block), lengths));
     const std::vector<std::int64_t> neurons =
         with_effect(effects(base, place, lengths), candidates);
     out.neurons.push_back(std::ssize(neurons));
     out.first.push_back(sample_vectors(ffn.first, neurons));
     out.second.push_back(sample_vectors(ffn.second, neurons));
-
-    const BlockWeights& block = base.blocks()[static_cast<std::size_t>(place.block - 1)];
-    const Mixer& attention = *block.mixer<Attention>();
-    const MatrixVectors value = {std::get<Attention>(attention.work).value.map.get(), false,
-                                 FoldedNorm::before(attention.norm)};
-    VectorSample values = read_vectors(value, out.value_rows);
-    out.value_blocks.push_back(place.block);
-    out.values_no_p.push_back(ordered_text("values of block " + number,
-                                           values_order_z(values.lengths, base.head_size())));
-    out.values.push_back(std::move(values.vectors));
   }
+  if (out.ffns.empty()) return;
   const std::int64_t most = std::max<std::int64_t>(1, *std::ranges::max_element(out.neurons));
   pad(out.first, most);
   pad(out.second, most);
+}
+
+/// Of heads that are as those in the middle of the depth.
+void read_values(const ModelWeights& base, BaseRows& out) {
+  const auto with_values =
+      blocks_that(base, [](const BlockWeights& block) { return values_of(block).has_value(); });
+  if (with_values.empty()) return;
+  const auto at = [&](std::int64_t block) {
+    return *values_of(base.blocks()[static_cast<std::size_t>(block)]);
+  };
+  const Values middle = at(with_values[with_values.size() / 2]);
+  out.head_size = middle.head_size;
+  out.kv_heads = middle.kv_heads;
+  out.value_rows = spread(middle.rows.count());
+  std::vector<std::int64_t> alike;
+  for (const std::int64_t block : with_values) {
+    const Values values = at(block);
+    if (values.head_size == middle.head_size && values.kv_heads == middle.kv_heads) {
+      alike.push_back(block);
+    }
+  }
+  for (const std::int64_t block : spread_over(alike, kTestedBlocks)) {
+    VectorSample values = read_vectors(at(block).rows, out.value_rows);
+    out.value_blocks.push_back(block + 1);
+    out.values_no_p.push_back(ordered_text("values of block " + std::to_string(block + 1),
+                                           values_order_z(values.lengths, out.head_size)));
+    out.values.push_back(std::move(values.vectors));
+  }
+}
+
+}  // namespace
+
+BaseRows read_base(const ModelWeights& base, std::span<const std::int64_t> candidates) {
+  BaseRows out;
+  read_neurons(base, candidates, out);
+  read_values(base, out);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,28 +20,47 @@ std::vector<std::int64_t> spread_blocks(std::int64_t blocks, std::int64_t count)
 /// Empty: they do not.
 std::string order_of_its_own(const std::string& what, std::span<const double> lengths);
 
-/// One FFN of each of `count` blocks spread over the depth, and of a mixture one expert: in one
-/// block several may have a common origin, and so one order.
+/// Of FFNs, how wide most are, and whether they have a gate: as that in the middle of the depth,
+/// since the first blocks may have others.
+struct FfnShape {
+  std::int64_t width = 0;  ///< 0: the model has no FFN
+  bool gated = false;
+};
+FfnShape ffn_shape(const ModelWeights& model);
+
+/// One FFN of that width of each of `count` blocks spread over those that have one, and of a
+/// mixture one expert: in one block several may have a common origin, and so one order.
 std::vector<FfnPlace> spread_ffns(const ModelWeights& model, std::int64_t count);
 NeuronVectors vectors_at(const ModelWeights& model, const FfnPlace& place);
 
 /// What is looked at in the base, and where its own order forbids a p-value.
 struct BaseRows {
-  bool gated = false;
+  FfnShape shape;
   std::vector<FfnPlace> ffns;
   std::vector<std::int64_t> neurons;   ///< of each, how many are looked at
   std::vector<Eigen::MatrixXf> first;  ///< of each, see NeuronVectors; zeros behind the last neuron
   std::vector<Eigen::MatrixXf> second;
   std::vector<std::string> neurons_no_p;
 
-  std::vector<std::int64_t> value_blocks;  ///< from 1
+  std::vector<std::int64_t> value_blocks;  ///< from 1: of those that have attention
+  std::int64_t head_size = 0;              ///< of values
+  std::int64_t kv_heads = 0;
   std::vector<std::int64_t> value_rows;
   std::vector<Eigen::MatrixXf> values;
   std::vector<std::string> values_no_p;
 };
 
-/// Of three blocks, and one expert of each. Neurons are those of `candidates`, indices in each FFN,
-/// that have an effect: others cost the function nothing, and may have been put there to be found.
+/// The values of a block's attention; nothing where it has none.
+struct Values {
+  MatrixVectors rows;
+  std::int64_t head_size = 0;
+  std::int64_t kv_heads = 0;
+};
+std::optional<Values> values_of(const BlockWeights& block);
+
+/// Of three blocks that have an FFN, one expert of each, and of three that have attention. Neurons
+/// are those of `candidates`, indices in each FFN, that have an effect: others cost the function
+/// nothing, and may have been put there to be found.
 BaseRows read_base(const ModelWeights& base, std::span<const std::int64_t> candidates);
 
 }  // namespace azimuth

@@ -108,11 +108,10 @@ double ShareSearch::add(FfnPlace release, bool mapped, std::vector<float> cosine
   return share;
 }
 
-BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Views views,
-                       BaseRows rows, Workers& workers)
-    : base_(base), release_(release), views_(std::move(views)), rows_(std::move(rows)) {
-  same_kind_ =
-      rows_.gated == (static_cast<bool>(release.blocks().front().feed_forwards().front().gate));
+BlockTests::BlockTests(const ModelWeights& release, Views views, BaseRows rows, Workers& workers)
+    : release_(release), views_(std::move(views)), rows_(std::move(rows)) {
+  const FfnShape there = ffn_shape(release);
+  same_kind_ = rows_.shape.width > 0 && there.width > 0 && rows_.shape.gated == there.gated;
   const bool centre = FoldedNorm::before(release.blocks().front().mixers.front().norm).centres();
   first_ = views_.probes(rows_.first, centre, workers);
   if (same_kind_) {
@@ -123,7 +122,8 @@ BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Vi
     without_share_ = (views_.mapped.size() - sharing.mapped.size()) * rows_.ffns.size();
     second_ = sharing.probes(
         rows_.second,
-        rows_.gated ? centre : FoldedNorm::behind(release.architecture(), {}).centres(), workers);
+        rows_.shape.gated ? centre : FoldedNorm::behind(release.architecture(), {}).centres(),
+        workers);
   }
   values_ = views_.probes(rows_.values, centre, workers);
   for (auto* read : {&rows_.first, &rows_.second, &rows_.values}) *read = {};  // are in the probes
@@ -131,16 +131,22 @@ BlockTests::BlockTests(const ModelWeights& base, const ModelWeights& release, Vi
     shares_.emplace_back(rows_.ffns[i], rows_.neurons[i]);
   }
   std::int64_t ffns = 0;
-  for (const BlockWeights& block : release.blocks()) ffns += std::ssize(block.feed_forwards());
+  std::int64_t with_values = 0;
+  for (const BlockWeights& block : release.blocks()) {
+    ffns += std::ssize(block.feed_forwards());
+    with_values += values_of(block) ? 1 : 0;
+  }
   constexpr std::int64_t kViews = 2;  // whether or not both can be had
   neurons.count = kViews * std::ssize(rows_.ffns) * ffns;
-  values.count = kViews * std::ssize(rows_.value_blocks) * std::ssize(release.blocks());
+  values.count = kViews * std::ssize(rows_.value_blocks) * with_values;
   if (views_.mapped.empty()) {
     const std::string why = "the hidden sizes differ, and there is no map";
     refuse(neurons, why);
     refuse(values, why);
     return;
   }
+  if (neurons.count == 0) refuse(neurons, "not both models have feed-forward networks");
+  if (values.count == 0) refuse(values, "not both models have attention");
   for (const std::string& why : rows_.neurons_no_p) refuse(neurons, why);
   for (const std::string& why : rows_.values_no_p) refuse(values, why);
 }
@@ -149,11 +155,12 @@ void BlockTests::test(std::int64_t block, Workers& workers) {
   if (views_.mapped.empty()) return;
   const BlockWeights& weights = release_.blocks()[static_cast<std::size_t>(block)];
   const auto ffns = weights.feed_forwards();
-  for (std::size_t expert = 0; expert < ffns.size(); ++expert) {
+  for (std::size_t expert = 0; expert < ffns.size() && !rows_.ffns.empty(); ++expert) {
     test_ffn({block + 1, static_cast<std::int64_t>(expert)},
              neuron_vectors(release_.architecture(), *weights.ffn(), ffns[expert]), workers);
   }
-  test_values(block, weights, workers);
+  const auto values = values_of(weights);
+  if (values && !rows_.value_blocks.empty()) test_values(block, *values, workers);
 }
 
 std::vector<NeuronShare> BlockTests::shares() const {
@@ -199,19 +206,15 @@ void BlockTests::test_ffn(FfnPlace place, const NeuronVectors& ffn, Workers& wor
   }
 }
 
-void BlockTests::test_values(std::int64_t block, const BlockWeights& weights, Workers& workers) {
-  const Mixer& attention = *weights.mixer<Attention>();
-  const MatrixVectors value = {std::get<Attention>(attention.work).value.map.get(), false,
-                               FoldedNorm::before(attention.norm)};
+void BlockTests::test_values(std::int64_t block, const Values& there, Workers& workers) {
   // A value and its output may change sign together.
-  const auto matches = match(values_, cosines(value, values_, workers).cwiseAbs(), workers);
+  const auto matches = match(values_, cosines(there.rows, values_, workers).cwiseAbs(), workers);
   const std::size_t places = rows_.value_blocks.size();
   for (std::size_t i = 0; i < matches.size(); ++i) {
     const std::size_t from = i % places;
     if (!rows_.values_no_p[from].empty()) continue;
-    OrderTest test =
-        values_in_order(matches[i], rows_.value_rows, base_.head_size(), release_.head_size(),
-                        base_.architecture().kv_heads, release_.architecture().kv_heads);
+    OrderTest test = values_in_order(matches[i], rows_.value_rows, rows_.head_size, there.head_size,
+                                     rows_.kv_heads, there.kv_heads);
     test.base = {rows_.value_blocks[from], 0};
     test.release = {block + 1, 0};
     test.mapped = views_.mapped[i / places];

@@ -36,11 +36,10 @@ class ShareSearch {
 };
 
 /// The tests of neurons and values, and the shares, block by block of the release. Holds references
-/// to both models and to the map of `views`.
+/// to the release and to the map of `views`.
 class BlockTests {
  public:
-  BlockTests(const ModelWeights& base, const ModelWeights& release, Views views, BaseRows rows,
-             Workers& workers);
+  BlockTests(const ModelWeights& release, Views views, BaseRows rows, Workers& workers);
 
   /// Block from 0.
   void test(std::int64_t block, Workers& workers);
@@ -54,10 +53,9 @@ class BlockTests {
 
  private:
   void test_ffn(FfnPlace place, const NeuronVectors& ffn, Workers& workers);
-  void test_values(std::int64_t block, const BlockWeights& weights, Workers& workers);
+  void test_values(std::int64_t block, const Values& there, Workers& workers);
   BlockPair& pair(std::int64_t from, std::int64_t release_block);
 
-  const ModelWeights& base_;
   const ModelWeights& release_;
   Views views_;
   BaseRows rows_;

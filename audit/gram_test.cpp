@@ -118,19 +118,20 @@ double log10_fisher(const std::vector<GramPair>& pairs) {
 
 /// Why two models' neurons cannot be held against each other in order; empty: they can.
 std::string incomparable(const ModelWeights& base, const ModelWeights& release) {
-  const auto a = base.blocks().front().feed_forwards();
-  const auto b = release.blocks().front().feed_forwards();
-  if (static_cast<bool>(a.front().gate) != static_cast<bool>(b.front().gate)) {
-    return "one model's FFNs are gated and the other's are not";
-  }
-  if (base.ffn_size() != release.ffn_size()) return "the FFNs have other widths";
-  if (a.front().gate) return {};
-  const auto type = base.stored_type(Role::down_weight, 1);
+  const FfnShape here = ffn_shape(base);
+  const FfnShape there = ffn_shape(release);
+  if (here.width == 0 || there.width == 0) return "not both models have feed-forward networks";
+  if (here.gated != there.gated) return "one model's FFNs are gated and the other's are not";
+  if (here.width != there.width) return "the FFNs have other widths";
+  if (here.gated) return {};
+  const std::int64_t block = spread_ffns(base, 1).front().block;
+  const auto type = base.stored_type(Role::down_weight, block);
   if (type && shares_scales(*type)) {
     return "the base's output columns are stored as " + std::string(name_of(*type)) +
            ", where neighbouring neurons share a scale";
   }
-  const LinearMap& down = *a.front().down.map;
+  const auto ffns = base.blocks()[static_cast<std::size_t>(block - 1)].feed_forwards();
+  const LinearMap& down = *ffns.front().down.map;
   Eigen::MatrixXf rows(down.columns(), std::min(down.rows(), kSampledRows));
   down.unpack_rows(0, rows);
   if (!share_scales(rows)) return {};
@@ -141,7 +142,7 @@ std::string incomparable(const ModelWeights& base, const ModelWeights& release) 
 class Pairing {
  public:
   Pairing(const ModelWeights& base, const ModelWeights& release)
-      : base_(base), release_(release), neurons_(spread(base.ffn_size())) {}
+      : base_(base), release_(release), neurons_(spread(ffn_shape(base).width)) {}
 
   /// Reads what is looked at in the base. Says why a block gives no p-value.
   std::string read_base() {
@@ -171,6 +172,8 @@ class Pairing {
     const auto ffns = release_.blocks()[static_cast<std::size_t>(block)].feed_forwards();
     for (std::int64_t expert = 0; expert < std::ssize(ffns); ++expert) {
       const FfnPlace place = {block + 1, expert};
+      const auto& ffn = ffns[static_cast<std::size_t>(expert)];
+      if (ffn.up.map->rows() != ffn_shape(release_).width) continue;
       const Eigen::VectorXf there =
           description(gram(sample_vectors(vectors_at(release_, place).first, neurons_)));
       for (Ffn& here : ffns_) {

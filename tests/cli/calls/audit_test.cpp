@@ -283,6 +283,21 @@ TEST_F(AuditCall, RefusesWhatHoldsNoModelInOneLine) {
                      folder + "\n");
 }
 
+// Blocks without attention, without an FFN, with FFNs of another width or experts beside one
+// another.
+TEST_F(AuditCall, TakesWhatBlocksThereAre) {
+  for (const char* name :
+       {"bamba", "falcon_h1", "lfm2", "qwen2_moe", "qwen3_5", "qwen3_moe_dense"}) {
+    const std::string model = std::string(AZIMUTH_TEST_DATA "/architectures/") + name;
+    const Ended same = audit(model, model, {"--thorough"});
+    EXPECT_EQ(same.code, 0) << name << ": " << same.out << same.err;
+    for (const Ended& other : {audit(model, AZIMUTH_TEST_DATA "/architectures/llama"),
+                               audit(AZIMUTH_TEST_DATA "/architectures/llama", model)}) {
+      EXPECT_TRUE(other.code == 1 || other.code == 4) << name << ": " << other.out << other.err;
+    }
+  }
+}
+
 TEST_F(AuditCall, SaysThatNumbersAreNotFinite) {
   AuditedModel broken(2);
   broken.tensor(AuditedModel::at(1, "mlp.up_proj"))(5, 3) = std::numeric_limits<float>::infinity();
