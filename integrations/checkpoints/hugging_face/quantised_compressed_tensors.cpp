@@ -1,4 +1,5 @@
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -15,18 +16,19 @@ namespace {
 
 constexpr std::size_t kMaxTargets = 10'000;
 constexpr std::size_t kMaxPatternSteps = 1'000'000;
+// Some seconds, and several times what 60,000 experts and ten patterns take.
+constexpr std::int64_t kMatchingBudget = 2'000'000'000;
 
 // Of a list of modules, from the most exact; how a module matches it.
 enum class Match { name, pattern, type, none };
 
 class Targets {
  public:
-  // `key` is where they stand, for errors.
-  Targets(const ConfigFields& fields, const std::string& key) {
+  // `key` is where they stand; `steps` counts what the patterns of all groups take of memory.
+  Targets(const ConfigFields& fields, const std::string& key, std::size_t& steps) {
     const ConfigFields::Json list =
         fields.has(key) ? fields.json().at(key) : ConfigFields::Json::array();
     if (!list.is_array() || list.size() > kMaxTargets) fields.fail(key, "is not a list of modules");
-    std::size_t steps = 0;
     for (const ConfigFields::Json& target : list) {
       if (!target.is_string()) fields.fail(key, "holds something other than strings");
       const auto& text = target.get_ref<const std::string&>();
@@ -47,6 +49,7 @@ class Targets {
   }
 
   Match of(const std::string& module, std::int64_t& budget) const {
+    budget -= std::ssize(names_);
     for (const std::string& name : names_) {
       if (name == module) return Match::name;
     }
@@ -67,7 +70,8 @@ class Targets {
 
 // How the weights of a group of modules are stored.
 struct Group {
-  explicit Group(const ConfigFields& group, std::string_view format) : targets(group, "targets") {
+  Group(const ConfigFields& group, std::string_view format, std::size_t& steps)
+      : targets(group, "targets", steps) {
     const ConfigFields weights = group.object("weights");
     if (weights.json().empty()) {
       plain = true;
@@ -188,13 +192,14 @@ class CompressedTensors final : public Quantisation {
     if (groups.json().empty()) fields.fail("config_groups", "is missing");
     constexpr std::size_t kMaxGroups = 1'000;
     if (groups.json().size() > kMaxGroups) fields.fail("config_groups", "has too many groups");
+    std::size_t steps = 0;
     for (const auto& [name, group] : groups.json().items()) {
-      groups_.emplace_back(groups.object(name), format);
+      groups_.emplace_back(groups.object(name), format, steps);
     }
   }
 
   void decode(StoredTensors& tensors) const override {
-    std::int64_t budget = 100'000'000;
+    std::int64_t budget = kMatchingBudget;
     for (const std::string& module : tensors.before(".weight_packed")) {
       const Group& group = group_of(module, module + ".weight_packed", budget);
       StoredTensor levels = *tensors.take_if_there(module + ".weight_packed");
@@ -250,7 +255,8 @@ class CompressedTensors final : public Quantisation {
   // The group that names the module most exactly.
   const Group& group_of(const std::string& module, const std::string& tensor,
                         std::int64_t& budget) const {
-    const Group* found = nullptr;
+    const Group* found = groups_.size() == 1 ? &groups_.front() : nullptr;
+    if (found != nullptr && !found->plain) return *found;
     Match best = Match::none;
     for (const Group& group : groups_) {
       const Match match = group.targets.of(module, budget);
@@ -261,7 +267,6 @@ class CompressedTensors final : public Quantisation {
     if (budget < 0) {
       throw std::invalid_argument("the patterns of quantization_config take too long to match");
     }
-    if (found == nullptr && groups_.size() == 1) found = &groups_.front();
     if (found == nullptr || found->plain) {
       throw std::invalid_argument("tensor " + tensor +
                                   ": no group of quantization_config says how it is stored");

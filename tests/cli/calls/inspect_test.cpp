@@ -154,6 +154,26 @@ TEST(Inspect, AppliesAnAdapterOnTop) {
   EXPECT_NEAR(norms.at(0).get<double>() / last, 1, 1e-4);
 }
 
+TEST(Inspect, ReadsWhatIsQuantised) {
+  int folders = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(AZIMUTH_TEST_DATA "/quantised")) {
+    if (!exists(entry.path() / "config.json")) continue;
+    const json expected = json::parse(contents_of(entry.path() / "hidden_states.json"));
+    const std::string token = expected.at("token_ids").at(3).dump();
+    const Ended ended =
+        run_program({"inspect", entry.path(), "--tokens", token, "--format", "json"});
+    ASSERT_EQ(ended.code, 0) << entry << ended.err;
+    EXPECT_EQ(ended.err, "") << entry;
+    const json o = json::parse(ended.out);
+    EXPECT_EQ(o.at("model").at("weights_digest").get<std::string>().size(), 64u) << entry;
+    const double last = expected.at("norms").at(2).at(3);
+    EXPECT_NEAR(o.at("blocks").at(2).at("norms").at(0).get<double>() / last, 1, 1e-5) << entry;
+    EXPECT_TRUE(o.at("blocks").at(2).at("singular").at("sigma").at(0).is_number()) << entry;
+    ++folders;
+  }
+  EXPECT_GE(folders, 13);
+}
+
 TEST(Inspect, SaysWhichTensorIsNotFinite) {
   const std::string tensor = "model.layers.1.mlp.up_proj.weight";
   const TemporaryFolder folder;

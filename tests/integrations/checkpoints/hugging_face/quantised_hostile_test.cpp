@@ -155,6 +155,15 @@ std::vector<Hostile> hostile_folders() {
          f.config["quantization_config"]["config_groups"]["group_1"]["targets"] = {"re:(?!a)b"};
        },
        "key quantization_config.config_groups.group_1.targets: 're:(?!a)b'"},
+      {"compressed_large_patterns", "compressed_int8",
+       [](QuantisedFolder& f) {
+         auto& groups = f.config["quantization_config"]["config_groups"];
+         for (int i = 0; i < 900; ++i) {
+           groups["more_" + std::to_string(i)] = groups["group_1"];
+           groups["more_" + std::to_string(i)]["targets"] = {"re:a{900}b{900}c{900}"};
+         }
+       },
+       "targets: is too large"},
       {"compressed_tensor_group", "compressed_int8",
        says_of_group("group_1", "strategy", "tensor_group"),
        "weights.strategy: 'tensor_group' cannot be read"},
