@@ -83,7 +83,7 @@ Ours singular_triples_of(const ModelWeights& weights, const TripleTolerance& tol
   memory.reset();
   const Clock clock;
   const double before = clock.monotonic_seconds();
-  const BlockOperator op(weights.blocks().front(), workers);
+  const BlockOperator op(weights.blocks().front(), {}, workers);
   Ours ours;
   ours.triples = singular_triples(op.block(), {}, tolerance);
   ours.seconds = clock.monotonic_seconds() - before;

@@ -33,12 +33,14 @@ std::int64_t count_parameters(const NamedParameters& parameters) {
   return count;
 }
 
-// Which parameter plays which role, outside the blocks and in the first: the others are alike.
+// Which parameter plays which role, outside the blocks and in the first that has it: the others are
+// alike.
 std::string describe(const Architecture& architecture, std::int64_t blocks,
                      const NamedTensors& parameters, std::span<const BoundTensor> roles) {
   std::string text = "watches " + architecture.name + ", " + std::to_string(blocks) + " blocks:";
+  std::set<Role> said;
   for (const BoundTensor& bound : roles) {
-    if (bound.block > 1 || bound.member > 0) continue;
+    if (bound.member > 0 || !said.insert(bound.role).second) continue;
     text += " " + std::string(name_of(bound.role)) + " is " +
             parameters.tensors[bound.tensor].name + ",";
   }

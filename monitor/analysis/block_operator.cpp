@@ -18,7 +18,7 @@ Eigen::Index hidden_size(const Mixer& mixer) {
 
 }  // namespace
 
-std::string BlockOperator::why_not(const BlockWeights& block) {
+std::string BlockOperator::why_not(const BlockWeights& block, const Eigen::MatrixXd& states) {
   if (block.mixer<Experts>() != nullptr) return "experts route";
   if (block.mixer<DeltaRule>() != nullptr) return "a delta rule is not linear in one token";
   if (block.mixer<StateSpace>() != nullptr || block.mixer<SelectiveStateSpace>() != nullptr) {
@@ -28,12 +28,15 @@ std::string BlockOperator::why_not(const BlockWeights& block) {
     return "a gated convolution is not linear in one token";
   }
   const auto* const attention = block.work<Attention>();
-  return attention != nullptr && attention->gate ? "the gate of attention is not linear" : "";
+  const bool gated = attention != nullptr && attention->gate;
+  return gated && states.cols() == 0 ? "no direction to fix the gate of attention at" : "";
 }
 
-BlockOperator::BlockOperator(const BlockWeights& block, Workers& workers)
+BlockOperator::BlockOperator(const BlockWeights& block, const Eigen::MatrixXd& states,
+                             Workers& workers)
     : workers_(workers), size_(hidden_size(block.mixers.front())) {
-  for (const Mixer& mixer : block.mixers) mixers_.emplace_back(mixer, workers);
+  // Attention comes first: it reads what the block does.
+  for (const Mixer& mixer : block.mixers) mixers_.emplace_back(mixer, states, workers);
 }
 
 template <class Scalar>

@@ -17,11 +17,12 @@ namespace azimuth {
 /// that read the same state I + M_1 + M_2. Keeps references to what it is made from.
 class BlockOperator {
  public:
-  /// Why there is none of this block, in words; empty where there is one.
-  static std::string why_not(const BlockWeights& block);
+  /// Why there is none of this block, in words; empty where there is one. `states` are those that
+  /// the approximation is made for, as the block reads them, a column each: gates are held there.
+  static std::string why_not(const BlockWeights& block, const Eigen::MatrixXd& states);
 
   /// Of a block that has one. Fits the FFN, which costs one reading of its inner matrices.
-  BlockOperator(const BlockWeights& block, Workers& workers);
+  BlockOperator(const BlockWeights& block, const Eigen::MatrixXd& states, Workers& workers);
   BlockOperator(const BlockOperator&) = delete;
   BlockOperator& operator=(const BlockOperator&) = delete;
 

@@ -1,5 +1,6 @@
 #include "analysis/linear_mixer.h"
 
+#include "analysis/host_operations.h"
 #include "analysis/multiply.h"
 
 namespace azimuth {
@@ -57,17 +58,24 @@ MatrixOf<Scalar> sum_heads(const Attention& attention, const MatrixOf<Scalar>& r
 }
 
 template <class Scalar>
-MatrixOf<Scalar> product(const Attention& attention, const MatrixOf<Scalar>& Z, Workers& workers) {
-  return multiply(*attention.output.map,
-                  repeat_heads(attention, multiply(*attention.value.map, Z, workers)), workers);
+void open_gate(const Eigen::VectorXd& gate, MatrixOf<Scalar>& values) {
+  if (gate.size() > 0) values.array().colwise() *= gate.cast<Scalar>().array();
 }
 
 template <class Scalar>
-MatrixOf<Scalar> transpose_product(const Attention& attention, const MatrixOf<Scalar>& Y,
-                                   Workers& workers) {
-  return multiply_transposed(
-      *attention.value.map,
-      sum_heads(attention, multiply_transposed(*attention.output.map, Y, workers)), workers);
+MatrixOf<Scalar> product(const Attention& attention, const Eigen::VectorXd& gate,
+                         const MatrixOf<Scalar>& Z, Workers& workers) {
+  MatrixOf<Scalar> values = repeat_heads(attention, multiply(*attention.value.map, Z, workers));
+  open_gate(gate, values);
+  return multiply(*attention.output.map, values, workers);
+}
+
+template <class Scalar>
+MatrixOf<Scalar> transpose_product(const Attention& attention, const Eigen::VectorXd& gate,
+                                   const MatrixOf<Scalar>& Y, Workers& workers) {
+  MatrixOf<Scalar> values = multiply_transposed(*attention.output.map, Y, workers);
+  open_gate(gate, values);
+  return multiply_transposed(*attention.value.map, sum_heads(attention, values), workers);
 }
 
 template <class Scalar>
@@ -95,8 +103,16 @@ MatrixOf<Scalar> transpose_product(const FeedForward& ffn, const FfnFit& fit,
 
 }  // namespace
 
-LinearMixer::LinearMixer(const Mixer& mixer, Workers& workers) : mixer_(&mixer) {
+LinearMixer::LinearMixer(const Mixer& mixer, const Eigen::MatrixXd& states, Workers& workers)
+    : mixer_(&mixer) {
   if (const auto* const ffn = std::get_if<FeedForward>(&mixer.work)) fit_ = fit_ffn(*ffn, workers);
+  const auto* const attention = std::get_if<Attention>(&mixer.work);
+  if (attention == nullptr || !attention->gate) return;
+  HostOperations<double> operations(workers);
+  Eigen::MatrixXd gates =
+      operations.product(attention->gate, operations.normalised(mixer.norm, states));
+  operations.sigmoid(gates);
+  gate_ = gates.rowwise().mean();
 }
 
 template <class Scalar>
@@ -105,7 +121,7 @@ MatrixOf<Scalar> LinearMixer::apply(const Matrix<Scalar>& X, Workers& workers) c
   const auto* const attention = std::get_if<Attention>(&mixer_->work);
   return scale<Scalar>(mixer_->output_norm,
                        attention != nullptr
-                           ? product(*attention, Z, workers)
+                           ? product(*attention, gate_, Z, workers)
                            : product(std::get<FeedForward>(mixer_->work), fit_, Z, workers));
 }
 
@@ -115,7 +131,7 @@ MatrixOf<Scalar> LinearMixer::apply_transpose(const Matrix<Scalar>& Y, Workers& 
   const auto* const attention = std::get_if<Attention>(&mixer_->work);
   return scale_transpose<Scalar>(
       mixer_->norm, attention != nullptr
-                        ? transpose_product(*attention, Z, workers)
+                        ? transpose_product(*attention, gate_, Z, workers)
                         : transpose_product(std::get<FeedForward>(mixer_->work), fit_, Z, workers));
 }
 

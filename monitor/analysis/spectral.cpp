@@ -20,6 +20,16 @@ Eigen::MatrixXd columns_of(const Eigen::MatrixXf& states, const std::vector<std:
   return states(Eigen::all, tokens).cast<double>();
 }
 
+// What a block, from 0, reads of the tokens that are high-norm behind it or, where it is a decay
+// and there are none, before it.
+Eigen::MatrixXd high_norm_states(const AnalysisTrail& trail, std::size_t block) {
+  for (const std::size_t at : {block + 1, block}) {
+    if (at >= trail.high_norm_tokens.size() || trail.high_norm_tokens[at].empty()) continue;
+    return columns_of(trail.states.initial[block], trail.high_norm_tokens[at]);
+  }
+  return {};
+}
+
 // Where the iteration begins: at what the last snapshot left, or at the direction, if there is one.
 Eigen::MatrixXd start_from(const Eigen::MatrixXd& last, const Eigen::VectorXd& direction,
                            Eigen::Index size) {
@@ -52,9 +62,10 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
     next_part(progress);
     const BlockWeights& block = weights.blocks()[b];
     BlockObservation& seen = observation.blocks[b + 1];
-    seen.spectral_reason = BlockOperator::why_not(block);
+    const Eigen::MatrixXd states = high_norm_states(trail, b);
+    seen.spectral_reason = BlockOperator::why_not(block, states);
     if (!seen.spectral_reason.empty()) continue;
-    const BlockOperator op(block, workers);
+    const BlockOperator op(block, states, workers);
 
     Eigen::VectorXd direction;  // empty: none
     if (b + 1 < trail.high_norm_tokens.size() && !trail.high_norm_tokens[b + 1].empty()) {

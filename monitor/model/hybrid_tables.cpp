@@ -23,6 +23,10 @@ constexpr ModuleName kDeltaRuleMatrices[] = {
     {"layers.{}.linear_attn.in_proj_b", recurrent_strength_weight},
     {"layers.{}.linear_attn.in_proj_a", recurrent_decay_weight},
 };
+constexpr ModuleName kDeltaRuleByKeyHead[] = {
+    {"layers.{}.linear_attn.in_proj_qkvz", recurrent_input_weight},
+    {"layers.{}.linear_attn.in_proj_ba", recurrent_strength_decay_weight},
+};
 
 constexpr ModuleName kLfm2[] = {
     {"embed_tokens", token_embedding},
@@ -64,6 +68,22 @@ constexpr ModuleName kMamba2[] = {
     {"layers.{}.mamba.norm", recurrent_norm_weight},
     {"layers.{}.mamba.out_proj", recurrent_output_weight, recurrent_output_bias},
 };
+constexpr ModuleName kJamba[] = {
+    parameter("layers.{}.mamba.A_log", recurrent_decay),
+    parameter("layers.{}.mamba.D", skip),
+    {"layers.{}.mamba.in_proj", recurrent_input_weight, recurrent_input_bias},
+    {"layers.{}.mamba.conv1d", convolution_weight, convolution_bias},
+    {"layers.{}.mamba.x_proj", state_parameters_weight},
+    {"layers.{}.mamba.dt_layernorm", step_norm_weight},
+    {"layers.{}.mamba.b_layernorm", state_write_norm_weight},
+    {"layers.{}.mamba.c_layernorm", state_read_norm_weight},
+    {"layers.{}.mamba.dt_proj", step_weight, step_bias},
+    {"layers.{}.mamba.out_proj", recurrent_output_weight, recurrent_output_bias},
+    {"layers.{}.feed_forward.router", router_weight},
+    {"layers.{}.feed_forward.experts.{}.gate_proj", gate_weight},
+    {"layers.{}.feed_forward.experts.{}.up_proj", up_weight},
+    {"layers.{}.feed_forward.experts.{}.down_proj", down_weight},
+};
 
 }  // namespace
 
@@ -71,10 +91,17 @@ std::vector<RoleTable> hybrid_tables() {
   return {
       {"bamba", {kMambaDecoder, kAttention, kMamba2}},
       {"falcon_h1", {kMambaDecoder, kAttention, kMamba2}},
+      {"jamba", {kMambaDecoder, kAttention, kJamba}},
       {"lfm2", {kLfm2}},
+      {"qwen3_5_moe_text",
+       {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
+        kDeltaRuleMatrices, kExperts, kGatedSharedExpert}},
       {"qwen3_5_text",
        {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
         kDeltaRuleMatrices, kGatedFfn}},
+      {"qwen3_next",
+       {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
+        kDeltaRuleByKeyHead, kExperts, kGatedSharedExpert, kGatedFfn}},
   };
 }
 

@@ -60,42 +60,68 @@ Eigen::MatrixXd dense_norm(const Norm& norm, Eigen::Index d) {
   return N;
 }
 
-Eigen::MatrixXd dense_attention(const Attention& attention) {
+Eigen::VectorXd dense_bias(const Projection& p) {
+  if (p.bias.size() == 0) return Eigen::VectorXd::Zero(p.map->rows());
+  return p.bias.cast<double>();
+}
+
+// The mean over the states, an RMS norm in front.
+Eigen::VectorXd dense_gate(const Norm& norm, const Projection& gate,
+                           const Eigen::MatrixXd& states) {
+  Eigen::VectorXd sum = Eigen::VectorXd::Zero(gate.map->rows());
+  for (const Eigen::VectorXd h : states.colwise()) {
+    const double length = std::sqrt(h.squaredNorm() / static_cast<double>(h.size()) + norm.epsilon);
+    const Eigen::VectorXd x = norm.weight.cast<double>().cwiseProduct(h) / length;
+    const Eigen::VectorXd logits = dense(*gate.map) * x + dense_bias(gate);
+    for (Eigen::Index i = 0; i < sum.size(); ++i) sum[i] += 1 / (1 + std::exp(-logits[i]));
+  }
+  return sum / static_cast<double>(states.cols());
+}
+
+Eigen::MatrixXd dense_attention(const Attention& attention, const Norm& norm,
+                                const Eigen::MatrixXd& states) {
   const Eigen::MatrixXd value = dense(*attention.value.map);
   const Eigen::Index size = attention.head_size;
   Eigen::MatrixXd repeat = Eigen::MatrixXd::Zero(value.rows() * attention.repeats, value.rows());
   for (Eigen::Index i = 0; i < repeat.rows(); ++i) {
     repeat(i, i / size / attention.repeats * size + i % size) = 1;
   }
+  if (attention.gate) {
+    repeat = dense_gate(norm, attention.gate, states).asDiagonal() * repeat;
+  }
   return dense(*attention.output.map) * repeat * value;
 }
 
 Eigen::MatrixXd dense_ffn(const FeedForward& ffn) {
-  const auto bias = [](const Projection& p) {
-    return p.bias.size() > 0 ? p.bias.cast<double>().eval()
-                             : Eigen::VectorXd::Zero(p.map->rows()).eval();
-  };
   const Eigen::MatrixXd up = dense(*ffn.up.map);
-  const Eigen::VectorXd up_bias = bias(ffn.up);
+  const Eigen::VectorXd up_bias = dense_bias(ffn.up);
   const Eigen::MatrixXd inner =
-      ffn.gate ? dense_fit(ffn.activation, dense(*ffn.gate.map), bias(ffn.gate), &up, up_bias)
+      ffn.gate ? dense_fit(ffn.activation, dense(*ffn.gate.map), dense_bias(ffn.gate), &up, up_bias)
                : dense_fit(ffn.activation, up, up_bias, nullptr, {});
   return dense(*ffn.down.map) * inner;
 }
 
 }  // namespace
 
-DenseBlock::DenseBlock(const BlockWeights& block) {
-  const Mixer& attention = *block.mixer<Attention>();
-  const Mixer& ffn = *block.mixer<FeedForward>();
-  const Eigen::Index d = std::get<Attention>(attention.work).output.map->rows();
-  const auto normed = [d](const Mixer& mixer, const Eigen::MatrixXd& M) -> Eigen::MatrixXd {
-    return dense_norm(mixer.output_norm, d) * M * dense_norm(mixer.norm, d);
-  };
-  A = normed(attention, dense_attention(std::get<Attention>(attention.work)));
-  F = normed(ffn, dense_ffn(std::get<FeedForward>(ffn.work)));
+DenseBlock::DenseBlock(const BlockWeights& block, const Eigen::MatrixXd& states) {
+  const auto* const front = std::get_if<Attention>(&block.mixers.front().work);
+  const Eigen::Index d = front != nullptr
+                             ? front->output.map->rows()
+                             : std::get<FeedForward>(block.mixers.front().work).down.map->rows();
   const Eigen::MatrixXd I = Eigen::MatrixXd::Identity(d, d);
-  L = ffn.beside ? (I + A + F).eval() : ((I + F) * (I + A)).eval();
+  A = F = 0 * I;
+  L = I;
+  Eigen::MatrixXd read;
+  for (const Mixer& mixer : block.mixers) {
+    const auto* const attention = std::get_if<Attention>(&mixer.work);
+    Eigen::MatrixXd& M = attention != nullptr ? A : F;
+    M = dense_norm(mixer.output_norm, d) *
+        (attention != nullptr ? dense_attention(*attention, mixer.norm, states)
+                              : dense_ffn(std::get<FeedForward>(mixer.work))) *
+        dense_norm(mixer.norm, d);
+    if (!mixer.beside) read = L;
+    L += M * read;
+  }
 }
 
 }  // namespace azimuth::testing

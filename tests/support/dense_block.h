@@ -15,9 +15,10 @@ double activate(Activation activation, double x);
 Eigen::MatrixXd dense_fit(Activation activation, const Eigen::MatrixXd& W, const Eigen::VectorXd& b,
                           const Eigen::MatrixXd* U, const Eigen::VectorXd& c);
 
-/// A, F and L of docs/method.md, 3, as matrices.
+/// A, F and L of docs/method.md, 3, as matrices; of a block of attention or an FFN alone the other
+/// is 0. `states` are those that a gate of attention is held at.
 struct DenseBlock {
-  explicit DenseBlock(const BlockWeights& block);
+  explicit DenseBlock(const BlockWeights& block, const Eigen::MatrixXd& states = {});
 
   Eigen::MatrixXd A, F, L;
 };

@@ -15,6 +15,7 @@ constexpr MultimodalModel kMultimodal[] = {
     {"qwen2_5_vl", "qwen2_5_vl_text", false, true},
     {"qwen2_vl", "qwen2_vl_text", false, true},
     {"qwen3_5", "qwen3_5_text"},
+    {"qwen3_5_moe", "qwen3_5_moe_text"},
     {"qwen3_vl", "qwen3_vl_text"},
 };
 

@@ -49,6 +49,25 @@ void set_blocks(Config config, MixerKind kind, const IsAttention& is_attention) 
   }
 }
 
+// Puts mixtures in the place of the FFNs of those blocks, from 0, of which `is_mixture` says so.
+// Without any the model has no experts.
+template <class IsMixture>
+void mix_ffns(Config config, const IsMixture& is_mixture) {
+  Architecture& a = config.architecture;
+  std::int64_t block = 0;
+  bool some = false;
+  for (std::vector<MixerPlan>& plans : a.blocks) {
+    if (!is_mixture(block++)) continue;
+    plans.back().kind = MixerKind::experts;
+    some = true;
+  }
+  if (some) return;
+  a.experts = 0;
+  a.routing = {};
+  a.shared_expert = a.shared_expert_gate = false;
+  config.expert_size = config.shared_expert_size = 0;
+}
+
 bool holds(const std::vector<std::int64_t>& list, std::int64_t block) {
   return std::ranges::count(list, block) > 0;
 }
@@ -65,9 +84,10 @@ std::int64_t count_or_auto(Fields fields, std::string_view key, std::int64_t oth
   return is_auto ? otherwise : fields.count({key}, otherwise, max);
 }
 
-void read_qwen3_5(Fields fields, Config config) {
+// Of Qwen3-Next and Qwen3.5, but for the FFNs.
+void read_delta_rule(Fields fields, Config config, std::int64_t ffn_size, std::int64_t kv_heads) {
   Architecture& a = config.architecture;
-  read_like_llama(fields, config, {.ffn_size = 12'288, .kv_heads = 4, .head_size = 256});
+  read_like_llama(fields, config, {.ffn_size = ffn_size, .kv_heads = kv_heads, .head_size = 256});
   a.norm_offset = 1;
   a.gated_attention = true;
   a.delta_rule.key_heads = fields.count({"linear_num_key_heads"}, 16, kMaxHeads);
@@ -90,6 +110,39 @@ void read_qwen3_5(Fields fields, Config config) {
   read_biases(fields, config, "attention_bias", false,
               {query_gate_bias, key_bias, value_bias, output_bias});
   never(config, kFfnBiases);
+}
+
+void read_qwen3_5(Fields fields, Config config) { read_delta_rule(fields, config, 12'288, 4); }
+
+// A mixture, and an expert for all tokens.
+void read_shared_mixture(Fields fields, Config config, std::int64_t experts,
+                         std::int64_t per_token) {
+  Architecture& a = config.architecture;
+  a.experts = fields.count_from_zero("num_experts", experts, kMaxExperts);
+  a.routing.experts_per_token = fields.count({"num_experts_per_tok"}, per_token, kMaxExperts);
+  a.shared_expert = a.shared_expert_gate = true;
+  config.expert_size = fields.count({"moe_intermediate_size"}, 512, kMaxFfnSize);
+  config.shared_expert_size = fields.count({"shared_expert_intermediate_size"}, 512, kMaxFfnSize);
+}
+
+void read_qwen3_5_moe(Fields fields, Config config) {
+  read_delta_rule(fields, config, 1, 2);
+  read_shared_mixture(fields, config, 256, 8);
+  if (config.architecture.experts == 0) fields.fail("num_experts", "is 0");
+  mix_ffns(config, [](std::int64_t) { return true; });
+}
+
+void read_qwen3_next(Fields fields, Config config) {
+  read_delta_rule(fields, config, 5'632, 2);
+  Architecture& a = config.architecture;
+  a.delta_rule.by_key_head = true;
+  read_shared_mixture(fields, config, 512, 10);
+  a.routing.normalised = fields.flag("norm_topk_prob", true);
+  const std::int64_t step = fields.count({"decoder_sparse_step"}, 1, kMaxInterval);
+  const std::vector<std::int64_t> dense = fields.counts("mlp_only_layers", kMaxInterval);
+  mix_ffns(config, [&](std::int64_t block) {
+    return a.experts > 0 && (block + 1) % step == 0 && !holds(dense, block);
+  });
 }
 
 void read_lfm2(Fields fields, Config config) {
@@ -197,11 +250,48 @@ void read_falcon_h1(Fields fields, Config config) {
   a.blocks.assign(static_cast<std::size_t>(config.block_count), block);
 }
 
+void read_jamba(Fields fields, Config config) {
+  read_like_llama(fields, config,
+                  {.ffn_size = 14'336, .kv_heads = 8, .head_size = split_head_size(config)});
+  never(config, kAttentionBiases);
+  never(config, kFfnBiases);
+  Architecture& a = config.architecture;
+  a.selective_state_space.inner_size = expanded_size(fields, config);
+  a.selective_state_space.state_size = fields.count({"mamba_d_state"}, 16, kMaxStateSize);
+  a.selective_state_space.step_rank =
+      count_or_auto(fields, "mamba_dt_rank", (config.hidden_size + 15) / 16, kMaxStateSize);
+  a.convolution_taps = fields.count({"mamba_d_conv"}, 4, kMaxTaps);
+  read_biases(fields, config, "mamba_conv_bias", true, {convolution_bias});
+  read_biases(fields, config, "mamba_proj_bias", false,
+              {recurrent_input_bias, recurrent_output_bias});
+  // Of every period, the block of the offset.
+  const auto periodic = [&](std::string_view period_key, std::int64_t period,
+                            std::string_view offset_key, std::int64_t offset) {
+    period = fields.count({period_key}, period, kMaxInterval);
+    offset = fields.count_from_zero(offset_key, offset, kMaxInterval);
+    if (offset >= period) {
+      fields.fail(offset_key, "is " + std::to_string(offset) + ", and a period has " +
+                                  std::to_string(period) + " blocks");
+    }
+    return [=](std::int64_t block) { return block % period == offset; };
+  };
+  set_blocks(config, MixerKind::selective_state_space,
+             periodic("attn_layer_period", 8, "attn_layer_offset", 4));
+  a.experts = fields.count({"num_experts", "num_local_experts"}, 16, kMaxExperts);
+  a.routing.experts_per_token = fields.count({"num_experts_per_tok"}, 2, kMaxExperts);
+  a.routing.normalised = false;
+  const auto has_experts = periodic("expert_layer_period", 2, "expert_layer_offset", 1);
+  mix_ffns(config, [&](std::int64_t block) { return a.experts > 1 && has_experts(block); });
+}
+
 constexpr HuggingFaceFamily kHybrids[] = {
     {"bamba", 4'096, 32, 128'000, 32, 1, read_bamba},
     {"falcon_h1", 4'096, 32, 128'000, 32, 1, read_falcon_h1},
+    {"jamba", 4'096, 32, 65'536, 32, 1, read_jamba},
     {"lfm2", 2'560, 32, 65'536, 32, 1, read_lfm2},
+    {"qwen3_5_moe_text", 2'048, 40, 248'320, 16, -1, read_qwen3_5_moe},
     {"qwen3_5_text", 4'096, 32, 248'320, 16, -1, read_qwen3_5},
+    {"qwen3_next", 2'048, 48, 151'936, 16, -1, read_qwen3_next},
 };
 
 }  // namespace

@@ -156,7 +156,8 @@ class Adapter {
   // it computes.
   NamedTensor as_stored(const NamedTensor& tensor, Role role) {
     if (norm_offset_ == 0 || !name_of(role).ends_with("_norm_weight")) return tensor;
-    if (tensor.view.shape.size() != 1) return tensor;  // does not fit, which is found later
+    if (role == Role::recurrent_norm_weight) return tensor;  // has none
+    if (tensor.view.shape.size() != 1) return tensor;        // does not fit, which is found later
     std::vector<float>& numbers = converted_->emplace_back(tensor.view.size());
     unpack(tensor.view, 0, 1, numbers.data());
     for (float& number : numbers) number += static_cast<float>(norm_offset_);

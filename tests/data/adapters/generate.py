@@ -62,6 +62,9 @@ CASES = {
                                    modules_to_save=["input_layernorm", "post_feedforward_layernorm"])),
     "mixtral_router": ("mixtral", dict(r=2, lora_alpha=4, target_modules=["v_proj"], layers_to_transform=[0],
                                        modules_to_save=["gate"])),
+    # Of a hybrid: queries that hold gates, and a delta rule.
+    "qwen3_5": ("qwen3_5_text", dict(r=2, lora_alpha=4, modules_to_save=["input_layernorm"], target_modules=[
+        "q_proj", "v_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"])),
 }
 
 

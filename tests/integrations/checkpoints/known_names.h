@@ -48,6 +48,7 @@ inline std::vector<std::string> known_to_gguf() {
       {"gpt_neox", "gptneox"},
       {"gptj", ""},
       {"hunyuan_v1_dense", ""},
+      {"jamba", ""},
       {"lfm2", ""},
       {"ministral", ""},
       {"ministral3", ""},
@@ -57,8 +58,10 @@ inline std::vector<std::string> known_to_gguf() {
       {"opt", ""},
       {"phi", "phi2"},
       {"qwen2_moe", ""},
+      {"qwen3_5_moe_text", ""},
       {"qwen3_5_text", ""},
       {"qwen3_moe", ""},
+      {"qwen3_next", ""},
       {"seed_oss", ""},
       {"smollm3", ""},
   };

@@ -2,7 +2,11 @@
 #include <torch/nn.h>
 
 #include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "azimuth/analysis.h"
 #include "test_support.h"
 #include "tiny_models.h"
 
@@ -55,6 +59,71 @@ TEST(Snapshot, HasTheBytesOfTheParameters) {
     EXPECT_EQ(observations[2].model.weights_digest, at_end.digest());
     for (std::size_t i : {1, 2}) expect_embedding(observations[i], model->embedding->weight);
   }
+}
+
+// Random parameters of a hybrid: a delta rule, whose convolution has three dimensions, then gated
+// attention.
+NamedParameters hybrid_parameters() {
+  constexpr std::int64_t d = kHidden;
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes = {
+      {"embed_tokens.weight", {kVocabulary, d}},
+      {"layers.0.linear_attn.in_proj_qkv.weight", {2 * 2 * 3 + 4 * 5, d}},
+      {"layers.0.linear_attn.in_proj_z.weight", {4 * 5, d}},
+      {"layers.0.linear_attn.in_proj_b.weight", {4, d}},
+      {"layers.0.linear_attn.in_proj_a.weight", {4, d}},
+      {"layers.0.linear_attn.A_log", {4}},
+      {"layers.0.linear_attn.dt_bias", {4}},
+      {"layers.0.linear_attn.conv1d.weight", {2 * 2 * 3 + 4 * 5, 1, 4}},
+      {"layers.0.linear_attn.norm.weight", {5}},
+      {"layers.0.linear_attn.out_proj.weight", {d, 4 * 5}},
+      {"layers.1.self_attn.q_proj.weight", {2 * d, d}},
+      {"layers.1.self_attn.k_proj.weight", {d / 2, d}},
+      {"layers.1.self_attn.v_proj.weight", {d / 2, d}},
+      {"layers.1.self_attn.o_proj.weight", {d, d}},
+  };
+  for (const std::string block : {"layers.0.", "layers.1."}) {
+    shapes.insert(shapes.end(), {{block + "input_layernorm.weight", {d}},
+                                 {block + "post_attention_layernorm.weight", {d}},
+                                 {block + "mlp.gate_proj.weight", {kFfn, d}},
+                                 {block + "mlp.up_proj.weight", {kFfn, d}},
+                                 {block + "mlp.down_proj.weight", {d, kFfn}}});
+  }
+  NamedParameters parameters;
+  for (const auto& [name, shape] : shapes) parameters.emplace_back(name, torch::randn(shape));
+  return parameters;
+}
+
+TEST(Snapshot, IsOfAHybridToo) {
+  Architecture architecture;
+  architecture.name = "qwen3_5_text";
+  architecture.heads = kHeads;
+  architecture.kv_heads = kHeads / 2;
+  architecture.gated_attention = true;
+  architecture.delta_rule = {.key_heads = 2, .value_heads = 4, .key_size = 3, .value_size = 5};
+  architecture.convolution_taps = 4;
+  architecture.blocks = {{{MixerKind::delta_rule}, {MixerKind::feed_forward}},
+                         {{MixerKind::attention}, {MixerKind::feed_forward}}};
+  NamedParameters parameters = hybrid_parameters();
+  Watch watch;
+  Attachment watched = watch.monitor->attach([&] { return parameters; }, architecture);
+  watch.drained();
+  write_pattern(parameters, 3);
+  watched.step({.step = 1});
+  const auto observations = watch.drained();
+  ASSERT_EQ(observations.size(), 2u);
+  const ModelWeights now = copy_of(parameters, architecture);
+  const Observation& o = observations[1];
+  EXPECT_EQ(o.model.weights_fingerprint, now.fingerprint());
+  Workers workers;
+  const HiddenStates<float> states = single_token_pass<float>(now, o.probe.token_ids, workers);
+  for (std::size_t l = 0; l < states.initial.size(); ++l) {
+    for (std::size_t t = 0; t < o.probe.token_ids.size(); ++t) {
+      const double norm = states.initial[l].col(static_cast<Eigen::Index>(t)).norm();
+      EXPECT_NEAR(o.blocks[l].norms[t], norm, 1e-5 * norm) << "block " << l;
+    }
+  }
+  EXPECT_TRUE(watch.monitor->finish(kGenerous));
+  EXPECT_EQ(watch.exporter->observations().back().model.weights_digest, now.digest());
 }
 
 // The weights change as soon as `step` returns, while the analysis of the last step still runs.

@@ -80,9 +80,10 @@ const char* why_not_linear(const BlockWeights& block) {
   if (block.work<Experts>() != nullptr) return "experts route";
   if (block.work<DeltaRule>() != nullptr) return "delta rule";
   if (block.work<StateSpace>() != nullptr) return "state space";
+  if (block.work<SelectiveStateSpace>() != nullptr) return "state space";
   if (block.work<ShortConvolution>() != nullptr) return "convolution";
   const auto* const attention = block.work<Attention>();
-  return attention != nullptr && attention->gate ? "gate of attention" : "";
+  return attention != nullptr && attention->gate ? "no direction" : "";
 }
 
 class EveryArchitecture : public ::testing::TestWithParam<std::string> {
@@ -129,6 +130,30 @@ TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
     const Eigen::VectorXd u = direction.cast<double>().normalized();
     const double rayleigh = u.dot(dense.L * u) - 1;
     EXPECT_NEAR(o.blocks[b + 1].rayleigh, rayleigh, 1e-5 * (1 + std::abs(rayleigh)));
+  }
+}
+
+// Where blocks say which tokens are high-norm behind them, and where only before them.
+TEST(Architectures, AGateIsHeldAtItsMeanOverTheHighNormTokens) {
+  const std::string name = "qwen3_5_text";
+  const ModelWeights weights = load_hugging_face(kData / name);
+  Workers workers;
+  AnalysisOptions options;
+  options.token_ids = expected_of(name).at("token_ids").get<std::vector<std::int64_t>>();
+  AnalysisTrail trail;
+  Observation o = analyse(weights, options, workers, &trail);
+  const std::vector<std::int32_t> behind = {0, 2};
+  const std::vector<std::int32_t> before = {1};
+  trail.high_norm_tokens = {{}, {}, behind, before, {}};
+  add_spectral(weights, trail, o, workers);
+  for (const auto& [block, tokens] : {std::pair(2, behind), std::pair(4, before)}) {
+    const auto b = static_cast<std::size_t>(block);
+    EXPECT_EQ(o.blocks[b].spectral_reason, "");
+    const Eigen::MatrixXd states = trail.states.initial[b - 1](Eigen::all, tokens).cast<double>();
+    const testing::DenseBlock dense(weights.blocks()[b - 1], states);
+    const Eigen::VectorXd sigma = testing::svd(dense.L).sigma;
+    EXPECT_NEAR(o.blocks[b].singular.sigma[0], sigma[0], 1e-5 * sigma[0]) << "block " << block;
+    EXPECT_NEAR(o.blocks[b].singular.sigma[1], sigma[1], 1e-3 * sigma[1]) << "block " << block;
   }
 }
 

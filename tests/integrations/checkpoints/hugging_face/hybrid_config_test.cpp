@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "azimuth/hugging_face_config.h"
@@ -48,6 +49,34 @@ TEST(HybridConfig, ListsSayWhatBlocksAre) {
               ElementsAre(attention, attention, attention, attention));
   EXPECT_THAT(kinds_of(config_of("bamba", R"(,"mamba_n_heads":4,"attn_layer_indices":[2,7])")),
               ElementsAre(state_space, state_space, attention, state_space));
+  EXPECT_THAT(kinds_of(config_of("jamba", R"(,"attn_layer_period":2,"attn_layer_offset":1)")),
+              ElementsAre(selective_state_space, attention, selective_state_space, attention));
+}
+
+// Which blocks are mixtures.
+std::vector<bool> mixtures_of(const HuggingFaceConfig& config) {
+  std::vector<bool> mixtures;
+  for (const auto& block : config.architecture.blocks) {
+    mixtures.push_back(block.back().kind == MixerKind::experts);
+  }
+  return mixtures;
+}
+
+TEST(HybridConfig, SomeBlocksAreMixtures) {
+  EXPECT_THAT(mixtures_of(config_of("qwen3_next", R"(,"decoder_sparse_step":2)")),
+              ElementsAre(false, true, false, true));
+  EXPECT_THAT(mixtures_of(config_of("qwen3_next", R"(,"mlp_only_layers":[0,3])")),
+              ElementsAre(false, true, true, false));
+  EXPECT_THAT(mixtures_of(config_of("jamba", R"(,"expert_layer_period":3)")),
+              ElementsAre(false, true, false, false));
+  for (const auto& [model_type, fields] :
+       {std::pair("qwen3_next", R"(,"num_experts":0)"), std::pair("jamba", R"(,"num_experts":1)"),
+        std::pair("qwen3_next", R"(,"mlp_only_layers":[0,1,2,3])")}) {
+    const HuggingFaceConfig config = config_of(model_type, fields);
+    EXPECT_THAT(mixtures_of(config), ElementsAre(false, false, false, false));
+    EXPECT_EQ(config.architecture.experts, 0);
+    EXPECT_FALSE(config.architecture.shared_expert);
+  }
 }
 
 TEST(HybridConfig, InfinityIsReadAsItIsWritten) {
@@ -117,6 +146,10 @@ TEST(HybridConfig, WhatDoesNotFitIsRefused) {
       {"bamba", R"(,"mamba_n_heads":5)", "key mamba_d_head: is 25, which 5 times is not 128"},
       {"bamba", R"(,"mamba_n_heads":4,"mamba_n_groups":3)",
        "heads that are a multiple of the groups"},
+      {"jamba", R"(,"attn_layer_offset":8)",
+       "key attn_layer_offset: is 8, and a period has 8 blocks"},
+      {"jamba", R"(,"mamba_dt_rank":"many")", "key mamba_dt_rank: is not an integer"},
+      {"qwen3_5_moe_text", R"(,"num_experts":0)", "key num_experts: is 0"},
       {"falcon_h1", R"(,"mlp_multipliers":[1,Infinity])",
        "key mlp_multipliers: holds [\"Infinity\"]; numbers from 0 to 1000000.0 are allowed"},
       {"falcon_h1", R"(,"ssm_multipliers":[1,1,1,1])",

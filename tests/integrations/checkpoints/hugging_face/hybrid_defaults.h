@@ -20,11 +20,22 @@ inline std::vector<std::vector<MixerPlan>> hybrid_blocks(std::int64_t count, Mix
   return blocks;
 }
 
+/// With mixtures in the place of the FFNs of every `period`-th block.
+inline std::vector<std::vector<MixerPlan>> with_mixtures(std::vector<std::vector<MixerPlan>> blocks,
+                                                         std::size_t period) {
+  for (std::size_t block = period; block <= blocks.size(); block += period) {
+    blocks[block - 1].back().kind = MixerKind::experts;
+  }
+  return blocks;
+}
+
 /// What files that leave everything out mean of families whose blocks differ.
 inline std::vector<ConfigCase> hybrid_defaults() {
   constexpr std::int64_t kNever = 1'000;
   const std::vector<std::vector<MixerPlan>> falcon_h1(
       32, {{MixerKind::attention}, {MixerKind::state_space, true}, {MixerKind::feed_forward}});
+  auto jamba = with_mixtures(hybrid_blocks(32, MixerKind::selective_state_space, kNever), 2);
+  for (const std::size_t block : {4, 12, 20, 28}) jamba[block].front().kind = MixerKind::attention;
   return {
       {"BambaDefaults",
        R"({"model_type":"bamba"})",
@@ -56,6 +67,22 @@ inline std::vector<ConfigCase> hybrid_defaults() {
        4'096,
        32,
        128'000},
+      {"JambaDefaults",
+       R"({"model_type":"jamba"})",
+       {.name = "jamba",
+        .heads = 32,
+        .kv_heads = 8,
+        .head_size = 128,
+        .norm_epsilon = 1e-6,
+        .experts = 16,
+        .routing = {.experts_per_token = 2, .normalised = false},
+        .selective_state_space = {.inner_size = 8'192, .state_size = 16, .step_rank = 256},
+        .convolution_taps = 4,
+        .blocks = jamba,
+        .special_token_ids = {1}},
+       4'096,
+       32,
+       65'536},
       {"Lfm2Defaults",
        R"({"model_type":"lfm2"})",
        {.name = "lfm2",
@@ -69,6 +96,26 @@ inline std::vector<ConfigCase> hybrid_defaults() {
        2'560,
        32,
        65'536},
+      {"Qwen35MoeTextDefaults",
+       R"({"model_type":"qwen3_5_moe_text"})",
+       {.name = "qwen3_5_moe_text",
+        .heads = 16,
+        .kv_heads = 2,
+        .head_size = 256,
+        .norm_epsilon = 1e-6,
+        .norm_offset = 1,
+        .gated_attention = true,
+        .experts = 256,
+        .routing = {.experts_per_token = 8},
+        .shared_expert = true,
+        .shared_expert_gate = true,
+        .delta_rule = {.key_heads = 16, .value_heads = 32, .key_size = 128, .value_size = 128},
+        .convolution_taps = 4,
+        .blocks = with_mixtures(hybrid_blocks(40, MixerKind::delta_rule, 4), 1),
+        .special_token_ids = {}},
+       2'048,
+       40,
+       248'320},
       {"Qwen35TextDefaults",
        R"({"model_type":"qwen3_5_text"})",
        {.name = "qwen3_5_text",
@@ -85,6 +132,30 @@ inline std::vector<ConfigCase> hybrid_defaults() {
        4'096,
        32,
        248'320},
+      {"Qwen3NextDefaults",
+       R"({"model_type":"qwen3_next"})",
+       {.name = "qwen3_next",
+        .heads = 16,
+        .kv_heads = 2,
+        .head_size = 256,
+        .norm_epsilon = 1e-6,
+        .norm_offset = 1,
+        .gated_attention = true,
+        .experts = 512,
+        .routing = {.experts_per_token = 10},
+        .shared_expert = true,
+        .shared_expert_gate = true,
+        .delta_rule = {.key_heads = 16,
+                       .value_heads = 32,
+                       .key_size = 128,
+                       .value_size = 128,
+                       .by_key_head = true},
+        .convolution_taps = 4,
+        .blocks = with_mixtures(hybrid_blocks(48, MixerKind::delta_rule, 4), 1),
+        .special_token_ids = {}},
+       2'048,
+       48,
+       151'936},
   };
 }
 

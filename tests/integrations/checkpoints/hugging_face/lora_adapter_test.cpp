@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -67,9 +68,16 @@ TEST_P(EveryAdapter, ChangesDigestAndFingerprint) {
 TEST_P(EveryAdapter, MapsAreTheMergedMatrices) {
   Workers workers;
   for (const auto& block : tuned_.blocks()) {
-    const Attention& attention = *block.work<Attention>();
     const FeedForward& ffn = block.feed_forwards().front();
-    for (const auto& map : {attention.value.map, attention.output.map, ffn.up.map, ffn.down.map}) {
+    std::vector<std::shared_ptr<const LinearMap>> maps = {ffn.up.map, ffn.down.map};
+    if (const auto* const attention = block.work<Attention>()) {
+      maps.insert(maps.end(), {attention->value.map, attention->output.map});
+      if (attention->gate) maps.push_back(attention->gate.map);
+    } else {
+      const DeltaRule& rule = *block.work<DeltaRule>();
+      maps.insert(maps.end(), {rule.input.map, rule.gate.map, rule.strength.map, rule.output.map});
+    }
+    for (const auto& map : maps) {
       const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(map->columns(), map->columns());
       Eigen::MatrixXd merged(map->rows(), map->columns());
       map->apply(identity, merged, workers);
@@ -89,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(Peft, EveryAdapter,
                          ::testing::Values("bloom", "falcon_40b", "gemma2_dora", "gemma2_embedding",
                                            "gpt2", "gpt2_dora", "gpt2_saved", "gpt_neox", "llama",
                                            "llama_added_rows", "llama_dora", "llama_rows",
-                                           "llama_tokens", "mixtral", "mixtral_router"),
+                                           "llama_tokens", "mixtral", "mixtral_router", "qwen3_5"),
                          [](const auto& info) { return info.param; });
 
 /// A copy of the adapter of `llama` that can be damaged.

@@ -18,9 +18,9 @@ class Quantisation;
 /// What a Hugging Face `config.json` says of a model. Known are the `model_type`s that
 /// `Architecture::known()` lists, and models that see too, of which the text part is read: `gemma3`
 /// as `gemma3_text`, `llava`, `llava_next` and `mistral3` as what their `text_config` says,
-/// `qwen2_vl` and `qwen2_5_vl` as `qwen2`, `qwen3_vl` as `qwen3`, `qwen3_5` as `qwen3_5_text`. A
-/// field that the file leaves out has the default of Transformers' own configuration class, which
-/// is what Transformers gives it.
+/// `qwen2_vl` and `qwen2_5_vl` as `qwen2`, `qwen3_vl` as `qwen3`, `qwen3_5` as `qwen3_5_text`,
+/// `qwen3_5_moe` as `qwen3_5_moe_text`. A field that the file leaves out has the default of
+/// Transformers' own configuration class, which is what Transformers gives it.
 ///
 /// Special ids are those of every key that ends in `_token_id` (a number or an array of them, in
 /// the file itself and in its `text_config`) and lie within the vocabulary: BOS first (that of the
