@@ -1,7 +1,9 @@
 #include "files/strict_json.h"
 
+#include <limits>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "azimuth/file_error.h"
@@ -97,7 +99,27 @@ using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::string_view kTooMany = "more than";
 
-OrderedJson stand_in(std::string_view what) { return OrderedJson::array({std::string(what)}); }
+// Python's names of the numbers that JSON has none for.
+constexpr std::pair<std::string_view, double> kPythonNumbers[] = {
+    {"NaN", std::numeric_limits<double>::quiet_NaN()},
+    {"Infinity", std::numeric_limits<double>::infinity()},
+    {"-Infinity", -std::numeric_limits<double>::infinity()},
+};
+constexpr const char* kFloatKey = "__float__";
+
+// What Transformers 5 writes in the place of such a number.
+std::string object_of(std::string_view number) {
+  return OrderedJson::object({{kFloatKey, number}}).dump();
+}
+
+// The number that stands for an object of that kind; any other value is left as it is.
+OrderedJson number_or(OrderedJson value) {
+  if (!value.is_object() || value.size() != 1 || !value.contains(kFloatKey)) return value;
+  for (const auto& [name, number] : kPythonNumbers) {
+    if (value[kFloatKey] == name) return number;
+  }
+  return value;
+}
 
 // Builds the values that are kept, of a text that has been checked.
 class Outline final : public nlohmann::json_sax<OrderedJson> {
@@ -155,7 +177,8 @@ class Outline final : public nlohmann::json_sax<OrderedJson> {
                           " members that are read, lists and objects within it apart");
     }
     if (open.value.size() == kMaxMembers) {
-      open.value = stand_in(std::string(kTooMany) + " " + std::to_string(kMaxMembers) + " members");
+      open.value = OrderedJson::array(
+          {std::string(kTooMany) + " " + std::to_string(kMaxMembers) + " members"});
       open.dropped = true;
       kept_ = open.kept_before + 2;
     } else if (open.value.is_array()) {
@@ -184,7 +207,7 @@ class Outline final : public nlohmann::json_sax<OrderedJson> {
     }
     OrderedJson value = std::move(open_.back().value);
     open_.pop_back();
-    return add(std::move(value));
+    return add(number_or(std::move(value)));
   }
 
   const std::filesystem::path& file_;
@@ -195,7 +218,7 @@ class Outline final : public nlohmann::json_sax<OrderedJson> {
   std::size_t kept_ = 0;
 };
 
-// Puts stand-ins where Python's names of numbers stand outside strings.
+// Puts what JSON has where Python's names of numbers stand outside strings.
 std::string without_names_of_numbers(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -207,10 +230,10 @@ std::string without_names_of_numbers(std::string_view text) {
     } else if (text[i] == '"') {
       in_string = !in_string;
     } else if (!in_string) {
-      for (const std::string_view name : {"NaN", "Infinity", "-Infinity"}) {
+      for (const auto& [name, number] : kPythonNumbers) {
         if (!text.substr(i).starts_with(name)) continue;
         out += text.substr(copied, i - copied);
-        out += "[\"" + std::string(name) + "\"]";
+        out += object_of(name);
         copied = i + name.size();
         i = copied - 1;
         break;

@@ -29,13 +29,12 @@ void read_json_file(const std::filesystem::path& file, std::size_t max_bytes,
                     std::size_t max_values, nlohmann::json_sax<nlohmann::json>& reader);
 
 /// Parses JSON as Python writes it, of what people and programs put into a config.json: as above,
-/// but for two things. `NaN`, `Infinity` and `-Infinity` are values. And of an array or object of
-/// more than 10,000 members (the labels of a classifier) only that it is there is kept, so that
-/// memory and time stay bounded; throws FileError where the outermost has more, more than 100,000
-/// values are left, or there were more than 1,000,000.
-///
-/// Either is put down as an array that holds one string: no number, string, flag or object, so that
-/// a reader which needs the value refuses it.
+/// but for two things. `NaN`, `Infinity` and `-Infinity` are floating-point numbers, and so is
+/// `{"__float__": "Infinity"}`, as Transformers 5 writes them. And of an array or object of more
+/// than 10,000 members (the labels of a classifier) only that it is there is kept, so that memory
+/// and time stay bounded; throws FileError where the outermost has more, more than 100,000 values
+/// are left, or there were more than 1,000,000. It is put down as an array that holds one string:
+/// no number, string, flag or object, so that a reader which needs the value refuses it.
 nlohmann::ordered_json parse_python_json(const std::filesystem::path& file, std::string_view what,
                                          std::string_view text);
 

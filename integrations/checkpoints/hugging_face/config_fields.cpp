@@ -1,7 +1,7 @@
 #include "hugging_face/config_fields.h"
 
 #include <cmath>
-#include <limits>
+#include <string>
 #include <utility>
 
 #include "azimuth/file_error.h"
@@ -10,11 +10,11 @@
 namespace azimuth {
 namespace {
 
-// What Python's own name of it is read as (files/strict_json.h), and Transformers 5 writes.
-bool is_infinite(const ConfigFields::Json& value) {
-  static const ConfigFields::Json kLiteral = ConfigFields::Json::array({"Infinity"});
-  static const ConfigFields::Json kWritten = {{"__float__", "Infinity"}};
-  return value == kLiteral || value == kWritten;
+std::string number_text(const ConfigFields::Json& value) {
+  const auto number = value.get<double>();
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
+  return value.dump();
 }
 
 }  // namespace
@@ -67,11 +67,10 @@ std::vector<double> ConfigFields::reals(std::string_view key, std::vector<double
   }
   for (std::size_t i = 0; i < otherwise.size(); ++i) {
     const Json& value = (*list)[i];
-    const bool infinite = is_infinite(value);
-    if (!infinite && !value.is_number()) fail(key, "is not an array of numbers");
-    const double number = infinite ? std::numeric_limits<double>::infinity() : value.get<double>();
+    if (!value.is_number()) fail(key, "is not an array of numbers");
+    const double number = value.get<double>();
     if (!(number >= 0 && number <= max)) {
-      fail(key, "holds " + value.dump() + "; numbers from 0" +
+      fail(key, "holds " + number_text(value) + "; numbers from 0" +
                     (std::isinf(max) ? "" : " to " + Json(max).dump()) + " are allowed");
     }
     otherwise[i] = number;
@@ -96,8 +95,9 @@ double ConfigFields::real(std::string_view key, double otherwise, double max) co
   if (value == nullptr) return otherwise;
   if (!value->is_number()) fail(key, "is not a number");
   const double number = value->get<double>();
-  if (!(number >= 0 && number <= max)) {
-    fail(key, "is " + value->dump() + "; 0 to " + Json(max).dump() + " is allowed");
+  if (std::isnan(number)) fail(key, "is not a number");
+  if (number < 0 || number > max) {
+    fail(key, "is " + number_text(*value) + "; 0 to " + number_text(max) + " is allowed");
   }
   return number;
 }

@@ -32,10 +32,9 @@ class ConfigFields {
   std::vector<std::int64_t> counts(std::string_view key, std::int64_t max) const;
   /// Texts; empty where it is not there.
   std::vector<std::string> texts(std::string_view key) const;
-  /// As many numbers as `otherwise` has, each from 0 to `max`, which may be infinite: so may then
-  /// they, as Python writes it and as Transformers 5 does, {"__float__": "Infinity"}.
+  /// As many numbers as `otherwise` has, each from 0 to `max`, which may be infinite.
   std::vector<double> reals(std::string_view key, std::vector<double> otherwise, double max) const;
-  /// From 0 to `max`.
+  /// From 0 to `max`, which may be infinite.
   double real(std::string_view key, double otherwise, double max) const;
   bool flag(std::string_view key, bool otherwise) const;
   std::string_view text(std::string_view key, std::string_view otherwise) const;
@@ -43,6 +42,8 @@ class ConfigFields {
   ConfigFields object(std::string_view key) const;
 
   bool has(std::string_view key) const { return object_.contains(key); }
+  /// Neither left out nor null.
+  bool gives(std::string_view key) const { return find(key) != nullptr; }
   bool is_null(std::string_view key) const;
 
   [[noreturn]] void fail(std::string_view key, std::string_view why) const;

@@ -266,7 +266,8 @@ void read_falcon(Fields fields, Config config) {
   read_biases(fields, config, "bias", false, kFfnBiases);
   a.gated_ffn = false;
   constexpr std::string_view norms_key = "num_ln_in_parallel_attn";
-  const bool parallel = fields.flag("parallel_attn", true);
+  // Null is false, whatever the default.
+  const bool parallel = fields.flag("parallel_attn", !fields.is_null("parallel_attn"));
   if (fields.flag("new_decoder_architecture", false)) {
     a.kv_heads = fields.count({"num_kv_heads"}, a.heads, kMaxHeads);
     const std::int64_t norms = fields.count({norms_key}, 2, 2);
@@ -275,7 +276,7 @@ void read_falcon(Fields fields, Config config) {
     a.shared_norm = norms == 1;
     return;
   }
-  if (fields.flag("multi_query", true)) a.kv_heads = 1;
+  if (fields.flag("multi_query", !fields.is_null("multi_query"))) a.kv_heads = 1;
   if (parallel && fields.count({norms_key}, 1, 2) != 1) {
     fields.fail(norms_key, "is 2 without new_decoder_architecture");
   }

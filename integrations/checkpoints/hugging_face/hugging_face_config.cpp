@@ -28,6 +28,11 @@ const MultimodalModel* multimodal_model_of(const ConfigFields& fields) {
   return found == models.end() ? nullptr : &*found;
 }
 
+bool is_known(std::string_view model_type) {
+  return std::ranges::count(hugging_face_families(), model_type, &HuggingFaceFamily::model_type) >
+         0;
+}
+
 const HuggingFaceFamily& family_of(const ConfigFields& fields, std::string_view otherwise) {
   const std::string_view model_type = fields.text("model_type", otherwise);
   if (model_type.empty()) fields.fail("model_type", "is missing");
@@ -35,7 +40,9 @@ const HuggingFaceFamily& family_of(const ConfigFields& fields, std::string_view 
   const auto found = std::ranges::find(families, model_type, &HuggingFaceFamily::model_type);
   if (found != families.end()) return *found;
   std::vector<std::string_view> names;
-  for (const MultimodalModel& model : multimodal_models()) names.push_back(model.model_type);
+  for (const MultimodalModel& model : multimodal_models()) {
+    if (is_known(model.text)) names.push_back(model.model_type);
+  }
   for (const HuggingFaceFamily& family : families) names.push_back(family.model_type);
   std::ranges::sort(names);
   std::string known;
@@ -125,8 +132,8 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
   if (!json.is_object()) throw FileError(file, "JSON", "is not an object");
   const ConfigFields fields(file, json);
   const MultimodalModel* const multimodal = multimodal_model_of(fields);
-  const bool flat = multimodal != nullptr && multimodal->flat && !fields.has(kTextConfig);
-  if (multimodal != nullptr && multimodal->any_text && !fields.has(kTextConfig)) {
+  const bool flat = multimodal != nullptr && multimodal->flat && !fields.gives(kTextConfig);
+  if (multimodal != nullptr && multimodal->any_text && !fields.gives(kTextConfig)) {
     fields.fail(kTextConfig, "is missing");
   }
   const ConfigFields text = multimodal != nullptr && !flat ? fields.object(kTextConfig) : fields;
@@ -145,13 +152,14 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
   }
   config.hidden_size = text.count({"hidden_size", "n_embd", "n_embed", "d_model"},
                                   family.hidden_size, kMaxHiddenSize);
-  config.block_count =
-      text.count({"num_hidden_layers", "n_layer", "n_layers", "num_layers"}, family.block_count, kMaxBlocks);
+  config.block_count = text.count({"num_hidden_layers", "n_layer", "n_layers", "num_layers"},
+                                  family.block_count, kMaxBlocks);
   config.vocab_size = text.count({"vocab_size"}, family.vocab_size, kMaxVocabSize);
   Architecture& a = config.architecture;
   a.name = family.architecture.empty() ? family.model_type : family.architecture;
   a.qkv_layout = family.qkv_layout;
-  a.heads = text.count({"num_attention_heads", "n_head", "n_heads", "num_heads"}, family.heads, kMaxHeads);
+  a.heads = text.count({"num_attention_heads", "n_head", "n_heads", "num_heads"}, family.heads,
+                       kMaxHeads);
   a.kv_heads = a.heads;
   family.read(text, config);
   config.head_size = a.head_size > 0 ? a.head_size : config.hidden_size / a.heads;

@@ -9,6 +9,9 @@ namespace {
 
 constexpr MultimodalModel kMultimodal[] = {
     {"gemma3", "gemma3_text"},
+    {"gemma3n", "gemma3n_text"},
+    {"gemma4", "gemma4_text"},
+    {"llama4", "llama4_text"},
     {"llava", "llama", true},
     {"llava_next", "llama", true},
     {"mistral3", "mistral", true},
@@ -17,6 +20,7 @@ constexpr MultimodalModel kMultimodal[] = {
     {"qwen3_5", "qwen3_5_text"},
     {"qwen3_5_moe", "qwen3_5_moe_text"},
     {"qwen3_vl", "qwen3_vl_text"},
+    {"qwen3_vl_moe", "qwen3_vl_moe_text"},
 };
 
 }  // namespace

@@ -25,6 +25,9 @@ inline std::string known_to_hugging_face() {
         "qwen2_vl_text", "qwen3_vl", "qwen3_vl_text"}) {
     names.emplace_back(name);
   }
+  for (const char* name : {"gemma3n", "gemma4", "llama4", "qwen3_5", "qwen3_5_moe"}) {
+    if (std::ranges::count(names, std::string(name) + "_text") > 0) names.emplace_back(name);
+  }
   return sorted_list(std::move(names));
 }
 

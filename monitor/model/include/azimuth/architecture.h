@@ -160,6 +160,8 @@ struct Architecture {
   /// BOS, EOS and every other id that the model's configuration names. Part of every probe.
   std::vector<std::int64_t> special_token_ids;
 
+  bool operator==(const Architecture&) const = default;
+
   struct Llama {
     std::int64_t heads = 0;
     std::int64_t kv_heads = 0;  ///< 0: as many as heads

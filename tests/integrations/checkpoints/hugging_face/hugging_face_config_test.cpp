@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "files/strict_json.h"
+#include "hugging_face/config_fields.h"
 #include "integrations/checkpoints/hugging_face/hugging_face_case.h"
 #include "integrations/checkpoints/safetensors/safetensors_writer.h"
 
@@ -297,6 +299,14 @@ const ConfigCase kTextParts[] = {
      2'048,
      36,
      151'936},
+    {"Qwen25VlIsFlatWhereItsTextIsNull",
+     R"({"model_type":"qwen2_5_vl","text_config":null,"hidden_size":2048,"num_hidden_layers":36,
+         "num_attention_heads":16,"num_key_value_heads":2,"bos_token_id":3,"vocab_size":151936,
+         "rms_norm_eps":1e-6})",
+     {.name = "qwen2", .heads = 16, .kv_heads = 2, .norm_epsilon = 1e-6, .special_token_ids = {3}},
+     2'048,
+     36,
+     151'936},
     {"Qwen3VlIsItsText",
      R"({"model_type":"qwen3_vl","text_config":{"hidden_size":2560}})",
      {.name = "qwen3",
@@ -362,6 +372,17 @@ TEST(HuggingFaceConfig, NumbersThatAreNoneMayStandWhereNoneIsRead) {
   EXPECT_EQ(config.hidden_size, 64);
   EXPECT_THAT([&] { HuggingFaceConfig::parse(R"({"model_type":"NaN"})"); },
               ThrowsMessage<FileError>(HasSubstr("key model_type: 'NaN' is not known")));
+}
+
+TEST(HuggingFaceConfig, NumbersMayBeInfiniteWhereThatMeansSomething) {
+  const std::filesystem::path file = "config.json";
+  const ConfigFields::Json json = parse_python_json(
+      file, "JSON",
+      R"({"literal":Infinity,"written":{"__float__":"Infinity"},"list":[0,Infinity]})");
+  const ConfigFields fields(file, json);
+  EXPECT_EQ(fields.real("literal", 0, INFINITY), INFINITY);
+  EXPECT_EQ(fields.real("written", 0, INFINITY), INFINITY);
+  EXPECT_EQ(json["list"][1].get<double>(), INFINITY);
 }
 
 TEST(HuggingFaceConfig, OpensAFile) {

@@ -19,8 +19,9 @@ class Quantisation;
 /// `Architecture::known()` lists, and models that see too, of which the text part is read: `gemma3`
 /// as `gemma3_text`, `llava`, `llava_next` and `mistral3` as what their `text_config` says,
 /// `qwen2_vl` and `qwen2_5_vl` as `qwen2`, `qwen3_vl` as `qwen3`, `qwen3_5` as `qwen3_5_text`,
-/// `qwen3_5_moe` as `qwen3_5_moe_text`. A field that the file leaves out has the default of
-/// Transformers' own configuration class, which is what Transformers gives it.
+/// `qwen3_5_moe` as `qwen3_5_moe_text`. A field that the file leaves out, or has as null, has the
+/// default of Transformers' own configuration class, which is what Transformers gives it; where null
+/// means another thing there, it does here.
 ///
 /// Special ids are those of every key that ends in `_token_id` (a number or an array of them, in
 /// the file itself and in its `text_config`) and lie within the vocabulary: BOS first (that of the
@@ -46,6 +47,8 @@ struct HuggingFaceConfig {
   struct WithoutBiases {
     std::vector<Role> roles;
     std::string reason;  ///< "attention_bias is false"
+
+    bool operator==(const WithoutBiases&) const = default;
   };
   std::vector<WithoutBiases> without_biases;
 
@@ -55,6 +58,8 @@ struct HuggingFaceConfig {
 
   /// What the file says and is not used, a line each.
   std::vector<std::string> warnings;
+
+  bool operator==(const HuggingFaceConfig&) const = default;
 
   /// Throws FileError, naming the key: unknown `model_type`, a value of the wrong type or outside
   /// what any model has, a setting that changes the result of a one-token pass and is not supported
