@@ -73,10 +73,10 @@ std::string gram_row(const GramTest& grams) {
 
 std::string share_row(const Audit& a) {
   if (a.shares.empty()) {
-    return row(
-        "share",
-        "There is none: one model's FFNs are gated and the other's are not, or there is no map.",
-        "");
+    return row("share",
+               "There is none: one model's FFNs are gated and the other's are not, one has none, "
+               "or there is no map.",
+               "");
   }
   const auto& most = *std::ranges::max_element(a.shares, {}, &NeuronShare::share);
   return row("share",

@@ -92,7 +92,7 @@ std::string verdict_sentences(const Audit& a) {
   if (std::isnan(a.share)) {
     out +=
         "no exact test decides, and there is no share of neurons: one model's FFNs are gated, the "
-        "other's\nare not.\n";
+        "other's\nare not, or one has none.\n";
   } else if (a.share >= kNoMatchShare) {
     out += "no exact test decides, and " + percent(a.share) +
            " of the neurons is too much for chance and too little for a match.\n";
@@ -146,9 +146,9 @@ std::string exact_table(const Audit& a) {
 
 std::string share_table(const Audit& a) {
   if (a.shares.empty()) {
-    return "\nShare of neurons: none, since one model's FFNs are gated and the other's are not, or "
-           "there is "
-           "no map\n";
+    return "\nShare of neurons: none, since one model's FFNs are gated and the other's are not, "
+           "one "
+           "has none,\nor there is no map\n";
   }
   std::string out =
       "\nNeurons whose two vectors     block of       agree on the        median   elsewhere\n"
