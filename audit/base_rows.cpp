@@ -157,9 +157,10 @@ std::optional<Values> values_of(const BlockWeights& block) {
   const Mixer* const mixer = block.mixer<Attention>();
   if (mixer == nullptr) return {};
   const Attention& attention = std::get<Attention>(mixer->work);
-  return Values{{attention.value.map.get(), false, FoldedNorm::before(mixer->norm)},
-                attention.head_size,
-                attention.value.map->rows() / attention.head_size};
+  std::optional<Values> values;
+  values.emplace(MatrixVectors{attention.value.map.get(), false, FoldedNorm::before(mixer->norm)},
+                 attention.head_size, attention.value.map->rows() / attention.head_size);
+  return values;
 }
 
 NeuronVectors vectors_at(const ModelWeights& model, const FfnPlace& place) {

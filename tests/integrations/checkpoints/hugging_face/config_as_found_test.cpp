@@ -10,6 +10,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,11 @@ const std::filesystem::path kFolders = AZIMUTH_TEST_DATA "/architectures";
 constexpr const char* kText = "text_config";
 
 Json config_of(const std::string& name) {
-  return Json::parse(std::ifstream(kFolders / name / "config.json"));
+  std::ifstream file(kFolders / name / "config.json");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  // What Python writes and JSON does not know.
+  return Json::parse(std::regex_replace(text, std::regex(R"(([\s\[,:])Infinity)"),
+                                        R"($1{"__float__": "Infinity"})"));
 }
 
 bool is_any(const Json&) { return true; }
