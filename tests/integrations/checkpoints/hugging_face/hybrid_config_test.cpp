@@ -139,7 +139,7 @@ TEST(HybridConfig, WhatDoesNotFitIsRefused) {
       {"bamba", R"(,"mamba_n_heads":4,"time_step_limit":[-1,1])",
        "key time_step_limit: holds -1; numbers from 0 are allowed"},
       {"bamba", R"(,"mamba_n_heads":4,"time_step_limit":[NaN,1])",
-       "key time_step_limit: is not an array of numbers"},
+       "key time_step_limit: holds NaN; numbers from 0 are allowed"},
       {"bamba", R"(,"mamba_n_heads":4,"time_step_limit":[2,1])", "step_min of a state space"},
       {"bamba", R"(,"mamba_n_heads":4,"mamba_d_head":31)",
        "key mamba_d_head: is 31, which 4 times is not 128"},
@@ -151,7 +151,7 @@ TEST(HybridConfig, WhatDoesNotFitIsRefused) {
       {"jamba", R"(,"mamba_dt_rank":"many")", "key mamba_dt_rank: is not an integer"},
       {"qwen3_5_moe_text", R"(,"num_experts":0)", "key num_experts: is 0"},
       {"falcon_h1", R"(,"mlp_multipliers":[1,Infinity])",
-       "key mlp_multipliers: holds [\"Infinity\"]; numbers from 0 to 1000000.0 are allowed"},
+       "key mlp_multipliers: holds Infinity; numbers from 0 to 1000000.0 are allowed"},
       {"falcon_h1", R"(,"ssm_multipliers":[1,1,1,1])",
        "key ssm_multipliers: is not an array of 5 numbers"},
   };
