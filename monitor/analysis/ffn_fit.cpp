@@ -65,8 +65,9 @@ FfnFit fit_ffn(const FeedForward& ffn, Workers& workers) {
   workers.for_each((inner.rows() + kChunk - 1) / kChunk, [&](std::int64_t chunk) {
     const Eigen::Index end = std::min((chunk + 1) * kChunk, inner.rows());
     for (Eigen::Index i = chunk * kChunk; i < end; ++i) {
-      const GaussianMoments moments = gaussian_moments(
-          ffn.activation, at(gated ? ffn.gate.bias : ffn.up.bias, i), std::sqrt(rows.squares[i]));
+      const GaussianMoments moments =
+          gaussian_moments(ffn.activation, at(gated ? ffn.gate.bias : ffn.up.bias, i),
+                           std::sqrt(rows.squares[i]), ffn.xielu);
       if (gated) {
         fit.gate[i] = at(ffn.up.bias, i) * moments.slope + rows.products[i] * moments.curvature;
         fit.up[i] = moments.value;

@@ -25,7 +25,9 @@ class HostOperations {
     return multiply(projection, X, workers_);
   }
   Columns normalised(const Norm& norm, const Columns& X) { return normalise<Scalar>(norm, X); }
-  void activate(Activation activation, Columns& X) { azimuth::activate(activation, X); }
+  void activate(Activation activation, Columns& X, const Xielu& xielu = {}) {
+    azimuth::activate(activation, X, xielu);
+  }
   /// What is not a number stays so.
   void clamp(Columns& X, double low, double high) {
     const auto l = static_cast<Scalar>(low);

@@ -10,8 +10,8 @@ namespace azimuth {
 /// The linear approximation of what a mixer writes, as products of its stored matrices
 /// (docs/method.md, 3): of attention `A = N' W_O diag(g) rep(W_V) N`, of an FFN `F = N' W_D F̂ N`,
 /// where g is its gate, held at its mean over given states, and N is diag(w), behind the centring
-/// matrix I − 11ᵀ/d for a layer norm, and I where there is none. Biases, and a limit to values, are
-/// no part of it. Keeps references to what it is made from.
+/// matrix I − 11ᵀ/d for a layer norm, and I where there is none; w is 1 in a norm without a weight.
+/// Biases, and a limit to values, are no part of it. Keeps references to what it is made from.
 class LinearMixer {
  public:
   /// Fits an FFN, which costs one reading of its inner matrices. `states` are those that a gate is

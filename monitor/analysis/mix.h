@@ -28,10 +28,10 @@ typename Ops::Columns mix(const FeedForward& ffn, const typename Ops::Columns& X
   typename Ops::Columns inner = ops.product(ffn.up, X);
   if (ffn.gate) {
     typename Ops::Columns gate = ops.product(ffn.gate, X);
-    ops.activate(ffn.activation, gate);
+    ops.activate(ffn.activation, gate, ffn.xielu);
     ops.multiply_by(inner, gate);
   } else {
-    ops.activate(ffn.activation, inner);
+    ops.activate(ffn.activation, inner, ffn.xielu);
   }
   return ops.product(ffn.down, inner);
 }

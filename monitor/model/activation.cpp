@@ -33,6 +33,10 @@ std::string_view name_of(Activation activation) {
       return "gelu";
     case Activation::gelu_tanh:
       return "gelu_tanh";
+    case Activation::relu2:
+      return "relu2";
+    case Activation::xielu:
+      return "xielu";
   }
   throw std::invalid_argument("no such activation");
 }
@@ -43,6 +47,8 @@ std::span<const std::string_view> configured_names(Activation activation) {
   static constexpr std::string_view gelu[] = {"gelu", "gelu_python"};
   static constexpr std::string_view gelu_tanh[] = {"gelu_new", "gelu_fast", "gelu_accurate",
                                                    "gelu_pytorch_tanh", "gelu_python_tanh"};
+  static constexpr std::string_view relu2[] = {"relu2"};
+  static constexpr std::string_view xielu[] = {"xielu"};
   switch (activation) {
     case Activation::silu:
       return silu;
@@ -52,6 +58,10 @@ std::span<const std::string_view> configured_names(Activation activation) {
       return gelu;
     case Activation::gelu_tanh:
       return gelu_tanh;
+    case Activation::relu2:
+      return relu2;
+    case Activation::xielu:
+      return xielu;
   }
   throw std::invalid_argument("no such activation");
 }
@@ -64,9 +74,11 @@ std::optional<Activation> activation_named(std::string_view configured) {
   return found == std::end(kActivations) ? std::nullopt : std::optional(*found);
 }
 
-// The array's exp and tanh are vectorised by Eigen in float32; in float64 accuracy is the point.
+// The array's exp, expm1 and tanh are vectorised by Eigen in float32; in float64 accuracy is the
+// point.
 template <class Scalar>
-void activate(Activation activation, Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& X) {
+void activate(Activation activation, Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& X,
+              const Xielu& xielu) {
   auto x = X.array();
   switch (activation) {
     case Activation::silu:
@@ -75,6 +87,17 @@ void activate(Activation activation, Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen
     case Activation::relu:
       x = x.max(Scalar{0});
       return;
+    case Activation::relu2:
+      x = x.max(Scalar{0}).square();
+      return;
+    case Activation::xielu: {
+      const auto positive = static_cast<Scalar>(xielu.positive);
+      const auto negative = static_cast<Scalar>(xielu.negative);
+      const auto edge = static_cast<Scalar>(xielu.edge);
+      x = (x > Scalar{0}).select(positive * x.square(), negative * (x.min(edge).expm1() - x)) +
+          static_cast<Scalar>(xielu.linear) * x;
+      return;
+    }
     case Activation::gelu_tanh: {
       const auto scale = static_cast<Scalar>(std::sqrt(2 / std::numbers::pi));
       x = Scalar{0.5} * x * (Scalar{1} + (scale * (x + Scalar(kCubic) * x.cube())).tanh());
@@ -89,17 +112,17 @@ void activate(Activation activation, Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen
   }
 }
 
-template void activate<float>(Activation, Eigen::MatrixXf&);
-template void activate<double>(Activation, Eigen::MatrixXd&);
+template void activate<float>(Activation, Eigen::MatrixXf&, const Xielu&);
+template void activate<double>(Activation, Eigen::MatrixXd&, const Xielu&);
 
 namespace {
 
 // How the integrals are made.
 //
-// ReLU and the erf GELU: in closed form. The others are `x σ(v(x))` with an odd `v` (SiLU: v = x;
-// tanh GELU: v = 2 √(2/π) (x + 0.044715 x³)), analytic in a strip of half-width 2.5 about the real
-// line, by composite Gauss-Legendre quadrature with ten nodes on panels of half-width 1 or less,
-// which leaves an error of about 1e-13:
+// ReLU, its square, xIELU and the erf GELU: in closed form. The others are `x σ(v(x))` with an odd
+// `v` (SiLU: v = x; tanh GELU: v = 2 √(2/π) (x + 0.044715 x³)), analytic in a strip of
+// half-width 2.5 about the real line, by composite Gauss-Legendre quadrature with ten nodes on
+// panels of half-width 1 or less, which leaves an error of about 1e-13:
 // - narrow Gaussians (deviation < 1): act, act' and act'' themselves, over mean ± 9 deviations;
 // - wide ones: ReLU's closed form and the remainder act − ReLU, which has a kink at 0, where the
 //   panels begin, and falls off exponentially, so that they end at `kReach`. act'' falls off by
@@ -115,6 +138,53 @@ GaussianMoments of_relu(double mean, double deviation) {
   if (deviation == 0) return {std::max(mean, 0.0), mean > 0 ? 1.0 : 0.0, 0};
   const double t = mean / deviation;
   return {mean * probability(t) + deviation * density(t), probability(t), density(t) / deviation};
+}
+
+// Of ReLU's square; its derivatives are twice ReLU and twice ReLU's own derivative.
+GaussianMoments of_relu2(double mean, double deviation) {
+  const GaussianMoments relu = of_relu(mean, deviation);
+  return {mean * relu.value + deviation * deviation * relu.slope, 2 * relu.value, 2 * relu.slope};
+}
+
+// E[exp(a); a ≤ edge], without overflow: Φ(−z) exp(mean + deviation²/2).
+double exp_below(double edge, double mean, double deviation) {
+  const double u = (edge - mean) / deviation;
+  const double z = deviation - u;
+  constexpr double kFarTail = 25;  // from here on Φ(−z) by its asymptotic series, good to 1e-13
+  if (z < kFarTail) return probability(-z) * std::exp(mean + deviation * deviation / 2);
+  const double q = 1 / (z * z);
+  const double series = 1 - q * (1 - 3 * q * (1 - 5 * q * (1 - 7 * q * (1 - 9 * q))));
+  return std::exp(edge) * density(u) / z * series;
+}
+
+// b E[a] + p E[a²; a > 0] + n E[exp(min(a, edge)) − 1 − a; a ≤ 0] and its two derivatives by the
+// mean. The last expectation is that of exp below the edge, of a constant between it and 0, and of
+// ReLU(−a).
+GaussianMoments of_xielu(const Xielu& xielu, double mean, double deviation) {
+  const double edge = std::min(xielu.edge, 0.0);
+  const double plateau = std::expm1(edge);
+  if (deviation == 0) {
+    if (mean > 0) {
+      return {mean * (xielu.positive * mean + xielu.linear),
+              2 * xielu.positive * mean + xielu.linear, 0};
+    }
+    const double exp_slope = mean < edge ? std::exp(mean) : 0;
+    return {xielu.negative * (std::expm1(std::min(mean, edge)) - mean) + xielu.linear * mean,
+            xielu.negative * (exp_slope - 1) + xielu.linear, 0};
+  }
+  const GaussianMoments square = of_relu2(mean, deviation);
+  const GaussianMoments left = of_relu(-mean, deviation);
+  const double t = mean / deviation;
+  const double u = (edge - mean) / deviation;
+  const double below = exp_below(edge, mean, deviation);
+  const double at_zero = density(t) / deviation;
+  const double value = below - std::exp(edge) * probability(u) + plateau * left.slope + left.value;
+  const double slope = below - plateau * at_zero - left.slope;
+  const double curvature =
+      below - std::exp(edge) * density(u) / deviation + (plateau * t / deviation + 1) * at_zero;
+  return {xielu.linear * mean + xielu.positive * square.value + xielu.negative * value,
+          xielu.linear + xielu.positive * square.slope + xielu.negative * slope,
+          xielu.positive * square.curvature + xielu.negative * curvature};
 }
 
 // E[a Φ(a)] by Stein's lemma, and its two derivatives by the mean.
@@ -218,7 +288,8 @@ GaussianMoments of_gate(GateAt gate_at, const Remainder& remainder, double mean,
 
 }  // namespace
 
-GaussianMoments gaussian_moments(Activation activation, double mean, double deviation) {
+GaussianMoments gaussian_moments(Activation activation, double mean, double deviation,
+                                 const Xielu& xielu) {
   switch (activation) {
     case Activation::silu: {
       static const Remainder remainder(silu_gate, 40);
@@ -232,6 +303,10 @@ GaussianMoments gaussian_moments(Activation activation, double mean, double devi
       static const Remainder remainder(gelu_tanh_gate, 10);
       return of_gate(gelu_tanh_gate, remainder, mean, deviation);
     }
+    case Activation::relu2:
+      return of_relu2(mean, deviation);
+    case Activation::xielu:
+      return of_xielu(xielu, mean, deviation);
   }
   throw std::invalid_argument("no such activation");
 }

@@ -94,8 +94,8 @@ void Architecture::check() const {
   if (experts > 0 && !blocks.empty() && std::ranges::none_of(blocks, has_mixture)) {
     reject("there are experts, and no block is a mixture");
   }
-  if (multipliers != Multipliers{} && norm_placement == NormPlacement::after) {
-    reject("what mixers read is multiplied behind their norms, of which there are none");
+  if (multipliers != Multipliers{} && (norm_placement == NormPlacement::after || bare_norms)) {
+    reject("what mixers read is multiplied by the weights of their norms, of which there are none");
   }
   if (norm == NormKind::none) reject("a norm must be of a kind");
   if (shared_norm && !parallel) reject("only parallel blocks can share a norm");

@@ -1,5 +1,7 @@
 #include "model/block_reader.h"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -79,6 +81,7 @@ ModelSizes ModelSizes::of(const Architecture& a, const TensorsByRole& tensors,
 }
 
 Norm BlockReader::norm(Role weight, Role bias, std::int64_t block) const {
+  if (a_.bare_norms) return {a_.norm, a_.norm_epsilon, {}, {}};
   return tensors_.norm(weight, bias, block, sizes_.hidden, a_);
 }
 
@@ -144,10 +147,23 @@ Attention BlockReader::attention(std::int64_t b) const {
   return attention;
 }
 
+Xielu BlockReader::xielu(std::int64_t b) const {
+  const auto softplus = [](double x) {
+    return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
+  };
+  Xielu xielu;
+  xielu.linear = tensors_.number(Role::xielu_beta, b);
+  xielu.positive = softplus(tensors_.number(Role::xielu_alpha_p, b));
+  xielu.negative = xielu.linear + softplus(tensors_.number(Role::xielu_alpha_n, b));
+  xielu.edge = tensors_.number(Role::xielu_eps, b);
+  return xielu;
+}
+
 FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::int64_t f) const {
   const std::int64_t d = sizes_.hidden;
   FeedForward ffn;
   ffn.activation = a_.activation;
+  if (ffn.activation == Activation::xielu) ffn.xielu = xielu(b);
   if (tensors_.has(Role::gate_up_weight, b)) {
     const TensorsByRole::Shape both = {2 * f, d, sizes_.transposed};
     ffn.gate.map = tensors_.map(Role::gate_up_weight, b, expert, both, 0, f);
@@ -217,19 +233,20 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
       mixer.work = experts(b);
       break;
   }
-  if (mixer.mixes_tokens()) {
-    mixer.norm = norm(Role::attention_norm_weight, Role::attention_norm_bias, b);
-    mixer.output_norm =
-        norm(Role::attention_output_norm_weight, Role::attention_output_norm_bias, b);
-    if (plan.kind == MixerKind::attention) scale(mixer.norm, a_.multipliers.attention_input);
-    if (plan.kind == MixerKind::state_space) scale(mixer.norm, a_.multipliers.state_space_input);
-    return mixer;
-  }
+  const bool tokens = mixer.mixes_tokens();
   // Where a block has one norm, it is called attention's.
-  const bool own = !a_.shared_norm && a_.plan_of(b).size() > 1;
-  mixer.norm = own ? norm(Role::ffn_norm_weight, Role::ffn_norm_bias, b)
-                   : norm(Role::attention_norm_weight, Role::attention_norm_bias, b);
-  mixer.output_norm = norm(Role::ffn_output_norm_weight, Role::ffn_output_norm_bias, b);
+  const bool own = !tokens && !a_.shared_norm && a_.plan_of(b).size() > 1;
+  if (a_.norm_placement != NormPlacement::after) {
+    mixer.norm = own ? norm(Role::ffn_norm_weight, Role::ffn_norm_bias, b)
+                     : norm(Role::attention_norm_weight, Role::attention_norm_bias, b);
+  }
+  if (a_.norm_placement != NormPlacement::before) {
+    mixer.output_norm =
+        tokens ? norm(Role::attention_output_norm_weight, Role::attention_output_norm_bias, b)
+               : norm(Role::ffn_output_norm_weight, Role::ffn_output_norm_bias, b);
+  }
+  if (plan.kind == MixerKind::attention) scale(mixer.norm, a_.multipliers.attention_input);
+  if (plan.kind == MixerKind::state_space) scale(mixer.norm, a_.multipliers.state_space_input);
   return mixer;
 }
 

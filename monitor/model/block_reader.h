@@ -48,6 +48,7 @@ class BlockReader {
   Projection values(std::int64_t block) const;
   Projection query_gates(std::int64_t block) const;
   Attention attention(std::int64_t block) const;
+  Xielu xielu(std::int64_t block) const;
   FeedForward feed_forward(std::int64_t block, std::int64_t expert, std::int64_t size) const;
   FeedForward shared_expert(std::int64_t block) const;
   Experts experts(std::int64_t block) const;

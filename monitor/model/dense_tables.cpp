@@ -6,6 +6,15 @@ namespace {
 
 using namespace names;
 
+constexpr ModuleName kApertus[] = {
+    {"layers.{}.attention_layernorm", attention_norm_weight},
+    {"layers.{}.feedforward_layernorm", ffn_norm_weight},
+    parameter("layers.{}.mlp.act_fn.alpha_p", xielu_alpha_p),
+    parameter("layers.{}.mlp.act_fn.alpha_n", xielu_alpha_n),
+    parameter("layers.{}.mlp.act_fn.beta", xielu_beta),
+    parameter("layers.{}.mlp.act_fn.eps", xielu_eps),
+};
+
 constexpr ModuleName kBloom[] = {
     {"word_embeddings", token_embedding},
     {"word_embeddings_layernorm", embedding_norm_weight, embedding_norm_bias},
@@ -134,6 +143,11 @@ constexpr ModuleName kPhi[] = {
     {"final_layernorm", final_norm_weight, final_norm_bias},
 };
 
+constexpr ModuleName kPlainFfn[] = {
+    {"layers.{}.mlp.up_proj", up_weight, up_bias},
+    {"layers.{}.mlp.down_proj", down_weight, down_bias},
+};
+
 constexpr ModuleName kPhi3[] = {
     {"layers.{}.self_attn.qkv_proj", query_key_value_weight},
 };
@@ -156,6 +170,8 @@ constexpr ModuleName kStarcoder2Ffn[] = {
 
 std::vector<RoleTable> dense_tables() {
   return {
+      {"apertus", {kDecoder, kApertus, kAttention, kQueryKeyNorms, kPlainFfn}},
+      {"arcee", {kDecoder, kNormsBefore, kAttention, kPlainFfn}},
       {"bloom", {kBloom, kGguf, kGgufEmbeddingNorm}},
       {"cohere", {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn}},
       {"cohere2", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
@@ -167,6 +183,7 @@ std::vector<RoleTable> dense_tables() {
       {"gpt2", {kGpt2, kGguf, kGgufPositions}},
       {"gpt_neo", {kGptNeo}},
       {"gpt_neox", {kGptNeox, kNormsBefore, kGguf}},
+      {"granite", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
       {"gptj", {kGptJ}},
       {"hunyuan_v1_dense", {kDecoder, kNormsBefore, kAttention, kHunyuanNorms, kGatedFfn}},
       {"llama", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kMetaLlama, kGguf}},
@@ -174,6 +191,8 @@ std::vector<RoleTable> dense_tables() {
       {"ministral3", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
       {"mistral", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
       {"mpt", {kMpt, kGguf, kGgufPositions, kGgufQueryKeyNorms}},
+      {"nemotron", {kDecoder, kNormsBefore, kAttention, kPlainFfn}},
+      {"olmo", {kDecoder, kAttention, kGatedFfn}},
       {"olmo2",
        {kDecoder, kNormsAfter, kAttention, kQueryKeyNorms, kGatedFfn, kGguf, kGgufNormsAfter,
         kGgufQueryKeyNorms}},

@@ -74,10 +74,15 @@ bool with_ffn(const Architecture& a, std::int64_t b) {
   return a.has(MixerKind::feed_forward, b) || with_experts(a, b);
 }
 bool with_gate(const Architecture& a, std::int64_t b) { return with_ffn(a, b) && a.gated_ffn; }
-bool with_norms_before(const Architecture& a, std::int64_t) {
-  return a.norm_placement != NormPlacement::after;
+bool with_xielu(const Architecture& a, std::int64_t b) {
+  return with_ffn(a, b) && a.activation == Activation::xielu;
 }
-bool with_norms_after(const Architecture& a) { return a.norm_placement != NormPlacement::before; }
+bool with_norms_before(const Architecture& a, std::int64_t) {
+  return a.norm_placement != NormPlacement::after && !a.bare_norms;
+}
+bool with_norms_after(const Architecture& a) {
+  return a.norm_placement != NormPlacement::before && !a.bare_norms;
+}
 // A block of one mixer has one norm, which is called attention's.
 bool with_ffn_norm(const Architecture& a, std::int64_t b) {
   return with_norms_before(a, b) && !a.shared_norm && with_ffn(a, b) && a.plan_of(b).size() > 1;
@@ -147,6 +152,10 @@ constexpr RoleFacts kFacts[] = {
     {gate_up_weight, "gate_up_weight", block, matrix, read, optional, with_gate},
     {down_weight, "down_weight", expert, matrix, read, required, with_ffn},
     {down_bias, "down_bias", expert, other, read, optional, with_ffn},
+    {xielu_alpha_p, "xielu_alpha_p", block, other, read, required, with_xielu},
+    {xielu_alpha_n, "xielu_alpha_n", block, other, read, required, with_xielu},
+    {xielu_beta, "xielu_beta", block, other, read, required, with_xielu},
+    {xielu_eps, "xielu_eps", block, other, read, required, with_xielu},
     {shared_gate_weight, "shared_gate_weight", block, matrix, read, required, with_shared_gate},
     {shared_up_weight, "shared_up_weight", block, matrix, read, required, with_shared_expert},
     {shared_down_weight, "shared_down_weight", block, matrix, read, required, with_shared_expert},

@@ -80,6 +80,16 @@ Eigen::VectorXf TensorsByRole::last_tap(Role role, std::int64_t block, std::int6
   return all.row(taps - 1);
 }
 
+double TensorsByRole::number(Role role, std::int64_t block) const {
+  const NamedTensor& tensor = at(role, block);
+  if (tensor.view.size() != 1) {
+    reject(tensor, "shape " + shape_text(tensor.view.shape) + " where one number is expected");
+  }
+  float number = 0;
+  unpack(in_host_memory(tensor), 0, 1, &number, nudge_for(nudge_, index(role, block)));
+  return number;
+}
+
 Norm TensorsByRole::norm(Role weight, Role bias, std::int64_t block, std::int64_t size,
                          const Architecture& architecture) const {
   if (!has(weight, block)) return {};

@@ -54,6 +54,8 @@ class TensorsByRole {
   /// puts between): the last tap of each.
   Eigen::VectorXf last_tap(Role role, std::int64_t block, std::int64_t channels,
                            std::int64_t taps) const;
+  /// Of a tensor of one number.
+  double number(Role role, std::int64_t block) const;
   /// As the architecture's norms are; NormKind::none where there are no weights.
   Norm norm(Role weight, Role bias, std::int64_t block, std::int64_t size,
             const Architecture& architecture) const;

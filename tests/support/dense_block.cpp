@@ -1,7 +1,10 @@
 #include "support/dense_block.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 #include "azimuth/workers.h"
 #include "model/activation.h"
@@ -15,29 +18,56 @@ Eigen::MatrixXd dense(const LinearMap& map) {
   return Y;
 }
 
-double activate(Activation activation, double x) {
+double activate(Activation activation, double x, const Xielu& xielu) {
   Eigen::MatrixXd X = Eigen::MatrixXd::Constant(1, 1, x);
-  azimuth::activate(activation, X);
+  azimuth::activate(activation, X, xielu);
   return X(0, 0);
 }
 
+namespace {
+
+// The middles of short steps between -10 and 10, none of which crosses `a` or `b`, and what an
+// average over N(0, 1) gives them.
+struct Steps {
+  Eigen::VectorXd t, weight;
+
+  Steps(double a, double b) {
+    constexpr double kReach = 10;
+    constexpr double kLength = 0.005;
+    std::array ends = {-kReach, std::clamp(a, -kReach, kReach), std::clamp(b, -kReach, kReach),
+                       kReach};
+    std::ranges::sort(ends);
+    std::vector<double> middles, lengths;
+    for (std::size_t piece = 0; piece + 1 < ends.size(); ++piece) {
+      const double width = ends[piece + 1] - ends[piece];
+      const double count = std::ceil(width / kLength);
+      for (int i = 0; i < count; ++i) {
+        middles.push_back(ends[piece] + (i + 0.5) * width / count);
+        lengths.push_back(width / count);
+      }
+    }
+    const auto size = static_cast<Eigen::Index>(middles.size());
+    t = Eigen::Map<const Eigen::VectorXd>(middles.data(), size);
+    weight = (-t.array().square() / 2).exp() / std::sqrt(2 * std::numbers::pi) *
+             Eigen::Map<const Eigen::ArrayXd>(lengths.data(), size);
+  }
+};
+
+}  // namespace
+
 Eigen::MatrixXd dense_fit(Activation activation, const Eigen::MatrixXd& W, const Eigen::VectorXd& b,
-                          const Eigen::MatrixXd* U, const Eigen::VectorXd& c) {
-  constexpr int kSteps = 4000;
-  constexpr double kReach = 10;
-  const Eigen::VectorXd t = Eigen::VectorXd::LinSpaced(kSteps + 1, -kReach, kReach);
-  const Eigen::VectorXd weight =
-      (-t.array().square() / 2).exp() / std::sqrt(2 * std::numbers::pi) * 2 * kReach / kSteps;
+                          const Eigen::MatrixXd* U, const Eigen::VectorXd& c, const Xielu& xielu) {
   Eigen::MatrixXd fit(W.rows(), W.cols());
   for (Eigen::Index row = 0; row < W.rows(); ++row) {
     const Eigen::VectorXd w = W.row(row);
     const double s = w.norm();
     const Eigen::VectorXd along = w / s;
     const Eigen::VectorXd u = U != nullptr ? U->row(row).transpose().eval() : 0 * w;
+    const auto& [t, weight] = Steps(-b[row] / s, (xielu.edge - b[row]) / s);
     // u = (what lies along w) + across, and z = t along + the rest.
     const double u_along = u.dot(along);
     Eigen::MatrixXd value = (b[row] + s * t.array()).matrix();
-    azimuth::activate(activation, value);
+    azimuth::activate(activation, value, xielu);
     const Eigen::VectorXd weighted = weight.cwiseProduct(value.col(0));
     const double alone = weighted.sum();
     const double first = weighted.dot(t);
@@ -96,8 +126,9 @@ Eigen::MatrixXd dense_ffn(const FeedForward& ffn) {
   const Eigen::MatrixXd up = dense(*ffn.up.map);
   const Eigen::VectorXd up_bias = dense_bias(ffn.up);
   const Eigen::MatrixXd inner =
-      ffn.gate ? dense_fit(ffn.activation, dense(*ffn.gate.map), dense_bias(ffn.gate), &up, up_bias)
-               : dense_fit(ffn.activation, up, up_bias, nullptr, {});
+      ffn.gate ? dense_fit(ffn.activation, dense(*ffn.gate.map), dense_bias(ffn.gate), &up, up_bias,
+                           ffn.xielu)
+               : dense_fit(ffn.activation, up, up_bias, nullptr, {}, ffn.xielu);
   return dense(*ffn.down.map) * inner;
 }
 

@@ -93,12 +93,64 @@ void read_exaone4(Fields fields, Config config) {
   never(config, kFfnBiases);
 }
 
+// Its norms are PyTorch's own without weights: the file says nothing of them.
+void read_olmo(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  read_like_llama(fields, config, {.ffn_size = 11'008});
+  a.norm = NormKind::layer;
+  a.norm_epsilon = 1e-5;
+  a.bare_norms = true;
+  constexpr std::string_view clip = "clip_qkv";
+  a.qkv_clip = fields.real(clip, 0, kMaxClip);
+  if (a.qkv_clip == 0 && fields.has(clip) && !fields.is_null(clip)) {
+    fields.fail(clip, "is 0: no value is left");
+  }
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  never(config, kFfnBiases);
+}
+
 // OLMo 3 too.
 void read_olmo2(Fields fields, Config config) {
   read_like_llama(fields, config, {.ffn_size = 11'008, .epsilon = 1e-5});
   config.architecture.norm_placement = NormPlacement::after;
   read_biases(fields, config, "attention_bias", false, kAttentionBiases);
   never(config, kFfnBiases);
+}
+
+void read_granite(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  read_like_llama(fields, config, {.ffn_size = 11'008});
+  a.embedding_multiplier = fields.real("embedding_multiplier", 1, kMaxScale);
+  a.multipliers.attention_output = fields.real("residual_multiplier", 1, kMaxScale);
+  a.multipliers.ffn_output = a.multipliers.attention_output;
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  read_biases(fields, config, "mlp_bias", false, kFfnBiases);
+}
+
+void read_arcee(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 18'432, .epsilon = 1e-5, .activation = "relu2"});
+  config.architecture.gated_ffn = false;
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  read_biases(fields, config, "mlp_bias", false, kFfnBiases);
+}
+
+void read_apertus(Fields fields, Config config) {
+  read_like_llama(fields, config, {.ffn_size = 14'336, .epsilon = 1e-5, .activation = "xielu"});
+  config.architecture.gated_ffn = false;
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  never(config, kFfnBiases);
+}
+
+void read_nemotron(Fields fields, Config config) {
+  read_kv_heads(fields, config);
+  read_head_size(fields, config);
+  read_norm(fields, config, NormKind::layer, "norm_eps", 1e-5);
+  config.architecture.norm_offset = 1;
+  read_activation(fields, config, "hidden_act", "relu2");
+  read_ffn_size(fields, config, "intermediate_size", 24'576);
+  config.architecture.gated_ffn = false;
+  read_biases(fields, config, "attention_bias", false, kAttentionBiases);
+  read_biases(fields, config, "mlp_bias", false, kFfnBiases);
 }
 
 void read_cohere(Fields fields, Config config) {
@@ -291,6 +343,8 @@ void read_qwen2_vl(Fields fields, Config config) {
 }
 
 constexpr HuggingFaceFamily kDense[] = {
+    {"apertus", 4'096, 32, 131'072, 32, 1, read_apertus},
+    {"arcee", 2'560, 32, 32'000, 32, 128'000, read_arcee},
     {"bloom", 64, 2, 250'880, 8, 1, read_bloom, QkvLayout::by_kv_head},
     {"cohere", 8'192, 40, 256'000, 64, 5, read_cohere},
     {"cohere2", 8'192, 40, 256'000, 64, 5, read_cohere},
@@ -303,12 +357,15 @@ constexpr HuggingFaceFamily kDense[] = {
     {"gpt_neo", 2'048, 24, 50'257, 16, 50'256, read_gpt_neo},
     {"gpt_neox", 6'144, 44, 50'432, 64, 0, read_gpt_neox, QkvLayout::by_kv_head},
     {"gptj", 4'096, 28, 50'400, 16, 50'256, read_gptj},
+    {"granite", 4'096, 32, 32'000, 32, 1, read_granite},
     {"hunyuan_v1_dense", 4'096, 32, 290'943, 32, 1, read_hunyuan},
     {"llama", 4'096, 32, 32'000, 32, 1, read_llama},
     {"ministral", 4'096, 32, 32'000, 32, 1, read_mistral},
     {"ministral3", 4'096, 34, 131'072, 32, 1, read_ministral3},
     {"mistral", 4'096, 32, 32'000, 32, 1, read_mistral},
     {"mpt", 2'048, 24, 50'368, 16, -1, read_mpt},
+    {"nemotron", 6'144, 32, 256'000, 48, 2, read_nemotron},
+    {"olmo", 4'096, 32, 50'304, 32, -1, read_olmo},
     {"olmo2", 4'096, 32, 50'304, 32, -1, read_olmo2},
     {"olmo3", 4'096, 32, 50'304, 32, -1, read_olmo2},
     {"opt", 768, 12, 50'272, 12, 2, read_opt},

@@ -66,7 +66,7 @@ void read_like_llama(Fields fields, Config config, LlamaDefaults defaults) {
   read_kv_heads(fields, config, defaults.kv_heads);
   read_head_size(fields, config, defaults.head_size);
   read_norm(fields, config, NormKind::rms, "rms_norm_eps", defaults.epsilon);
-  read_activation(fields, config, "hidden_act", "silu");
+  read_activation(fields, config, "hidden_act", defaults.activation);
   read_ffn_size(fields, config, "intermediate_size", defaults.ffn_size);
 }
 

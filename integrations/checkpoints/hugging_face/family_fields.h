@@ -76,6 +76,7 @@ struct LlamaDefaults {
   std::int64_t kv_heads = 0;
   std::int64_t head_size = 0;
   double epsilon = 1e-6;
+  std::string_view activation = "silu";
 };
 /// RMS norms, a gated FFN, grouped KV heads.
 void read_like_llama(Fields fields, Config config, LlamaDefaults defaults);

@@ -34,7 +34,10 @@ inline std::string known_to_hugging_face() {
 /// As GGUF calls them. A family that llama.cpp does not have, or has under another name, is an
 /// entry here.
 inline std::vector<std::string> known_to_gguf() {
+  // clang-format off
   const std::map<std::string, std::string> otherwise = {
+      {"apertus", ""},
+      {"arcee", ""},
       {"bamba", ""},
       {"cohere", ""},
       {"cohere2", ""},
@@ -50,6 +53,7 @@ inline std::vector<std::string> known_to_gguf() {
       {"gpt_neo", ""},
       {"gpt_neox", "gptneox"},
       {"gptj", ""},
+      {"granite", ""},
       {"hunyuan_v1_dense", ""},
       {"jamba", ""},
       {"lfm2", ""},
@@ -57,6 +61,8 @@ inline std::vector<std::string> known_to_gguf() {
       {"ministral3", ""},
       {"mistral", "llama"},
       {"mixtral", "llama"},
+      {"nemotron", ""},
+      {"olmo", ""},
       {"olmo3", ""},
       {"opt", ""},
       {"phi", "phi2"},
@@ -68,6 +74,7 @@ inline std::vector<std::string> known_to_gguf() {
       {"seed_oss", ""},
       {"smollm3", ""},
   };
+  // clang-format on
   std::vector<std::string> names;
   for (const std::string& name : Architecture::known()) {
     const auto found = otherwise.find(name);

@@ -273,7 +273,9 @@ constexpr FieldChange kFieldChanges[] = {
      },
      [](auto& right, bool) { return right.norm_placement != NormPlacement::sandwich; }},
     {"norm_epsilon", [](Architecture& a) { a.norm_epsilon = 0.5; }},
-    {"norm_offset", [](Architecture& a) { a.norm_offset = 1 - a.norm_offset; }},
+    {"norm_offset", [](Architecture& a) { a.norm_offset = 1 - a.norm_offset; },
+     [](auto& right, bool) { return !right.bare_norms; }},
+    {"bare_norms", [](Architecture& a) { a.bare_norms = !a.bare_norms; }},
     {"parallel",
      [](Architecture& a) {
        a.parallel = !a.parallel;
@@ -434,6 +436,12 @@ TEST_P(EveryArchitecture, EveryOtherActivationIsSeen) {
     if (activation == right.activation) continue;
     Architecture wrong = right;
     wrong.activation = activation;
+    // What a model learns of xIELU is missing, or left over.
+    const bool learned = activation == Activation::xielu || right.activation == Activation::xielu;
+    if (learned) {
+      EXPECT_THROW(ModelWeights::from_tensors(wrong, tensors), std::invalid_argument);
+      continue;
+    }
     EXPECT_GT(difference(passes(ModelWeights::from_tensors(wrong, tensors), ids_), expected_),
               std::max(1e-5, 3 * rounding))
         << name_of(activation);

@@ -43,7 +43,8 @@ Eigen::MatrixXd sampled(const FeedForward& ffn, int samples) {
     if (ffn.gate) {
       gate = (testing::dense(*ffn.gate.map) * inputs).colwise() + ffn.gate.bias.cast<double>();
     }
-    gate = gate.unaryExpr([&](double x) { return testing::activate(ffn.activation, x); });
+    gate =
+        gate.unaryExpr([&](double x) { return testing::activate(ffn.activation, x, ffn.xielu); });
     if (ffn.gate) {
       Y.array() *= gate.array();
     } else {
@@ -73,17 +74,17 @@ INSTANTIATE_TEST_SUITE_P(FfnFit, FfnFitOf, ::testing::Values("llama", "gpt_neox"
 
 TEST(FfnFit, OfEveryActivationIsThatOfTheIntegrals) {
   for (const char* family : {"llama", "gpt_neox"}) {
+    const ModelWeights weights = TinyRandomModel(family).weights();
+    FeedForward ffn = *weights.blocks()[1].work<FeedForward>();
+    ffn.xielu = {.positive = 0.7, .negative = 1.3, .linear = 0.4, .edge = -0.25};
     for (const Activation activation : kActivations) {
-      TinyRandomModel model(family);
-      model.architecture.activation = activation;
-      const ModelWeights weights = model.weights();
-      const FeedForward& ffn = *weights.blocks()[1].work<FeedForward>();
+      ffn.activation = activation;
       const Eigen::MatrixXd up = testing::dense(*ffn.up.map);
       const Eigen::VectorXd up_bias = ffn.up.bias.cast<double>();
       const Eigen::MatrixXd expected =
           ffn.gate ? testing::dense_fit(activation, testing::dense(*ffn.gate.map),
-                                        ffn.gate.bias.cast<double>(), &up, up_bias)
-                   : testing::dense_fit(activation, up, up_bias, nullptr, {});
+                                        ffn.gate.bias.cast<double>(), &up, up_bias, ffn.xielu)
+                   : testing::dense_fit(activation, up, up_bias, nullptr, {}, ffn.xielu);
       EXPECT_LT((fitted(ffn) - expected).norm(), 1e-5 * expected.norm())
           << name_of(activation) << " in " << family;
     }

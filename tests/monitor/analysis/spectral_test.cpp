@@ -110,7 +110,7 @@ double ffn_output_norm(const BlockWeights& block, const Eigen::VectorXd& x) {
   const Eigen::VectorXd z = normalised(block.ffn()->norm, x);
   const Eigen::VectorXd up = affine(ffn.up, z);
   Eigen::VectorXd inner = ffn.gate ? affine(ffn.gate, z) : up;
-  for (double& value : inner) value = testing::activate(ffn.activation, value);
+  for (double& value : inner) value = testing::activate(ffn.activation, value, ffn.xielu);
   if (ffn.gate) inner.array() *= up.array();
   return normalised(block.ffn()->output_norm, affine(ffn.down, inner)).norm();
 }

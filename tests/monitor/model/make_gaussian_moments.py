@@ -10,11 +10,16 @@ from mpmath import mp, mpf
 
 mp.dps = 60
 
+# Of xIELU, whose numbers are learned: far enough from each other that none stands for another.
+POSITIVE, NEGATIVE, LINEAR, EDGE = mpf("0.7"), mpf("1.3"), mpf("0.4"), mpf("-0.25")
+
 ACTIVATIONS = {
     "silu": lambda x: x / (1 + mp.exp(-x)),
     "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
     "gelu_tanh": lambda x: x * (1 + mp.tanh(mp.sqrt(2 / mp.pi) * (x + mpf("0.044715") * x**3))) / 2,
     "relu": lambda x: max(x, mpf(0)),
+    "relu2": lambda x: max(x, mpf(0)) ** 2,
+    "xielu": lambda x: LINEAR * x + (POSITIVE * x * x if x > 0 else NEGATIVE * (mp.expm1(min(x, EDGE)) - x)),
 }
 DEVIATIONS = ["1e-8", "1e-3", "0.2", "0.999", "1", "3.5", "40", "1e4"]
 MEANS = ["0", "0.4", "-0.8", "3", "-6", "49", "-51", "2e4"]
@@ -22,7 +27,7 @@ MEANS = ["0", "0.4", "-0.8", "3", "-6", "49", "-51", "2e4"]
 
 def moments(act, mean, deviation):
     points = {mean + deviation * k for k in range(-16, 17, 4)}
-    points |= {mpf(x) for x in range(-60, 61, 4) if abs(x - mean) < 16 * deviation}
+    points |= {mpf(x) for x in [*range(-60, 61, 4), EDGE] if abs(x - mean) < 16 * deviation}
     points = sorted(points)
 
     def integrand(x):
@@ -63,6 +68,8 @@ print("struct ExpectedMoments {")
 print("  Activation activation;")
 print("  double mean, deviation, value, slope, curvature;")
 print("};\n")
+print("/// Of the rows of xIELU.")
+print(f"inline constexpr Xielu kXielu = {{{', '.join(mp.nstr(x) for x in (POSITIVE, NEGATIVE, LINEAR, EDGE))}}};\n")
 print("// clang-format off")
 print("inline constexpr ExpectedMoments kGaussianMoments[] = {")
 for name, act in ACTIVATIONS.items():

@@ -105,7 +105,7 @@ struct SelectiveStateSpaceSizes {
   bool operator==(const SelectiveStateSpaceSizes&) const = default;
 };
 
-/// What mixers' inputs and outputs are multiplied with (Falcon-H1).
+/// What mixers' inputs and outputs are multiplied with (Falcon-H1; outputs alone: Granite).
 struct Multipliers {
   double attention_input = 1;
   double attention_output = 1;
@@ -130,7 +130,8 @@ struct Architecture {
   NormKind norm = NormKind::rms;
   NormPlacement norm_placement = NormPlacement::before;
   double norm_epsilon = 1e-5;
-  double norm_offset = 0;  ///< added to the weight of every norm (Gemma: 1)
+  double norm_offset = 0;   ///< added to the weight of every norm (Gemma: 1)
+  bool bare_norms = false;  ///< a block's norms have neither weight nor bias (OLMo)
   /// x + attention(N_1 x) + ffn(N_2 x) instead of one after the other.
   bool parallel = false;
   bool shared_norm = false;  ///< a parallel block without N_2: the FFN reads N_1 x too

@@ -115,6 +115,7 @@ struct FeedForward {
   Projection up;
   Projection down;  ///< hidden_size × ffn_size
   Activation activation = Activation::silu;
+  Xielu xielu = {};  ///< where that is the activation
 };
 
 /// Feed-forward networks of which a router sends each token to a few.

@@ -88,7 +88,7 @@ TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
 }
 
 TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
-  static_assert(member_count<Architecture>() == 30, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 31, "a field more: it is to be compared here");
   const Architecture found = architecture_from_gguf(GgufFile::open(file_));
   const Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
   EXPECT_EQ(found.name, expected.name);
@@ -99,6 +99,7 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.norm_placement, expected.norm_placement);
   EXPECT_FLOAT_EQ(found.norm_epsilon, expected.norm_epsilon);
   EXPECT_EQ(found.norm_offset, 0) << "converters add it to the weights";
+  EXPECT_EQ(found.bare_norms, expected.bare_norms);
   EXPECT_EQ(found.parallel, expected.parallel);
   EXPECT_EQ(found.shared_norm, expected.shared_norm);
   EXPECT_EQ(found.gated_ffn, expected.gated_ffn);

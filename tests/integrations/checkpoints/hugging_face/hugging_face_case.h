@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include "azimuth/hugging_face_config.h"
 #include "support/member_count.h"
@@ -13,7 +14,7 @@ namespace azimuth::testing {
 
 /// A config.json, and what it says.
 struct ConfigCase {
-  const char* name;
+  std::string name;
   std::string json;
   Architecture expected;
   std::int64_t hidden_size;
@@ -23,9 +24,18 @@ struct ConfigCase {
 
 inline void PrintTo(const ConfigCase& config, std::ostream* out) { *out << config.name; }
 
+/// A file that leaves everything out: it has what its configuration class says.
+inline ConfigCase defaults_of(Architecture expected, std::int64_t hidden_size,
+                              std::int64_t block_count, std::int64_t vocab_size) {
+  std::string json = R"({"model_type":")" + expected.name + "\"}";
+  std::string name = expected.name;
+  return {std::move(name), std::move(json), std::move(expected),
+          hidden_size,     block_count,     vocab_size};
+}
+
 /// One test of a parameterised suite.
 inline void check(const ConfigCase& c) {
-  static_assert(member_count<Architecture>() == 30, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 31, "a field more: it is to be compared here");
   const HuggingFaceConfig config = HuggingFaceConfig::parse(c.json);
   EXPECT_EQ(config.hidden_size, c.hidden_size);
   EXPECT_EQ(config.block_count, c.block_count);
@@ -41,6 +51,7 @@ inline void check(const ConfigCase& c) {
   EXPECT_EQ(found.norm_placement, expected.norm_placement);
   EXPECT_EQ(found.norm_epsilon, expected.norm_epsilon);
   EXPECT_EQ(found.norm_offset, expected.norm_offset);
+  EXPECT_EQ(found.bare_norms, expected.bare_norms);
   EXPECT_EQ(found.parallel, expected.parallel);
   EXPECT_EQ(found.shared_norm, expected.shared_norm);
   EXPECT_EQ(found.gated_ffn, expected.gated_ffn);

@@ -349,6 +349,8 @@ TEST(HuggingFaceConfig, ActivationsOfOneFormulaAreOne) {
       {"gelu_accurate", Activation::gelu_tanh},
       {"gelu_pytorch_tanh", Activation::gelu_tanh},
       {"gelu_python_tanh", Activation::gelu_tanh},
+      {"relu2", Activation::relu2},
+      {"xielu", Activation::xielu},
   };
   for (const auto& [name, activation] : names) {
     const std::string json = R"({"model_type":"llama","hidden_act":")" + std::string(name) + "\"}";
