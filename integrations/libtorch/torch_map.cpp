@@ -76,7 +76,8 @@ TorchMap::TorchMap(torch::Tensor stored, MatrixPart part, Nudge nudge)
     : stored_(std::move(stored)), part_(part), nudge_(nudge) {
   expect_matrix("TorchMap", stored_);
   const std::int64_t outputs = stored_.size(part.transposed ? 1 : 0);
-  if (part.first_output < 0 || part.outputs < 1 || part.outputs > outputs - part.first_output) {
+  if (part.first_output < 0 || part.outputs < 1 || part.stride < 1 ||
+      part.outputs > (outputs - part.first_output + part.stride - 1) / part.stride) {
     throw std::invalid_argument("TorchMap: outputs " + std::to_string(part.first_output) + " to " +
                                 std::to_string(part.first_output + part.outputs) +
                                 " of a matrix that has " + std::to_string(outputs));
@@ -88,11 +89,14 @@ std::int64_t TorchMap::columns() const { return stored_.size(part_.transposed ? 
 // {outputs, inputs}, unpacked.
 torch::Tensor TorchMap::weights(torch::ScalarType type) const {
   const int dimension = part_.transposed ? 1 : 0;
-  torch::Tensor w = stored_.detach().narrow(dimension, part_.first_output, part_.outputs);
+  const std::int64_t end = part_.first_output + (part_.outputs - 1) * part_.stride + 1;
+  torch::Tensor w = stored_.detach().slice(dimension, part_.first_output, end, part_.stride);
   if (nudge_.active) {
     const auto index = [&](std::int64_t axis) {
-      const std::int64_t first = axis == dimension ? part_.first_output : 0;
-      return torch::arange(first, first + w.size(axis), w.options().dtype(torch::kInt64));
+      const bool outputs = axis == dimension;
+      return torch::arange(w.size(axis), w.options().dtype(torch::kInt64))
+          .mul(outputs ? part_.stride : 1)
+          .add(outputs ? part_.first_output : 0);
     };
     const torch::Tensor values = w.to(torch::kFloat32).contiguous();
     w = values + half_units(values, stored_.scalar_type()) * coins(nudge_.seed, index(0), index(1));
@@ -127,7 +131,9 @@ void TorchMap::apply_transpose(const Eigen::Ref<const Eigen::MatrixXd>& X,
 void TorchMap::unpack_rows(std::int64_t first, Eigen::Ref<Eigen::MatrixXf> out) const {
   const torch::NoGradGuard no_grad;
   // Of these rows alone: `weights` converts all that it is asked for.
-  const TorchMap part(stored_, {part_.first_output + first, out.cols(), part_.transposed}, nudge_);
+  const MatrixPart wanted = {part_.first_output + first * part_.stride, out.cols(),
+                             part_.transposed, part_.stride};
+  const TorchMap part(stored_, wanted, nudge_);
   const torch::Tensor rows = part.weights(torch::kFloat32).cpu().contiguous();
   out = Eigen::Map<const Eigen::MatrixXf>(rows.data_ptr<float>(), out.rows(), out.cols());
 }

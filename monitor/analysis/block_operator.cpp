@@ -20,6 +20,7 @@ Eigen::Index hidden_size(const Mixer& mixer) {
 
 std::string BlockOperator::why_not(const BlockWeights& block, const Eigen::MatrixXd& states) {
   if (block.mixer<Experts>() != nullptr) return "experts route";
+  if (block.mixer<LatentAttention>() != nullptr) return "a norm stands within its attention";
   if (block.mixer<DeltaRule>() != nullptr) return "a delta rule is not linear in one token";
   if (block.mixer<StateSpace>() != nullptr || block.mixer<SelectiveStateSpace>() != nullptr) {
     return "a state space is not linear in one token";

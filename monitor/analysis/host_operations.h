@@ -41,6 +41,8 @@ class HostOperations {
   }
   /// Number by number.
   void multiply_by(Columns& X, const Columns& Y) { X.array() *= Y.array(); }
+  void multiply_by(Columns& X, double factor) { X *= static_cast<Scalar>(factor); }
+  void add(Columns& X, double number) { X.array() += static_cast<Scalar>(number); }
   /// Each row with its factor, or its summand; of `v` there are as many numbers, or none.
   void multiply_rows(Columns& X, const Eigen::VectorXf& v) {
     if (v.size() > 0) X.array().colwise() *= v.cast<Scalar>().array();
@@ -84,6 +86,9 @@ class HostOperations {
                         const Columns& logits) {
     return Shares<Scalar>(routing, choice_bias, logits);
   }
+  /// Of what the mixtures so far have taken.
+  void count_expert() { ++experts_taken_; }
+  std::int64_t experts_taken() const { return experts_taken_; }
   Columns columns(const Columns& X, const std::vector<Eigen::Index>& tokens) {
     return X(Eigen::all, tokens);
   }
@@ -99,6 +104,7 @@ class HostOperations {
 
  private:
   Workers& workers_;
+  std::int64_t experts_taken_ = 0;
 };
 
 }  // namespace azimuth

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <variant>
 
 #include "analysis/mix_recurrent.h"
@@ -20,7 +21,25 @@ typename Ops::Columns mix(const Attention& attention, const typename Ops::Column
     ops.sigmoid(gate);
     ops.multiply_by(values, gate);
   }
+  if (attention.sinks) {
+    typename Ops::Columns share = ops.inner_products(
+        ops.product(attention.sinks->query, X),
+        ops.repeated(ops.product(attention.sinks->key, X), attention.head_size, attention.repeats),
+        attention.head_size);
+    ops.multiply_by(share, attention.sinks->scale);
+    ops.add_to_rows(share, attention.sinks->offset);
+    ops.sigmoid(share);
+    ops.multiply_by(values, ops.repeated(share, 1, attention.head_size));
+  }
   return ops.product(attention.output, values);
+}
+
+template <class Ops>
+typename Ops::Columns mix(const LatentAttention& attention, const typename Ops::Columns& X,
+                          Ops& ops) {
+  const typename Ops::Columns latent =
+      ops.normalised(attention.norm, ops.product(attention.latent, X));
+  return ops.product(attention.output, ops.product(attention.value, latent));
 }
 
 template <class Ops>
@@ -28,6 +47,15 @@ typename Ops::Columns mix(const FeedForward& ffn, const typename Ops::Columns& X
   typename Ops::Columns inner = ops.product(ffn.up, X);
   if (ffn.gate) {
     typename Ops::Columns gate = ops.product(ffn.gate, X);
+    const auto& [limit, steepness] = ffn.clamp;
+    if (limit > 0) {
+      constexpr double kNone = std::numeric_limits<double>::infinity();
+      ops.clamp(inner, -limit, limit);
+      ops.add(inner, 1);
+      ops.clamp(gate, -kNone, limit);
+      ops.multiply_by(gate, steepness);
+      ops.multiply_by(inner, 1 / steepness);
+    }
     ops.activate(ffn.activation, gate, ffn.xielu);
     ops.multiply_by(inner, gate);
   } else {
@@ -45,6 +73,7 @@ typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X
   for (std::size_t expert = 0; expert < mixture.experts.size(); ++expert) {
     const auto tokens = shares.tokens_of(expert);
     if (tokens.empty()) continue;
+    ops.count_expert();
     typename Ops::Columns Z = ops.columns(X, tokens);
     const auto share = shares.of(expert, tokens);
     if (mixture.routing.scales_input) ops.scale(Z, share);

@@ -18,20 +18,23 @@ Matrix<Scalar> mixer_output(const Mixer& mixer, const Matrix<Scalar>& H, Workers
 }
 
 template <class Scalar>
-void run_block(const BlockWeights& block, Eigen::Index initial, Matrix<Scalar>& H,
-               Workers& workers) {
+std::int64_t run_block(const BlockWeights& block, Eigen::Index initial, Matrix<Scalar>& H,
+                       Workers& workers) {
+  HostOperations<Scalar> operations(workers);
   Matrix<Scalar> read;
   for (const Mixer& mixer : block.mixers) {
     if (!mixer.beside) read = H;
     const Eigen::Index count = mixer.mixes_tokens() ? initial : H.cols();
     if (count == 0) continue;
-    H.leftCols(count) += mixer_output<Scalar>(mixer, read.leftCols(count), workers);
+    H.leftCols(count) += output_of<HostOperations<Scalar>>(mixer, read.leftCols(count), operations);
   }
+  return operations.experts_taken();
 }
 
 template Matrix<float> mixer_output<float>(const Mixer&, const Matrix<float>&, Workers&);
 template Matrix<double> mixer_output<double>(const Mixer&, const Matrix<double>&, Workers&);
-template void run_block<float>(const BlockWeights&, Eigen::Index, Matrix<float>&, Workers&);
-template void run_block<double>(const BlockWeights&, Eigen::Index, Matrix<double>&, Workers&);
+template std::int64_t run_block<float>(const BlockWeights&, Eigen::Index, Matrix<float>&, Workers&);
+template std::int64_t run_block<double>(const BlockWeights&, Eigen::Index, Matrix<double>&,
+                                        Workers&);
 
 }  // namespace azimuth

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cstdint>
 
 #include "azimuth/mixers.h"
 
@@ -14,9 +15,9 @@ Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> mixer_output(
     Workers& workers);
 
 /// Takes hidden states, a column each, through a block: the first `initial` columns as the initial
-/// tokens that they are, the others without what mixes tokens.
+/// tokens that they are, the others without what mixes tokens. Returns how many experts it took.
 template <class Scalar>
-void run_block(const BlockWeights& block, Eigen::Index initial,
-               Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& H, Workers& workers);
+std::int64_t run_block(const BlockWeights& block, Eigen::Index initial,
+                       Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& H, Workers& workers);
 
 }  // namespace azimuth

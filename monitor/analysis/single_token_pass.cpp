@@ -43,7 +43,7 @@ HiddenStates<Scalar> single_token_pass(const ModelWeights& weights,
   record();
   for (const BlockWeights& block : weights.blocks()) {
     next_part(progress);
-    run_block<Scalar>(block, k, X, workers);
+    states.expert_products += run_block<Scalar>(block, k, X, workers);
     record();
   }
   return states;

@@ -98,6 +98,20 @@ void Architecture::check() const {
     reject("what mixers read is multiplied by the weights of their norms, of which there are none");
   }
   if (norm == NormKind::none) reject("a norm must be of a kind");
+  if (latent.rank > 0 && (head_size == 0 || kv_heads != heads)) {
+    reject("latent attention has a head_size, and values of their own for all heads");
+  }
+  if (latent.rank > 0 && (attention_sinks || qkv_clip > 0)) {
+    reject("latent attention has neither sinks nor limits");
+  }
+  if (latent.rank < 0 || latent.key_size < 0 || latent.rotated_key_size < 0) {
+    reject("sizes of latent attention must not be negative");
+  }
+  if (!(clamped_gate.limit >= 0) || !(clamped_gate.steepness > 0)) {
+    reject("a gate is cut at a limit that is not negative, and as steep as a positive number");
+  }
+  if (clamped_gate.limit > 0 && !gated_ffn) reject("only gated FFNs are cut");
+  if (!(rotary_factor >= 0)) reject("rotary_factor must not be negative");
   if (shared_norm && !parallel) reject("only parallel blocks can share a norm");
   if (parallel && norm_placement != NormPlacement::before) {
     reject("parallel blocks have their norms before attention and FFN");

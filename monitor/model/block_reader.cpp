@@ -29,7 +29,9 @@ std::int64_t first_block(const TensorsByRole& tensors, Role role, std::int64_t b
 }
 
 // Of the FFN, or of the first expert, of a block; 0: it has none.
-std::int64_t ffn_size_of(const TensorsByRole& tensors, std::int64_t block, bool transposed) {
+std::int64_t ffn_size_of(const Architecture& a, const TensorsByRole& tensors, std::int64_t block,
+                         bool transposed) {
+  if (a.has(MixerKind::experts, block)) transposed = a.transposed_experts;
   if (tensors.has(Role::gate_up_weight, block)) {
     return matrix_of(tensors, Role::gate_up_weight, block).view.shape[transposed ? 1 : 0] / 2;
   }
@@ -75,7 +77,7 @@ ModelSizes ModelSizes::of(const Architecture& a, const TensorsByRole& tensors,
   }
 
   for (std::int64_t block = 1; block <= blocks && sizes.ffn == 0; ++block) {
-    sizes.ffn = ffn_size_of(tensors, block, sizes.transposed);
+    sizes.ffn = ffn_size_of(a, tensors, block, sizes.transposed);
   }
   return sizes;
 }
@@ -144,6 +146,41 @@ Attention BlockReader::attention(std::int64_t b) const {
   attention.output = scaled(projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
                                        a_.heads * sizes_.head),
                             a_.multipliers.attention_output);
+  if (a_.attention_sinks) attention.sinks = sinks(b);
+  return attention;
+}
+
+AttentionSinks BlockReader::sinks(std::int64_t b) const {
+  AttentionSinks sinks;
+  sinks.query = projection(Role::sink_query_weight, Role::sink_query_bias, b, 0,
+                           a_.heads * sizes_.head, sizes_.hidden);
+  sinks.key = projection(Role::sink_key_weight, Role::sink_key_bias, b, 0,
+                         a_.kv_heads * sizes_.head, sizes_.hidden);
+  sinks.scale = a_.rotary_factor * a_.rotary_factor / std::sqrt(static_cast<double>(sizes_.head));
+  sinks.offset = -tensors_.vector(Role::sinks, b, a_.heads);
+  return sinks;
+}
+
+LatentAttention BlockReader::latent_attention(std::int64_t b) const {
+  // That of the norm's class: configurations give one for the norms of the stream alone.
+  constexpr double kEpsilon = 1e-6;
+  const auto& [rank, key_size, rotated] = a_.latent;
+  LatentAttention attention;
+  const std::int64_t kept = rank + rotated;
+  attention.latent.map =
+      tensors_.map(Role::latent_weight, b, 0, {kept, sizes_.hidden, false}, 0, rank);
+  const Eigen::VectorXf bias = tensors_.vector_or_empty(Role::latent_bias, b, kept);
+  if (bias.size() > 0) attention.latent.bias = bias.head(rank);
+  attention.norm = {
+      NormKind::rms, kEpsilon, tensors_.vector(Role::latent_norm_weight, b, rank), {}};
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
+  for (std::int64_t head = 0; head < a_.heads; ++head) {
+    runs.emplace_back(head * (key_size + sizes_.head) + key_size, sizes_.head);
+  }
+  attention.value = tensors_.runs(Role::latent_key_value_weight, Role::value_bias, b,
+                                  {a_.heads * (key_size + sizes_.head), rank, false}, runs);
+  attention.output = projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
+                                a_.heads * sizes_.head);
   return attention;
 }
 
@@ -159,20 +196,34 @@ Xielu BlockReader::xielu(std::int64_t b) const {
   return xielu;
 }
 
-FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::int64_t f) const {
+FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::int64_t f,
+                                      bool transposed) const {
   const std::int64_t d = sizes_.hidden;
+  const auto part = [&](Role weight, Role bias, std::int64_t outputs, std::int64_t inputs) {
+    return Projection{tensors_.map(weight, b, expert, {outputs, inputs, transposed}),
+                      tensors_.vector_or_empty(bias, b, outputs, expert)};
+  };
   FeedForward ffn;
   ffn.activation = a_.activation;
   if (ffn.activation == Activation::xielu) ffn.xielu = xielu(b);
-  if (tensors_.has(Role::gate_up_weight, b)) {
-    const TensorsByRole::Shape both = {2 * f, d, sizes_.transposed};
-    ffn.gate.map = tensors_.map(Role::gate_up_weight, b, expert, both, 0, f);
-    ffn.up.map = tensors_.map(Role::gate_up_weight, b, expert, both, f, f);
+  ffn.clamp = a_.clamped_gate;
+  if (tensors_.has(Role::gate_up_weight, b, expert)) {
+    const std::int64_t stride = a_.gate_up_by_turns ? 2 : 1;
+    const Eigen::VectorXf bias = tensors_.vector_or_empty(Role::gate_up_bias, b, 2 * f, expert);
+    const auto half = [&](std::int64_t first) {
+      Projection half = {
+          tensors_.map(Role::gate_up_weight, b, expert, {2 * f, d, transposed}, first, f, stride),
+          {}};
+      if (bias.size() > 0) half.bias = bias(Eigen::seqN(first, f, stride));
+      return half;
+    };
+    ffn.gate = half(0);
+    ffn.up = half(a_.gate_up_by_turns ? 1 : f);
   } else {
-    if (a_.gated_ffn) ffn.gate = projection(Role::gate_weight, Role::gate_bias, b, expert, f, d);
-    ffn.up = projection(Role::up_weight, Role::up_bias, b, expert, f, d);
+    if (a_.gated_ffn) ffn.gate = part(Role::gate_weight, Role::gate_bias, f, d);
+    ffn.up = part(Role::up_weight, Role::up_bias, f, d);
   }
-  ffn.down = projection(Role::down_weight, Role::down_bias, b, expert, d, f);
+  ffn.down = part(Role::down_weight, Role::down_bias, d, f);
   if (ffn.gate) ffn.gate = scaled(std::move(ffn.gate), a_.multipliers.ffn_gate);
   ffn.down = scaled(std::move(ffn.down), a_.multipliers.ffn_output);
   return ffn;
@@ -195,9 +246,9 @@ Experts BlockReader::experts(std::int64_t b) const {
   experts.router.bias = tensors_.vector_or_empty(Role::router_bias, b, a_.experts);
   experts.choice_bias = tensors_.vector_or_empty(Role::router_choice_bias, b, a_.experts);
   experts.routing = a_.routing;
-  const std::int64_t size = ffn_size_of(tensors_, b, sizes_.transposed);
+  const std::int64_t size = ffn_size_of(a_, tensors_, b, sizes_.transposed);
   for (std::int64_t expert = 0; expert < a_.experts; ++expert) {
-    experts.experts.push_back(feed_forward(b, expert, size));
+    experts.experts.push_back(feed_forward(b, expert, size, a_.transposed_experts));
   }
   if (a_.shared_expert) experts.shared = shared_expert(b);
   if (a_.shared_expert_gate) {
@@ -212,7 +263,11 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
   mixer.beside = plan.beside;
   switch (plan.kind) {
     case MixerKind::attention:
-      mixer.work = attention(b);
+      if (a_.latent.rank > 0) {
+        mixer.work = latent_attention(b);
+      } else {
+        mixer.work = attention(b);
+      }
       break;
     case MixerKind::delta_rule:
       mixer.work = delta_rule(b);
@@ -227,7 +282,8 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
       mixer.work = short_convolution(b);
       break;
     case MixerKind::feed_forward:
-      mixer.work = feed_forward(b, 0, ffn_size_of(tensors_, b, sizes_.transposed));
+      mixer.work =
+          feed_forward(b, 0, ffn_size_of(a_, tensors_, b, sizes_.transposed), sizes_.transposed);
       break;
     case MixerKind::experts:
       mixer.work = experts(b);

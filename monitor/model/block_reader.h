@@ -49,7 +49,10 @@ class BlockReader {
   Projection query_gates(std::int64_t block) const;
   Attention attention(std::int64_t block) const;
   Xielu xielu(std::int64_t block) const;
-  FeedForward feed_forward(std::int64_t block, std::int64_t expert, std::int64_t size) const;
+  AttentionSinks sinks(std::int64_t block) const;
+  LatentAttention latent_attention(std::int64_t block) const;
+  FeedForward feed_forward(std::int64_t block, std::int64_t expert, std::int64_t size,
+                           bool transposed) const;
   FeedForward shared_expert(std::int64_t block) const;
   Experts experts(std::int64_t block) const;
   // Those that keep a state over tokens: block_reader_recurrent.cpp.

@@ -13,19 +13,74 @@ constexpr ModuleName kMixtralExperts[] = {
     {"layers.{}.block_sparse_moe.experts.{}.w3", up_weight},
     {"layers.{}.block_sparse_moe.experts.{}.w2", down_weight},
 };
+constexpr ModuleName kMiniMaxRouter[] = {
+    parameter("layers.{}.block_sparse_moe.e_score_correction_bias", router_choice_bias),
+    parameter("layers.{}.mlp.e_score_correction_bias", router_choice_bias),
+};
+constexpr ModuleName kRouter[] = {
+    {"layers.{}.mlp.router", router_weight, router_bias},
+};
+constexpr ModuleName kGraniteExperts[] = {
+    {"layers.{}.block_sparse_moe.router.layer", router_weight},
+    {"layers.{}.block_sparse_moe.router", router_weight},
+    {"layers.{}.block_sparse_moe.experts.{}.gate_proj", gate_weight},
+    {"layers.{}.block_sparse_moe.experts.{}.up_proj", up_weight},
+    {"layers.{}.block_sparse_moe.experts.{}.down_proj", down_weight},
+};
+constexpr ModuleName kLlama4FeedForward[] = {
+    {"layers.{}.feed_forward.gate_proj", gate_weight},
+    {"layers.{}.feed_forward.up_proj", up_weight},
+    {"layers.{}.feed_forward.down_proj", down_weight},
+    {"layers.{}.feed_forward.router", router_weight},
+    {"layers.{}.feed_forward.experts.{}.gate_up_proj", gate_up_weight},
+    {"layers.{}.feed_forward.experts.{}.gate_proj", gate_weight},
+    {"layers.{}.feed_forward.experts.{}.up_proj", up_weight},
+    {"layers.{}.feed_forward.experts.{}.down_proj", down_weight},
+    {"layers.{}.feed_forward.shared_expert.gate_proj", shared_gate_weight},
+    {"layers.{}.feed_forward.shared_expert.up_proj", shared_up_weight},
+    {"layers.{}.feed_forward.shared_expert.down_proj", shared_down_weight},
+};
+// Experts whose gate and other matrix stay in one.
+constexpr ModuleName kFusedExperts[] = {
+    {"layers.{}.mlp.experts.{}.gate_up_proj", gate_up_weight},
+};
+constexpr ModuleName kBiasedExperts[] = {
+    {"layers.{}.mlp.experts.{}.gate_up_proj", gate_up_weight, gate_up_bias},
+    {"layers.{}.mlp.experts.{}.down_proj", down_weight, down_bias},
+};
+constexpr ModuleName kSinkAttention[] = {
+    {"layers.{}.self_attn.q_proj", sink_query_weight, sink_query_bias},
+    {"layers.{}.self_attn.k_proj", sink_key_weight, sink_key_bias},
+    {"layers.{}.self_attn.v_proj", value_weight, value_bias},
+    {"layers.{}.self_attn.o_proj", output_weight, output_bias},
+    parameter("layers.{}.self_attn.sinks", sinks),
+};
 
 }  // namespace
 
 std::vector<RoleTable> mixture_tables() {
   return {
+      {"deepseek_v2",
+       {kDecoder, kNormsBefore, kLatentAttention, kGatedFfn, kExperts, kSharedExperts}},
+      {"deepseek_v3",
+       {kDecoder, kNormsBefore, kLatentAttention, kGatedFfn, kExperts, kSharedExperts}},
       {"dots1",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts}},
       {"glm4_moe",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts}},
+      {"gpt_oss", {kDecoder, kNormsBefore, kSinkAttention, kRouter, kBiasedExperts}},
+      {"granitemoe", {kDecoder, kNormsBefore, kAttention, kGraniteExperts}},
+      {"llama4_text", {kDecoder, kNormsBefore, kAttention, kLlama4FeedForward}},
+      {"minimax_m2",
+       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kMixtralExperts, kMiniMaxRouter,
+        kExperts}},
       {"mixtral",
        {kDecoder, kNormsBefore, kAttention, kMixtralExperts, kExperts, kGguf, kGgufExperts}},
+      {"olmoe", {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kExperts}},
+      {"phimoe", {kDecoder, kNormsBefore, kAttention, kMixtralExperts, kRouter, kExperts}},
       {"qwen2_moe", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kExperts, kGatedSharedExpert}},
-      {"qwen3_moe", {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts}},
+      {"qwen3_moe",
+       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kFusedExperts}},
   };
 }
 

@@ -47,6 +47,11 @@ bool is_laid_out_alike(Role role) {
     case Role::gate_bias:
     case Role::up_bias:
     case Role::down_bias:
+    case Role::gate_up_bias:
+    case Role::sink_query_bias:
+    case Role::sink_key_bias:
+    case Role::latent_query_bias:
+    case Role::latent_bias:
       return false;
     default:
       return facts_of(role).kind != RoleFacts::Kind::matrix;
@@ -134,7 +139,10 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
            std::string(name_of(place->role)));
     }
     std::vector<std::int64_t> shape = {update.b.rows(), update.a.cols()};
-    if (transposed_ && of_a_block) std::ranges::reverse(shape);
+    const bool of_an_expert = facts_of(place->role).place == RoleFacts::Place::expert &&
+                              architecture_.has(MixerKind::experts, place->block);
+    const bool transposed = of_an_expert ? architecture_.transposed_experts : transposed_;
+    if (transposed && of_a_block) std::ranges::reverse(shape);
     const std::vector<std::int64_t>& expected = tensors_->tensors[changed->tensor].view.shape;
     if (shape != expected || update.b.cols() != update.a.rows()) {
       fail("a product of " + shape_text(std::array{update.b.rows(), update.b.cols()}) + " and " +

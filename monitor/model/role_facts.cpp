@@ -23,9 +23,6 @@ bool with_embedding_norm(const Architecture& a, std::int64_t) { return a.embeddi
 bool with_attention(const Architecture& a, std::int64_t b) {
   return a.has(MixerKind::attention, b);
 }
-bool with_plain_queries(const Architecture& a, std::int64_t b) {
-  return with_attention(a, b) && !a.gated_attention;
-}
 bool with_gated_queries(const Architecture& a, std::int64_t b) {
   return with_attention(a, b) && a.gated_attention;
 }
@@ -56,6 +53,23 @@ bool with_decay(const Architecture& a, std::int64_t b) {
 }
 bool with_recurrent_norm(const Architecture& a, std::int64_t b) {
   return with_delta_rule(a, b) || (a.has(MixerKind::state_space, b) && a.state_space.norm);
+}
+bool with_latent(const Architecture& a, std::int64_t b) {
+  return with_attention(a, b) && a.latent.rank > 0;
+}
+bool with_values(const Architecture& a, std::int64_t b) {
+  return with_attention(a, b) && a.latent.rank == 0;
+}
+bool with_sinks(const Architecture& a, std::int64_t b) {
+  return with_values(a, b) && a.attention_sinks;
+}
+// Queries and keys that sinks make count have roles of their own. Latent attention may have queries
+// without a latent vector.
+bool with_unread_keys(const Architecture& a, std::int64_t b) {
+  return with_values(a, b) && !a.attention_sinks;
+}
+bool with_unread_queries(const Architecture& a, std::int64_t b) {
+  return with_attention(a, b) && !a.attention_sinks && !a.gated_attention;
 }
 bool with_experts(const Architecture& a, std::int64_t b) { return a.has(MixerKind::experts, b); }
 bool with_choice_bias(const Architecture& a, std::int64_t b) {
@@ -102,16 +116,29 @@ constexpr RoleFacts kFacts[] = {
     {embedding_norm_bias, "embedding_norm_bias", model, other, read, optional, with_embedding_norm},
     {attention_norm_weight, "attention_norm_weight", block, other, read, required, with_norms_before},
     {attention_norm_bias, "attention_norm_bias", block, other, read, optional, with_norms_before},
-    {query_weight, "query_weight", block, matrix, unread, optional, with_plain_queries},
-    {query_bias, "query_bias", block, other, unread, optional, with_plain_queries},
+    {query_weight, "query_weight", block, matrix, unread, optional, with_unread_queries},
+    {query_bias, "query_bias", block, other, unread, optional, with_unread_queries},
     {query_gate_weight, "query_gate_weight", block, matrix, read, required, with_gated_queries},
     {query_gate_bias, "query_gate_bias", block, other, read, optional, with_gated_queries},
-    {key_weight, "key_weight", block, matrix, unread, optional, with_attention},
-    {key_bias, "key_bias", block, other, unread, optional, with_attention},
-    {value_weight, "value_weight", block, matrix, read, required, with_attention},
-    {value_bias, "value_bias", block, other, read, optional, with_attention},
-    {query_key_value_weight, "query_key_value_weight", block, matrix, read, optional, with_attention},
-    {query_key_value_bias, "query_key_value_bias", block, other, read, optional, with_attention},
+    {key_weight, "key_weight", block, matrix, unread, optional, with_unread_keys},
+    {key_bias, "key_bias", block, other, unread, optional, with_unread_keys},
+    {value_weight, "value_weight", block, matrix, read, required, with_values},
+    {value_bias, "value_bias", block, other, read, optional, with_values},
+    {query_key_value_weight, "query_key_value_weight", block, matrix, read, optional, with_unread_keys},
+    {query_key_value_bias, "query_key_value_bias", block, other, read, optional, with_unread_keys},
+    {sink_query_weight, "sink_query_weight", block, matrix, read, required, with_sinks},
+    {sink_query_bias, "sink_query_bias", block, other, read, optional, with_sinks},
+    {sink_key_weight, "sink_key_weight", block, matrix, read, required, with_sinks},
+    {sink_key_bias, "sink_key_bias", block, other, read, optional, with_sinks},
+    {sinks, "sinks", block, other, read, required, with_sinks},
+    {latent_query_weight, "latent_query_weight", block, matrix, unread, optional, with_latent},
+    {latent_query_bias, "latent_query_bias", block, other, unread, optional, with_latent},
+    {latent_query_norm_weight, "latent_query_norm_weight", block, other, unread, optional, with_latent},
+    {latent_query_output_weight, "latent_query_output_weight", block, matrix, unread, optional, with_latent},
+    {latent_weight, "latent_weight", block, matrix, read, required, with_latent},
+    {latent_bias, "latent_bias", block, other, read, optional, with_latent},
+    {latent_norm_weight, "latent_norm_weight", block, other, read, required, with_latent},
+    {latent_key_value_weight, "latent_key_value_weight", block, matrix, read, required, with_latent},
     {query_norm_weight, "query_norm_weight", block, other, unread, optional, with_attention},
     {query_norm_bias, "query_norm_bias", block, other, unread, optional, with_attention},
     {key_norm_weight, "key_norm_weight", block, other, unread, optional, with_attention},
@@ -149,7 +176,8 @@ constexpr RoleFacts kFacts[] = {
     {gate_bias, "gate_bias", expert, other, read, optional, with_gate},
     {up_weight, "up_weight", expert, matrix, read, required, with_ffn},
     {up_bias, "up_bias", expert, other, read, optional, with_ffn},
-    {gate_up_weight, "gate_up_weight", block, matrix, read, optional, with_gate},
+    {gate_up_weight, "gate_up_weight", expert, matrix, read, optional, with_gate},
+    {gate_up_bias, "gate_up_bias", expert, other, read, optional, with_gate},
     {down_weight, "down_weight", expert, matrix, read, required, with_ffn},
     {down_bias, "down_bias", expert, other, read, optional, with_ffn},
     {xielu_alpha_p, "xielu_alpha_p", block, other, read, required, with_xielu},

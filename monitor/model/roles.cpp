@@ -112,8 +112,8 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
     if (tensor.role == Role::query_key_value_weight)
       have.insert({tensor.block, Role::value_weight, 0});
     if (tensor.role == Role::gate_up_weight) {
-      have.insert({tensor.block, Role::gate_weight, 0});
-      have.insert({tensor.block, Role::up_weight, 0});
+      have.insert({tensor.block, Role::gate_weight, tensor.member});
+      have.insert({tensor.block, Role::up_weight, tensor.member});
     }
     blocks = std::max(blocks, tensor.block);
   }

@@ -56,6 +56,17 @@ inline constexpr ModuleName kSharedExperts[] = {
     {"layers.{}.mlp.shared_experts.up_proj", shared_up_weight},
     {"layers.{}.mlp.shared_experts.down_proj", shared_down_weight},
 };
+// Of DeepSeek, and those that have its attention.
+inline constexpr ModuleName kLatentAttention[] = {
+    {"layers.{}.self_attn.q_proj", query_weight, query_bias},
+    {"layers.{}.self_attn.q_a_proj", latent_query_weight, latent_query_bias},
+    {"layers.{}.self_attn.q_a_layernorm", latent_query_norm_weight},
+    {"layers.{}.self_attn.q_b_proj", latent_query_output_weight},
+    {"layers.{}.self_attn.kv_a_proj_with_mqa", latent_weight, latent_bias},
+    {"layers.{}.self_attn.kv_a_layernorm", latent_norm_weight},
+    {"layers.{}.self_attn.kv_b_proj", latent_key_value_weight},
+    {"layers.{}.self_attn.o_proj", output_weight, output_bias},
+};
 // Of Qwen 2 and those after it.
 inline constexpr ModuleName kGatedSharedExpert[] = {
     {"layers.{}.mlp.shared_expert.gate_proj", shared_gate_weight},

@@ -18,6 +18,12 @@ void expect_shape(const NamedTensor& tensor, const std::vector<std::int64_t>& sh
   }
 }
 
+std::shared_ptr<const LinearMap> stored_map(const NamedTensor& tensor, Nudge nudge,
+                                            const MatrixPart& part) {
+  if (tensor.placement() == Placement::device) return tensor.device->map(part, nudge);
+  return std::make_shared<HostMap>(in_host_memory(tensor), part, nudge);
+}
+
 }  // namespace
 
 void reject(const NamedTensor& tensor, const std::string& why) {
@@ -123,28 +129,22 @@ Projection TensorsByRole::runs(Role weight, Role bias, std::int64_t block, const
 
 std::shared_ptr<const LinearMap> TensorsByRole::map(Role role, std::int64_t block,
                                                     std::int64_t member, const Shape& shape,
-                                                    std::int64_t first, std::int64_t count) const {
+                                                    std::int64_t first, std::int64_t count,
+                                                    std::int64_t stride) const {
   const NamedTensor& tensor = at(role, block, member);
   expect_shape(tensor, shape.transposed ? std::vector{shape.inputs, shape.outputs}
                                         : std::vector{shape.outputs, shape.inputs});
-  auto stored =
-      stored_map(tensor, nudge_for(nudge_, index(role, block, member)), shape, first, count);
+  const MatrixPart part = {first, count, shape.transposed, stride};
+  auto stored = stored_map(tensor, nudge_for(nudge_, index(role, block, member)), part);
   const LowRankUpdate* change = update(role, block, member);
   if (change == nullptr) return stored;
   // A nudge moves the base's weights alone: the update is small beside them, and so is its
   // rounding.
-  auto sum = std::make_shared<LowRankMap>(std::move(stored), change->a,
-                                          change->b.middleRows(first, count));
+  const auto outputs = Eigen::seqN(first, count, stride);
+  auto sum =
+      std::make_shared<LowRankMap>(std::move(stored), change->a, change->b(outputs, Eigen::all));
   if (change->magnitude.size() == 0) return sum;
-  return std::make_shared<RowScaledMap>(std::move(sum), change->magnitude.segment(first, count));
-}
-
-std::shared_ptr<const LinearMap> TensorsByRole::stored_map(const NamedTensor& tensor, Nudge nudge,
-                                                           const Shape& shape, std::int64_t first,
-                                                           std::int64_t count) const {
-  const MatrixPart part = {first, count, shape.transposed};
-  if (tensor.placement() == Placement::device) return tensor.device->map(part, nudge);
-  return std::make_shared<HostMap>(in_host_memory(tensor), part, nudge);
+  return std::make_shared<RowScaledMap>(std::move(sum), change->magnitude(outputs));
 }
 
 }  // namespace azimuth

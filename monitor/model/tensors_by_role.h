@@ -67,10 +67,11 @@ class TensorsByRole {
     bool transposed;
   };
 
-  /// Outputs [first, first + count) of a matrix, or all of them, with what updates it.
+  /// `count` outputs of a matrix from `first`, each `stride` behind the last, or all of them, with
+  /// what updates it.
   std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, std::int64_t member,
-                                       const Shape& shape, std::int64_t first,
-                                       std::int64_t count) const;
+                                       const Shape& shape, std::int64_t first, std::int64_t count,
+                                       std::int64_t stride = 1) const;
   std::shared_ptr<const LinearMap> map(Role role, std::int64_t block, std::int64_t member,
                                        const Shape& shape) const {
     return map(role, block, member, shape, 0, shape.outputs);
@@ -82,10 +83,6 @@ class TensorsByRole {
                   std::span<const std::pair<std::int64_t, std::int64_t>> runs) const;
 
  private:
-  std::shared_ptr<const LinearMap> stored_map(const NamedTensor& tensor, Nudge nudge,
-                                              const Shape& shape, std::int64_t first,
-                                              std::int64_t count) const;
-
   using Place = std::tuple<Role, std::int64_t, std::int64_t>;
 
   const NamedTensors& tensors_;

@@ -28,9 +28,9 @@ void check_unread(const std::filesystem::path& file, const HuggingFaceConfig& de
                   const ModelWeights& weights) {
   const Architecture& a = described.architecture;
   const std::int64_t d = described.hidden_size;
-  const auto check = [&](Role role, std::int64_t block, std::int64_t rows) {
+  const auto check = [&](Role role, std::int64_t block, std::int64_t rows, std::int64_t columns) {
     const std::vector<std::int64_t> found = weights.stored_shape(role, block);
-    const std::vector<std::int64_t> expected = {rows, d};
+    const std::vector<std::int64_t> expected = {rows, columns};
     if (found.empty() || found == expected || found.front() == 0) return;
     throw FileError(file, std::string(name_of(role)) + " of block " + std::to_string(block),
                     "has shape " + shape_text(found) + " where " + shape_text(expected) +
@@ -38,10 +38,14 @@ void check_unread(const std::filesystem::path& file, const HuggingFaceConfig& de
   };
   const auto blocks = static_cast<std::int64_t>(weights.blocks().size());
   for (std::int64_t block = 1; block <= blocks; ++block) {
-    check(Role::query_weight, block, a.heads * described.head_size);
-    check(Role::key_weight, block, a.kv_heads * described.head_size);
+    const std::int64_t query_size =
+        a.latent.rank > 0 ? a.latent.key_size + a.latent.rotated_key_size : described.head_size;
+    check(Role::query_weight, block, a.heads * query_size, d);
+    check(Role::key_weight, block, a.kv_heads * described.head_size, d);
+    check(Role::latent_query_weight, block, described.query_rank, d);
+    check(Role::latent_query_output_weight, block, a.heads * query_size, described.query_rank);
   }
-  check(Role::head_weight, 0, described.vocab_size);
+  check(Role::head_weight, 0, described.vocab_size, d);
 }
 
 // How wide the FFNs and experts of every block are.
@@ -118,7 +122,7 @@ std::vector<std::string> leave_biases_out(const HuggingFaceConfig& described, Na
 ModelWeights load_configured_model(const std::filesystem::path& model,
                                    const std::filesystem::path& config, const RoleNames& names,
                                    const std::function<NamedTensors()>& read) {
-  const HuggingFaceConfig described = HuggingFaceConfig::open(config);
+  HuggingFaceConfig described = HuggingFaceConfig::open(config);
   std::vector<std::string> warnings;
   NamedTensors tensors = with_file_errors(model, "model", [&] {
     NamedTensors all = read();
@@ -127,7 +131,7 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
       all = decode_quantised(*described.quantisation, std::move(all));
       check_orientation(described.architecture, all);
     }
-    split_fused_experts(described.architecture, all);
+    split_fused_experts(described, all);
     check_names(described.architecture, all, names);
     return all;
   });

@@ -127,6 +127,7 @@ MIXTURES = {
                              mscale_all_dim=0.7))),
     "deepseek_v2": ("deepseek_v2", dict(MLA, routed_scaling_factor=1.7, attention_bias=True)),
     "deepseek_v2_groups": ("deepseek_v2", dict(MLA, **GROUPS, topk_method="group_limited_greedy", q_lora_rank=None,
+                                               num_experts_per_tok=3,  # of more than two groups
                                                routed_scaling_factor=1.7)),
     "deepseek_v3": ("deepseek_v3", dict(DEEPSEEK_V3, attention_bias=True)),
     "kimi_k2": ("deepseek_v3", dict(DEEPSEEK_V3, n_group=1, topk_group=1, num_hidden_layers=3, first_k_dense_replace=1)),

@@ -78,6 +78,16 @@ TEST_P(TorchMapTest, MultipliesAsHostMapDoes) {
   expect_same(TorchMap(stored_, part_), HostMap(view_, part_));
 }
 
+TEST_P(TorchMapTest, TakesEverySecondOutput) {
+  MatrixPart part = part_;
+  part.stride = 2;
+  part.outputs = 17;
+  Z_ = Eigen::MatrixXf::Random(part.outputs, 9);
+  expect_same(TorchMap(stored_, part), HostMap(view_, part));
+  const Nudge nudge = {true, 42};
+  expect_same(TorchMap(stored_, part, nudge), HostMap(view_, part, nudge));
+}
+
 TEST_P(TorchMapTest, StridesDoNotMatter) {
   const torch::Tensor strided = stored_.t().contiguous().t();
   ASSERT_FALSE(strided.is_contiguous());

@@ -13,16 +13,14 @@
 
 #include "azimuth/analysis.h"
 #include "azimuth/angle.h"
-#include "azimuth/hugging_face_config.h"
 #include "azimuth/hugging_face_folder.h"
-#include "azimuth/safetensors_file.h"
 #include "azimuth/spectral.h"
-#include "hugging_face/further_blocks.h"
 #include "model/role_facts.h"
 #include "support/decompositions.h"
 #include "support/dense_block.h"
 #include "support/member_count.h"
 #include "support/one_token_norms.h"
+#include "support/stored_model.h"
 
 namespace azimuth {
 namespace {
@@ -47,27 +45,12 @@ json expected_of(const std::string& name) {
   return json::parse(std::ifstream(kData / name / "hidden_states.json"));
 }
 
-HuggingFaceConfig config_of(const std::string& name) {
-  return HuggingFaceConfig::open(kData / name / "config.json");
+Architecture architecture_of(const std::string& name) {
+  return testing::stored_model(kData / name).architecture;
 }
 
-Architecture architecture_of(const std::string& name) { return config_of(name).architecture; }
-
-// Of all shards.
 NamedTensors tensors_of(const std::string& name) {
-  NamedTensors all;
-  std::vector<SafetensorsFile> files;
-  for (const auto& entry : std::filesystem::directory_iterator(kData / name)) {
-    if (entry.path().extension() != ".safetensors") continue;
-    files.push_back(SafetensorsFile::open(entry.path()));
-    for (NamedTensor& tensor : files.back().tensors().tensors) {
-      all.tensors.push_back(std::move(tensor));
-    }
-  }
-  all.storage = std::make_shared<std::vector<SafetensorsFile>>(std::move(files));
-  const HuggingFaceConfig config = config_of(name);
-  leave_further_blocks_out(config.block_count, config.further_blocks, all);
-  return all;
+  return testing::stored_model(kData / name).tensors;
 }
 
 double difference(const Passes& passes, const json& expected) {
@@ -78,6 +61,7 @@ double difference(const Passes& passes, const json& expected) {
 // What the linear approximation cannot do of a block, in part of its words.
 const char* why_not_linear(const BlockWeights& block) {
   if (block.work<Experts>() != nullptr) return "experts route";
+  if (block.work<LatentAttention>() != nullptr) return "norm stands within";
   if (block.work<DeltaRule>() != nullptr) return "delta rule";
   if (block.work<StateSpace>() != nullptr) return "state space";
   if (block.work<SelectiveStateSpace>() != nullptr) return "state space";
@@ -114,7 +98,9 @@ TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
   for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
     const SingularDirection& found = o.blocks[b + 1].singular;
     const std::string& reason = o.blocks[b + 1].spectral_reason;
-    EXPECT_THAT(reason, ::testing::HasSubstr(why_not_linear(weights.blocks()[b])));
+    const std::string why = why_not_linear(weights.blocks()[b]);
+    EXPECT_THAT(reason, ::testing::HasSubstr(why));
+    EXPECT_EQ(reason.empty(), why.empty()) << reason;
     if (!reason.empty()) {
       EXPECT_TRUE(std::isnan(found.sigma[0])) << "the approximation does not apply";
       continue;
@@ -191,9 +177,15 @@ TEST_P(EveryArchitecture, NoTensorOfThePassIsLeftOut) {
     EXPECT_EQ(seen.size(), 1u) << "expert " << expert.second << " of block " << expert.first;
     taken[expert.first] += seen.contains(true) ? 1 : 0;
   }
+  std::int64_t all_taken = 0;
   for (const auto& [block, count] : taken) {
     EXPECT_GT(count, architecture.routing.experts_per_token) << "block " << block;
+    all_taken += count;
   }
+  Workers workers;
+  const ModelWeights weights = ModelWeights::from_tensors(architecture, tensors);
+  EXPECT_EQ(single_token_pass<float>(weights, ids_, workers).expert_products, all_taken)
+      << "of others nothing is read";
   EXPECT_GT(broken, 5);
 }
 
@@ -223,9 +215,9 @@ TEST_P(EveryArchitecture, TwoHeadsThatAreSwappedAreSeen) {
     view.data = swapped.back().data();
   }
   const Passes p = passes(ModelWeights::from_tensors(architecture, tensors), ids_);
-  // Both repeat one KV head, and each has no gate of its own.
-  const bool alike =
-      architecture.kv_heads * 2 <= architecture.heads && !architecture.gated_attention;
+  // Both repeat one KV head, and each has neither a gate nor a sink of its own.
+  const bool alike = architecture.kv_heads * 2 <= architecture.heads &&
+                     !architecture.gated_attention && !architecture.attention_sinks;
   if (alike) {
     EXPECT_LT(difference(p, expected_), 1e-3);
   } else {
@@ -284,6 +276,10 @@ constexpr FieldChange kFieldChanges[] = {
      }},
     {"shared_norm", [](Architecture& a) { a.shared_norm = !a.shared_norm; }},
     {"gated_ffn", [](Architecture& a) { a.gated_ffn = !a.gated_ffn; }},
+    {"clamped_gate",
+     [](Architecture& a) { a.clamped_gate.limit = a.clamped_gate.limit > 0 ? 0 : 0.1; }},
+    {"gate_up_by_turns", [](Architecture& a) { a.gate_up_by_turns = !a.gate_up_by_turns; },
+     [](auto& right, bool) { return right.transposed_experts || right.name == "phi3"; }},
     {"qkv_layout",
      [](Architecture& a) {
        a.qkv_layout =
@@ -292,6 +288,14 @@ constexpr FieldChange kFieldChanges[] = {
      [](auto& right, bool fused_qkv) { return fused_qkv && right.kv_heads > 1; }},
     {"qkv_clip", [](Architecture& a) { a.qkv_clip = a.qkv_clip == 0 ? 0.1 : 0; }},
     {"gated_attention", [](Architecture& a) { a.gated_attention = !a.gated_attention; }},
+    {"latent",
+     [](Architecture& a) {
+       a.latent.rank = a.latent.rank > 0 ? 0 : 4;
+       if (a.head_size == 0) a.head_size = 6;
+     }},
+    {"attention_sinks", [](Architecture& a) { a.attention_sinks = !a.attention_sinks; }},
+    {"rotary_factor", [](Architecture& a) { a.rotary_factor *= 1.5; },
+     [](auto& right, bool) { return right.attention_sinks; }},
     {"embedding_multiplier", [](Architecture& a) { a.embedding_multiplier *= 2; }},
     {"embedding_norm", [](Architecture& a) { a.embedding_norm = !a.embedding_norm; }},
     {"learned_positions", [](Architecture& a) { a.learned_positions = !a.learned_positions; }},
@@ -303,6 +307,8 @@ constexpr FieldChange kFieldChanges[] = {
        a.routing.experts_per_token = std::max<std::int64_t>(a.routing.experts_per_token, 1);
      }},
     {"routing", [](Architecture& a) { a.routing.experts_per_token = 1; },
+     [](auto& right, bool) { return right.experts > 0; }},
+    {"transposed_experts", [](Architecture& a) { a.transposed_experts = !a.transposed_experts; },
      [](auto& right, bool) { return right.experts > 0; }},
     {"shared_expert", [](Architecture& a) { a.shared_expert = !a.shared_expert; },
      [](auto& right, bool) { return right.experts > 0; }},

@@ -126,6 +126,41 @@ TEST_P(HostMapOfEveryType, TakesPartsAndTransposes) {
   }
 }
 
+TEST_P(HostMapOfEveryType, TakesEverySecondOutput) {
+  const Stored s = stored(GetParam(), 130, 96, 8);
+  Workers workers(2);
+  for (const bool transposed : {false, true}) {
+    SCOPED_TRACE(transposed);
+    Eigen::MatrixXf W = s.dense;
+    if (transposed) W.transposeInPlace();
+    const Eigen::MatrixXf taken = W(Eigen::seqN(1, 40, 2), Eigen::all);
+    for (const Nudge nudge : {Nudge{}, Nudge{true, 5}}) {
+      const HostMap map(s.view, {1, 40, transposed, 2}, nudge);
+      const HostMap all(s.view, {0, W.rows(), transposed}, nudge);
+      for (const Eigen::Index k : kVectors) {
+        SCOPED_TRACE(k);
+        const Eigen::MatrixXf X = Eigen::MatrixXf::Random(W.cols(), k);
+        Eigen::MatrixXf Y(40, k), Y_all(W.rows(), k);
+        map.apply(X, Y, workers);
+        all.apply(X, Y_all, workers);
+        EXPECT_TRUE(Y.isApprox(Y_all(Eigen::seqN(1, 40, 2), Eigen::all), 1e-5f));
+        EXPECT_TRUE(nudge.active || Y.isApprox(taken * X, 1e-5f));
+        const Eigen::MatrixXf U = Eigen::MatrixXf::Random(40, k);
+        Eigen::MatrixXf V(W.cols(), k), V_all(W.cols(), k),
+            spread = Eigen::MatrixXf::Zero(W.rows(), k);
+        spread(Eigen::seqN(1, 40, 2), Eigen::all) = U;
+        map.apply_transpose(U, V, workers);
+        all.apply_transpose(spread, V_all, workers);
+        EXPECT_TRUE(V.isApprox(V_all, 1e-5f));
+      }
+      Eigen::MatrixXf rows(W.cols(), 5), rows_all(W.cols(), W.rows());
+      map.unpack_rows(3, rows);
+      all.unpack_rows(0, rows_all);
+      EXPECT_EQ(rows, rows_all(Eigen::all, Eigen::seqN(7, 5, 2)));
+    }
+  }
+}
+
 TEST_P(HostMapOfEveryType, ThreadsDoNotChangeTheResult) {
   const Stored s = stored(GetParam(), 1000, 96, 5);
   const HostMap map(s.view, {0, 1000, false});

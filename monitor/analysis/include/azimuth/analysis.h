@@ -29,6 +29,9 @@ struct HiddenStates {
   std::vector<Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>> initial;
   /// By block from 0: norm of each token with all attention set to zero, what it does by itself.
   std::vector<Eigen::VectorXd> zero_attention_norms;
+  /// How often an expert of a mixture was multiplied with the tokens that take it. With no others:
+  /// of an expert that no token takes nothing is read.
+  std::int64_t expert_products = 0;
 
   bool finite() const;
 };

@@ -65,6 +65,25 @@ struct Routing {
   bool operator==(const Routing&) const = default;
 };
 
+/// Latent attention (DeepSeek-V2, arXiv 2405.04434): keys and values are made from a normed vector
+/// of `rank` numbers, which is all that is kept of a token.
+struct LatentSizes {
+  std::int64_t rank = 0;              ///< 0: attention is not latent
+  std::int64_t key_size = 0;          ///< of each head: stands before its values
+  std::int64_t rotated_key_size = 0;  ///< one for all heads: stands behind the latent vector
+
+  bool operator==(const LatentSizes&) const = default;
+};
+
+/// A gated FFN that cuts what it multiplies, as GPT-OSS has it: with g the gate's and u the other
+/// output, `(min(max(u, −limit), limit) + 1) · act(steepness · min(g, limit)) / steepness`.
+struct ClampedGate {
+  double limit = 0;  ///< 0: nothing is cut, and nothing added
+  double steepness = 1;
+
+  bool operator==(const ClampedGate&) const = default;
+};
+
 /// Sizes of a gated delta rule.
 struct DeltaRuleSizes {
   std::int64_t key_heads = 0;    ///< of queries and keys; each serves consecutive value heads
@@ -136,18 +155,28 @@ struct Architecture {
   bool parallel = false;
   bool shared_norm = false;  ///< a parallel block without N_2: the FFN reads N_1 x too
   bool gated_ffn = true;
+  ClampedGate clamped_gate = {};
+  /// A matrix of a gate and what it is multiplied with has the outputs of both by turns, not those
+  /// of one below those of the other.
+  bool gate_up_by_turns = false;
   QkvLayout qkv_layout = QkvLayout::by_kind;
   double qkv_clip =
       0;  ///< queries, keys and values are cut to [-qkv_clip, qkv_clip]; 0: they are not
   /// The query matrix holds behind each head's queries as many gates, whose sigmoid is multiplied
   /// with what the head reads.
   bool gated_attention = false;
+  LatentSizes latent = {};
+  /// Each head's softmax has a learned logit beside those of keys, a sink: of one token queries and
+  /// keys count, and with them what RoPE's scaling multiplies each of the two with.
+  bool attention_sinks = false;
+  double rotary_factor = 1;
   double embedding_multiplier = 1;
   bool embedding_norm = false;          ///< a layer norm between the embedding and block 1
   bool learned_positions = false;       ///< a row of the position embedding is added to the input
   std::int64_t first_position_row = 0;  ///< of a sequence's first token (OPT: 2)
   std::int64_t experts = 0;             ///< of each mixture; 0: there is none
   Routing routing = {};
+  bool transposed_experts = false;  ///< their matrices are stored {inputs, outputs}
   bool shared_expert = false;       ///< beside those of each mixture, one that every token goes to
   bool shared_expert_gate = false;  ///< its output is multiplied with the sigmoid of a logit
   Multipliers multipliers = {};

@@ -29,6 +29,15 @@ struct Norm {
   Eigen::VectorXf bias;    ///< empty: none
 };
 
+/// Each head's softmax has a sink beside the token's own key, and takes a share of its value alone:
+/// `σ(scale q·k + offset)`.
+struct AttentionSinks {
+  Projection query;  ///< heads * head_size × hidden_size
+  Projection key;    ///< kv_heads * head_size × hidden_size
+  double scale = 1;
+  Eigen::VectorXf offset;  ///< one a head: minus the sink's logit
+};
+
 /// What attention makes of one token. Its softmax over one key is 1 (docs/method.md, 1):
 /// `W_O (σ(W_g x + b_g) ∘ rep(W_V x + b_V)) + b_O`, without the first factor where it has no gate.
 struct Attention {
@@ -38,6 +47,15 @@ struct Attention {
   std::int64_t repeats = 1;    ///< heads that share a KV head, which are consecutive
   Projection gate;             ///< heads * head_size × hidden_size
   Projection output;           ///< hidden_size × heads * head_size
+  std::optional<AttentionSinks> sinks;
+};
+
+/// The same where values are made from a normed vector of fewer numbers: `W_O W_V norm(W_c x)`.
+struct LatentAttention {
+  Projection latent;  ///< rank × hidden_size
+  Norm norm;
+  Projection value;   ///< heads * head_size × rank
+  Projection output;  ///< hidden_size × heads * head_size
 };
 
 /// A convolution over the tokens of each channel. One token meets its last tap alone.
@@ -116,6 +134,7 @@ struct FeedForward {
   Projection down;  ///< hidden_size × ffn_size
   Activation activation = Activation::silu;
   Xielu xielu = {};  ///< where that is the activation
+  ClampedGate clamp = {};
 };
 
 /// Feed-forward networks of which a router sends each token to a few.
@@ -133,8 +152,8 @@ struct Mixer {
   /// It reads the state that the mixer before it read, not what that one left.
   bool beside = false;
   Norm norm;
-  std::variant<Attention, DeltaRule, StateSpace, SelectiveStateSpace, ShortConvolution, FeedForward,
-               Experts>
+  std::variant<Attention, LatentAttention, DeltaRule, StateSpace, SelectiveStateSpace,
+               ShortConvolution, FeedForward, Experts>
       work;
   Norm output_norm;
 

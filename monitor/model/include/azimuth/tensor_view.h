@@ -13,8 +13,8 @@ namespace azimuth {
 class DecodedRows;
 class DeviceTensor;
 
-/// How the numbers of a tensor are stored. From `q4_0` to `nvfp4` these are GGUF's quantised blocks,
-/// by its names. `in_pieces`: levels and scales lie in tensors of their own, and
+/// How the numbers of a tensor are stored. From `q4_0` to `nvfp4` these are GGUF's quantised
+/// blocks, by its names. `in_pieces`: levels and scales lie in tensors of their own, and
 /// `TensorView::decoded` makes numbers of them.
 enum class StoredType {
   f32,
@@ -107,6 +107,7 @@ struct MatrixPart {
   std::int64_t first_output = 0;
   std::int64_t outputs = 0;
   bool transposed = false;
+  std::int64_t stride = 1;  ///< from one wanted output to the next
 };
 
 /// Where a tensor's numbers lie.

@@ -88,7 +88,7 @@ TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
 }
 
 TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
-  static_assert(member_count<Architecture>() == 31, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 37, "a field more: it is to be compared here");
   const Architecture found = architecture_from_gguf(GgufFile::open(file_));
   const Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
   EXPECT_EQ(found.name, expected.name);
@@ -103,9 +103,14 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.parallel, expected.parallel);
   EXPECT_EQ(found.shared_norm, expected.shared_norm);
   EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
+  EXPECT_EQ(found.clamped_gate, expected.clamped_gate);
+  EXPECT_EQ(found.gate_up_by_turns, expected.gate_up_by_turns);
   EXPECT_EQ(found.qkv_layout, QkvLayout::by_kind) << "converters sort it";
   EXPECT_FLOAT_EQ(found.qkv_clip, expected.qkv_clip);
   EXPECT_EQ(found.gated_attention, expected.gated_attention);
+  EXPECT_EQ(found.latent, expected.latent);
+  EXPECT_EQ(found.attention_sinks, expected.attention_sinks);
+  EXPECT_DOUBLE_EQ(found.rotary_factor, expected.rotary_factor);
   EXPECT_FLOAT_EQ(found.embedding_multiplier, expected.embedding_multiplier);
   EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
   EXPECT_EQ(found.learned_positions, expected.learned_positions);
@@ -118,6 +123,7 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.state_space, expected.state_space);
   EXPECT_EQ(found.selective_state_space, expected.selective_state_space);
   EXPECT_EQ(found.convolution_taps, expected.convolution_taps);
+  EXPECT_EQ(found.transposed_experts, expected.transposed_experts);
   EXPECT_EQ(found.blocks, expected.blocks);
   EXPECT_THAT(found.special_token_ids, ::testing::IsSubsetOf(expected.special_token_ids));
   EXPECT_FALSE(found.special_token_ids.empty());

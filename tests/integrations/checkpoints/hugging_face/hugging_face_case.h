@@ -35,7 +35,7 @@ inline ConfigCase defaults_of(Architecture expected, std::int64_t hidden_size,
 
 /// One test of a parameterised suite.
 inline void check(const ConfigCase& c) {
-  static_assert(member_count<Architecture>() == 31, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 37, "a field more: it is to be compared here");
   const HuggingFaceConfig config = HuggingFaceConfig::parse(c.json);
   EXPECT_EQ(config.hidden_size, c.hidden_size);
   EXPECT_EQ(config.block_count, c.block_count);
@@ -55,15 +55,21 @@ inline void check(const ConfigCase& c) {
   EXPECT_EQ(found.parallel, expected.parallel);
   EXPECT_EQ(found.shared_norm, expected.shared_norm);
   EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
+  EXPECT_EQ(found.clamped_gate, expected.clamped_gate);
+  EXPECT_EQ(found.gate_up_by_turns, expected.gate_up_by_turns);
   EXPECT_EQ(found.qkv_layout, expected.qkv_layout);
   EXPECT_EQ(found.qkv_clip, expected.qkv_clip);
   EXPECT_EQ(found.gated_attention, expected.gated_attention);
+  EXPECT_EQ(found.latent, expected.latent);
+  EXPECT_EQ(found.attention_sinks, expected.attention_sinks);
+  EXPECT_DOUBLE_EQ(found.rotary_factor, expected.rotary_factor);
   EXPECT_EQ(found.embedding_multiplier, expected.embedding_multiplier);
   EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
   EXPECT_EQ(found.learned_positions, expected.learned_positions);
   EXPECT_EQ(found.first_position_row, expected.first_position_row);
   EXPECT_EQ(found.experts, expected.experts);
   EXPECT_EQ(found.routing, expected.routing);
+  EXPECT_EQ(found.transposed_experts, expected.transposed_experts);
   EXPECT_EQ(found.shared_expert, expected.shared_expert);
   EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
   EXPECT_EQ(found.multipliers, expected.multipliers);

@@ -332,7 +332,10 @@ INSTANTIATE_TEST_SUITE_P(TextParts, Config, ::testing::ValuesIn(kTextParts),
 
 TEST(HuggingFaceConfig, EveryKnownArchitectureIsRead) {
   for (const std::string& name : Architecture::known()) {
-    const HuggingFaceConfig config = HuggingFaceConfig::parse(R"({"model_type":")" + name + "\"}");
+    // What some have no default for.
+    const std::string more =
+        R"(","n_routed_experts":8,"num_experts_per_tok":2,"n_shared_experts":1,"n_group":1,"topk_group":1})";
+    const HuggingFaceConfig config = HuggingFaceConfig::parse(R"({"model_type":")" + name + more);
     EXPECT_EQ(config.architecture.name, name);
   }
 }

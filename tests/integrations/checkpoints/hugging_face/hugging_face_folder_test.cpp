@@ -390,13 +390,14 @@ TEST(HuggingFaceFolder, ExpertsInOneTensorOfAnotherShapeAreAnError) {
   };
   EXPECT_THAT(load_with(R"("num_local_experts": 4)", R"("num_local_experts": 3)"),
               ThrowsMessage<FileError>(
-                  HasSubstr("model: tensor model.layers.0.mlp.experts.down_proj: shape {4, 24, 20} "
-                            "is not that of 1 matrices for each of 3 experts")));
+                  HasSubstr("model: tensor model.layers.0.mlp.experts.gate_up_proj: shape {4, 40, "
+                            "24} is not that of matrices of 24 inputs for each of 3 experts")));
   std::string odd = bytes;
   const std::string shape = R"("shape":[4,40,24])";
   odd.replace(odd.find(shape), shape.size(), R"("shape":[4,24,40])");
   folder.write("model.safetensors", odd);
-  EXPECT_THAT(load_with("", ""), ThrowsMessage<FileError>(HasSubstr("shape {12, 40} where {")));
+  EXPECT_THAT(load_with("", ""),
+              ThrowsMessage<FileError>(HasSubstr("is transposed, and others are not")));
 }
 
 TEST(HuggingFaceFolder, RealFileIsRefusedWhereverItIsCut) {

@@ -16,6 +16,7 @@
 #include "azimuth/safetensors_file.h"
 #include "integrations/checkpoints/safetensors/safetensors_writer.h"
 #include "support/one_token_norms.h"
+#include "support/stored_model.h"
 #include "support/temporary_folder.h"
 
 namespace azimuth::testing {
@@ -39,21 +40,6 @@ std::vector<std::string> models() {
   return names;
 }
 
-/// Of all shards, with their files.
-NamedTensors tensors_of(const std::filesystem::path& folder) {
-  NamedTensors all;
-  std::vector<SafetensorsFile> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() != ".safetensors") continue;
-    files.push_back(SafetensorsFile::open(entry.path()));
-    for (NamedTensor& tensor : files.back().tensors().tensors) {
-      all.tensors.push_back(std::move(tensor));
-    }
-  }
-  all.storage = std::make_shared<std::vector<SafetensorsFile>>(std::move(files));
-  return all;
-}
-
 /// "layers.0.self_attn.q_proj.weight" -> "layers.0.self_attn.q_proj.unknown".
 std::string unknown_beside(const std::string& name) {
   return name.substr(0, name.rfind('.')) + ".unknown";
@@ -67,8 +53,9 @@ class UnusedTensors : public ::testing::TestWithParam<std::string> {
   }
 
   const std::filesystem::path folder_ = kModelFolders / GetParam();
-  const Architecture architecture_ = HuggingFaceConfig::open(folder_ / "config.json").architecture;
-  const NamedTensors tensors_ = tensors_of(folder_);
+  const StoredModel model_ = stored_model(folder_);
+  const Architecture& architecture_ = model_.architecture;
+  const NamedTensors& tensors_ = model_.tensors;
 };
 
 TEST_P(UnusedTensors, OfABlockAreRefusedByName) {
@@ -173,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(Transformers, UnusedTensors, ::testing::ValuesIn(models
 TEST(LeftOutTensors, OfABlockAreRefusedByName) {
   const auto refused = [](const char* model, const std::string& copied, const std::string& name,
                           const char* why) {
-    NamedTensors tensors = tensors_of(kModelFolders / model);
+    NamedTensors tensors = stored_model(kModelFolders / model).tensors;
     const Architecture architecture =
         HuggingFaceConfig::open(kModelFolders / model / "config.json").architecture;
     const auto found = std::ranges::find(tensors.tensors, copied, &NamedTensor::name);
@@ -207,7 +194,7 @@ TEST(IdleTensors, OfEachFamilyAreLeftAlone) {
       {"falcon_7b", "transformer.h.0.self_attention.maybe_rotary.inv_freq"},
   };
   for (const auto& [model, name] : idle) {
-    NamedTensors tensors = tensors_of(kModelFolders / model);
+    NamedTensors tensors = stored_model(kModelFolders / model).tensors;
     const Architecture architecture =
         HuggingFaceConfig::open(kModelFolders / model / "config.json").architecture;
     tensors.tensors.push_back(tensors.tensors.front());

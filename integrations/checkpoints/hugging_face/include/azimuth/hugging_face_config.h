@@ -20,8 +20,8 @@ class Quantisation;
 /// as `gemma3_text`, `llava`, `llava_next` and `mistral3` as what their `text_config` says,
 /// `qwen2_vl` and `qwen2_5_vl` as `qwen2`, `qwen3_vl` as `qwen3`, `qwen3_5` as `qwen3_5_text`,
 /// `qwen3_5_moe` as `qwen3_5_moe_text`. A field that the file leaves out, or has as null, has the
-/// default of Transformers' own configuration class, which is what Transformers gives it; where null
-/// means another thing there, it does here.
+/// default of Transformers' own configuration class, which is what Transformers gives it; where
+/// null means another thing there, it does here.
 ///
 /// Special ids are those of every key that ends in `_token_id` (a number or an array of them, in
 /// the file itself and in its `text_config`) and lie within the vocabulary: BOS first (that of the
@@ -38,7 +38,8 @@ struct HuggingFaceConfig {
   std::int64_t shared_expert_size =
       0;  ///< and of the one that every token goes to; 0: there is none
   std::int64_t head_size = 0;
-  std::int64_t positions = 0;  ///< rows of learned positions; 0: there are none
+  std::int64_t query_rank = 0;  ///< of latent attention's queries; 0: they have no latent vector
+  std::int64_t positions = 0;   ///< rows of learned positions; 0: there are none
 
   /// Blocks that stand in published files behind those of the model, and predict further tokens.
   std::int64_t further_blocks = 0;

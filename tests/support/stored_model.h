@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "azimuth/hugging_face_config.h"
+#include "azimuth/safetensors_file.h"
+#include "hugging_face/further_blocks.h"
+#include "hugging_face/fused_experts.h"
+
+namespace azimuth::testing {
+
+/// A model as a folder has it, before its tensors are bound to roles.
+struct StoredModel {
+  Architecture architecture;
+  NamedTensors tensors;  ///< of all shards, with their files
+};
+
+inline StoredModel stored_model(const std::filesystem::path& folder) {
+  NamedTensors all;
+  std::vector<SafetensorsFile> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    files.push_back(SafetensorsFile::open(entry.path()));
+    for (NamedTensor& tensor : files.back().tensors().tensors) {
+      all.tensors.push_back(std::move(tensor));
+    }
+  }
+  all.storage = std::make_shared<std::vector<SafetensorsFile>>(std::move(files));
+  HuggingFaceConfig config = HuggingFaceConfig::open(folder / "config.json");
+  leave_further_blocks_out(config.block_count, config.further_blocks, all);
+  split_fused_experts(config, all);
+  return {config.architecture, std::move(all)};
+}
+
+}  // namespace azimuth::testing
