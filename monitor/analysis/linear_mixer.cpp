@@ -119,8 +119,7 @@ template <class Scalar>
 MatrixOf<Scalar> LinearMixer::apply(const Matrix<Scalar>& X, Workers& workers) const {
   const Matrix<Scalar> Z = scale<Scalar>(mixer_->norm, X);
   const auto* const attention = std::get_if<Attention>(&mixer_->work);
-  return static_cast<Scalar>(mixer_->multiplier) *
-         scale<Scalar>(mixer_->output_norm,
+  return scale<Scalar>(mixer_->output_norm,
                        attention != nullptr
                            ? product(*attention, gate_, Z, workers)
                            : product(std::get<FeedForward>(mixer_->work), fit_, Z, workers));
@@ -128,8 +127,7 @@ MatrixOf<Scalar> LinearMixer::apply(const Matrix<Scalar>& X, Workers& workers) c
 
 template <class Scalar>
 MatrixOf<Scalar> LinearMixer::apply_transpose(const Matrix<Scalar>& Y, Workers& workers) const {
-  const Matrix<Scalar> Z =
-      scale_transpose<Scalar>(mixer_->output_norm, static_cast<Scalar>(mixer_->multiplier) * Y);
+  const Matrix<Scalar> Z = scale_transpose<Scalar>(mixer_->output_norm, Y);
   const auto* const attention = std::get_if<Attention>(&mixer_->work);
   return scale_transpose<Scalar>(
       mixer_->norm, attention != nullptr

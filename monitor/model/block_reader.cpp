@@ -179,8 +179,9 @@ LatentAttention BlockReader::latent_attention(std::int64_t b) const {
   }
   attention.value = tensors_.runs(Role::latent_key_value_weight, Role::value_bias, b,
                                   {a_.heads * (key_size + sizes_.head), rank, false}, runs);
-  attention.output = projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
-                                a_.heads * sizes_.head);
+  attention.output = scaled(projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
+                                       a_.heads * sizes_.head),
+                            a_.multipliers.attention_output);
   return attention;
 }
 

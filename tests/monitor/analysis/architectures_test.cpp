@@ -394,7 +394,9 @@ constexpr FieldChange kRecurrenceChanges[] = {
     {"inner_size", [](Architecture& a) { ++a.selective_state_space.inner_size; }, has_selective},
     {"state_size", [](Architecture& a) { ++a.selective_state_space.state_size; }, has_selective},
     {"step_rank", [](Architecture& a) { ++a.selective_state_space.step_rank; }, has_selective},
-    {"attention_input", [](Architecture& a) { a.multipliers.attention_input *= 2; }},
+    // A norm within latent attention takes it out again.
+    {"attention_input", [](Architecture& a) { a.multipliers.attention_input *= 2; },
+     [](auto& right, bool) { return right.latent.rank == 0; }},
     {"attention_output", [](Architecture& a) { a.multipliers.attention_output *= 2; }},
     {"state_space_input", [](Architecture& a) { a.multipliers.state_space_input *= 2; },
      has_state_space},
