@@ -23,7 +23,7 @@ typename Ops::Columns mix(const DeltaRule& rule, const typename Ops::Columns& X,
   typename Ops::Columns read = ops.inner_products(
       queries, ops.normalised_runs(rule.key_norm, ops.rows(all, keys, keys), rule.key_size),
       rule.key_size);
-  read = ops.repeated(read, 1, rule.repeats);
+  read = ops.repeated(read, rule.tiled ? keys / rule.key_size : 1, rule.repeats);
   typename Ops::Columns strength = ops.product(rule.strength, X);
   ops.sigmoid(strength);
   ops.multiply_by(read, strength);

@@ -61,6 +61,7 @@ DeltaRule BlockReader::delta_rule(std::int64_t b) const {
   rule.key_size = sizes.key_size;
   rule.value_size = sizes.value_size;
   rule.repeats = sizes.value_heads / sizes.key_heads;
+  rule.tiled = sizes.tiled;
   if (sizes.by_key_head) {
     const std::array parts = {sizes.key_size, sizes.key_size, rule.repeats * sizes.value_size,
                               rule.repeats * sizes.value_size};

@@ -85,20 +85,49 @@ constexpr ModuleName kJamba[] = {
     {"layers.{}.feed_forward.experts.{}.down_proj", down_weight},
 };
 
+constexpr ModuleName kGgufRecurrence[] = {
+    parameter("blk.{}.ssm_a", recurrent_decay),
+    {"blk.{}.ssm_conv1d", convolution_weight, convolution_bias},
+    {"blk.{}.ssm_norm", recurrent_norm_weight},
+    {"blk.{}.ssm_out", recurrent_output_weight, recurrent_output_bias},
+};
+constexpr ModuleName kGgufMamba2[] = {
+    parameter("blk.{}.ssm_d", skip),
+    parameter("blk.{}.ssm_dt.bias", step_bias),
+    {"blk.{}.ssm_in", recurrent_input_weight, recurrent_input_bias},
+    parameter("blk.{}.ffn_norm", ffn_norm_weight),  // of Falcon-H1
+};
+// Stands before kGguf, which has two of the names for less.
+constexpr ModuleName kGgufDeltaRule[] = {
+    {"blk.{}.attn_q", query_gate_weight, query_gate_bias},
+    {"blk.{}.attn_qkv", recurrent_input_weight},
+    {"blk.{}.attn_gate", recurrent_gate_weight},
+    {"blk.{}.ssm_alpha", recurrent_decay_weight},
+    {"blk.{}.ssm_beta", recurrent_strength_weight},
+    parameter("blk.{}.ssm_dt.bias", recurrent_decay_bias),
+};
+constexpr ModuleName kGgufShortConvolution[] = {
+    {"token_embd_norm", final_norm_weight},
+    {"blk.{}.shortconv.in_proj", recurrent_input_weight, recurrent_input_bias},
+    {"blk.{}.shortconv.conv", convolution_weight, convolution_bias},
+    {"blk.{}.shortconv.out_proj", recurrent_output_weight, recurrent_output_bias},
+};
+
 }  // namespace
 
 std::vector<RoleTable> hybrid_tables() {
   return {
-      {"bamba", {kMambaDecoder, kAttention, kMamba2}},
-      {"falcon_h1", {kMambaDecoder, kAttention, kMamba2}},
+      {"bamba", {kMambaDecoder, kAttention, kMamba2, kGguf, kGgufRecurrence, kGgufMamba2}},
+      {"falcon_h1", {kMambaDecoder, kAttention, kMamba2, kGguf, kGgufRecurrence, kGgufMamba2}},
       {"jamba", {kMambaDecoder, kAttention, kJamba}},
-      {"lfm2", {kLfm2}},
+      {"lfm2", {kLfm2, kGguf, kGgufQueryKeyNorms, kGgufShortConvolution}},
       {"qwen3_5_moe_text",
        {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
         kDeltaRuleMatrices, kExperts, kGatedSharedExpert}},
       {"qwen3_5_text",
        {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
-        kDeltaRuleMatrices, kGatedFfn}},
+        kDeltaRuleMatrices, kGatedFfn, kGgufDeltaRule, kGguf, kGgufNormBetween, kGgufQueryKeyNorms,
+        kGgufRecurrence}},
       {"qwen3_next",
        {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
         kDeltaRuleByKeyHead, kExperts, kGatedSharedExpert, kGatedFfn}},

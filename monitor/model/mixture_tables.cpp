@@ -65,9 +65,11 @@ std::vector<RoleTable> mixture_tables() {
       {"deepseek_v3",
        {kDecoder, kNormsBefore, kLatentAttention, kGatedFfn, kExperts, kSharedExperts}},
       {"dots1",
-       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts}},
+       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts,
+        kGguf, kGgufQueryKeyNorms, kGgufExperts, kGgufSharedExperts}},
       {"glm4_moe",
-       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts}},
+       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts,
+        kGguf, kGgufNormBetween, kGgufQueryKeyNorms, kGgufExperts, kGgufSharedExperts}},
       {"gpt_oss", {kDecoder, kNormsBefore, kSinkAttention, kRouter, kBiasedExperts}},
       {"granitemoe", {kDecoder, kNormsBefore, kAttention, kGraniteExperts}},
       {"llama4_text", {kDecoder, kNormsBefore, kAttention, kLlama4FeedForward}},
@@ -78,9 +80,12 @@ std::vector<RoleTable> mixture_tables() {
        {kDecoder, kNormsBefore, kAttention, kMixtralExperts, kExperts, kGguf, kGgufExperts}},
       {"olmoe", {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kExperts}},
       {"phimoe", {kDecoder, kNormsBefore, kAttention, kMixtralExperts, kRouter, kExperts}},
-      {"qwen2_moe", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kExperts, kGatedSharedExpert}},
+      {"qwen2_moe",
+       {kDecoder, kNormsBefore, kAttention, kGatedFfn, kExperts, kGatedSharedExpert, kGguf,
+        kGgufExperts, kGgufSharedExperts}},
       {"qwen3_moe",
-       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kFusedExperts}},
+       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kFusedExperts,
+        kGguf, kGgufQueryKeyNorms, kGgufExperts}},
   };
 }
 

@@ -122,6 +122,7 @@ std::vector<StoredType> ModelWeights::stored_types() const {
 }
 
 ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) const {
+  if (!updates.empty() && !unchangeable_.empty()) throw std::invalid_argument(unchangeable_);
   ModelWeights updated = *this;
   for (LowRankUpdate& update : updates) {
     const auto fail = [&](const std::string& why) {
@@ -174,6 +175,7 @@ ModelWeights ModelWeights::with_updates(std::vector<LowRankUpdate> updates) cons
 
 ModelWeights ModelWeights::with_tensors(NamedTensors replacements) const {
   if (replacements.tensors.empty()) return *this;
+  if (!unchangeable_.empty()) throw std::invalid_argument(unchangeable_);
   ModelWeights replaced = *this;
   NamedTensors all = *tensors_;
   std::vector<std::size_t> done;

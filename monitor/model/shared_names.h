@@ -120,13 +120,24 @@ inline constexpr ModuleName kGgufNormsAfter[] = {
     {"blk.{}.post_attention_norm", attention_output_norm_weight},
     {"blk.{}.post_ffw_norm", ffn_output_norm_weight},
 };
+// Of families that call the FFN's norm what others call one behind attention.
+inline constexpr ModuleName kGgufNormBetween[] = {
+    {"blk.{}.post_attention_norm", ffn_norm_weight},
+};
 inline constexpr ModuleName kGgufExperts[] = {
     {"blk.{}.ffn_gate_inp", router_weight},
     {"blk.{}.ffn_gate.{}", gate_weight},
     {"blk.{}.ffn_up.{}", up_weight},
     {"blk.{}.ffn_down.{}", down_weight},
 };
-// Of Phi-3: stands before kGguf, which has the same name for less.
+inline constexpr ModuleName kGgufSharedExperts[] = {
+    parameter("blk.{}.exp_probs_b.bias", router_choice_bias),
+    {"blk.{}.ffn_gate_inp_shexp", shared_router_weight},
+    {"blk.{}.ffn_gate_shexp", shared_gate_weight},
+    {"blk.{}.ffn_up_shexp", shared_up_weight},
+    {"blk.{}.ffn_down_shexp", shared_down_weight},
+};
+// Stands before kGguf, which has the same name for less.
 inline constexpr ModuleName kGgufGateUp[] = {
     {"blk.{}.ffn_up", gate_up_weight},
 };

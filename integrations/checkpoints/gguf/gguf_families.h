@@ -15,13 +15,24 @@ struct GgufFamily {
   std::string_view architecture;  ///< the core's name
   /// Everything else: called with the name, the heads and `head_size` set.
   void (*read)(const GgufFields& fields, Architecture& architecture);
+  /// Of the keys that check_supported refuses, those that `read` reads.
+  std::span<const std::string_view> reads = {};
+  /// Why no adapter can be put on such a model; empty: one can.
+  std::string_view fixed = {};
 };
 
-/// Sorted by name.
+// By kind, a file each.
+std::span<const GgufFamily> gguf_dense_families();
+std::span<const GgufFamily> gguf_hybrid_families();
+std::span<const GgufFamily> gguf_mixture_families();
+
+/// All of them, sorted by name.
 std::span<const GgufFamily> gguf_families();
 
-/// Throws FileError for what changes the result of any family and is not supported.
-void check_supported(const GgufFields& fields, std::string_view family);
+/// Throws FileError for what changes the result of any family and is not supported for this one,
+/// which has read `architecture`.
+void check_supported(const GgufFields& fields, const GgufFamily& family,
+                     const Architecture& architecture);
 
 /// Names of tensors that play another role than usual in this file, for ModelWeights::from_tensors.
 RoleNames gguf_role_names(const GgufFields& fields, const Architecture& architecture);

@@ -28,6 +28,20 @@ bool GgufFields::flag(std::string_view key, bool otherwise) const {
   return has(key) ? file_.flag(full(key)) : otherwise;
 }
 
+std::int64_t GgufFields::further_blocks() const {
+  constexpr std::int64_t kMaxFurtherBlocks = 64;
+  constexpr std::string_view key = "nextn_predict_layers";
+  return has(key) && integer(key) != 0 ? count(key, kMaxFurtherBlocks) : 0;
+}
+
+std::int64_t GgufFields::blocks() const {
+  constexpr std::int64_t kMaxBlocks = 100'000;
+  constexpr std::string_view key = "block_count";
+  const std::int64_t blocks = count(key, kMaxBlocks) - further_blocks();
+  if (blocks < 1) fail(key, "is not more than nextn_predict_layers");
+  return blocks;
+}
+
 bool GgufFields::has_module(std::string_view name) const {
   const std::string start = std::string(name) + ".";
   const auto found = shapes_.lower_bound(start);

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "azimuth/gguf_file.h"
 
@@ -22,7 +23,15 @@ class GgufFields {
   std::int64_t count(std::string_view key, std::int64_t otherwise, std::int64_t max) const;
   std::int64_t integer(std::string_view key) const { return file_.integer(full(key)); }
   double real(std::string_view key) const { return file_.real(full(key)); }
+  bool is_array(std::string_view key) const { return file_.is_array(full(key)); }
+  std::vector<std::int64_t> integers(std::string_view key) const {
+    return file_.integers(full(key));
+  }
   bool flag(std::string_view key, bool otherwise) const;
+
+  /// Of the model itself, and behind them: those predict further tokens.
+  std::int64_t blocks() const;
+  std::int64_t further_blocks() const;
 
   bool has_tensor(std::string_view name) const { return shapes_.contains(name); }
   /// Whether there is a tensor of a module, whatever is behind the point.

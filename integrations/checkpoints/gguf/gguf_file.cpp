@@ -107,6 +107,8 @@ std::vector<std::string_view> GgufFile::keys() const { return contents_->first()
 
 bool GgufFile::has(std::string_view key) const { return contents_->first().has(key); }
 
+bool GgufFile::is_array(std::string_view key) const { return contents_->first().is_array(key); }
+
 std::int64_t GgufFile::integer(std::string_view key) const {
   return contents_->first().value<std::int64_t>(key);
 }

@@ -5,6 +5,7 @@
 
 #include "gguf/gguf_experts.h"
 #include "gguf/gguf_families.h"
+#include "gguf/gguf_shapes.h"
 
 namespace azimuth {
 namespace {
@@ -54,16 +55,33 @@ const GgufFamily& family_of(const GgufFile& file) {
                   "'" + std::string(name) + "' is not known; known are " + known);
 }
 
+// One number, or one a block: what those have that attend.
+std::int64_t kv_heads_of(const GgufFields& fields, std::int64_t heads, std::int64_t max) {
+  constexpr std::string_view key = "attention.head_count_kv";
+  if (!fields.is_array(key)) return fields.count(key, heads, max);
+  std::int64_t found = 0;
+  for (const std::int64_t kv_heads : fields.integers(key)) {
+    if (kv_heads < 0 || kv_heads > max) fields.fail(key, "holds " + std::to_string(kv_heads));
+    if (kv_heads != 0 && found != 0 && kv_heads != found) {
+      fields.fail(key, "holds " + std::to_string(found) + " and " + std::to_string(kv_heads) +
+                           ": blocks that differ so are not supported");
+    }
+    if (kv_heads != 0) found = kv_heads;
+  }
+  if (found == 0) fields.fail(key, "holds no number but 0");
+  return found;
+}
+
 Architecture read_architecture(const GgufFile& file, const GgufFamily& family,
                                const GgufFields& fields) {
   constexpr std::int64_t kMaxHeads = 65'536;
   Architecture a;
   a.name = family.architecture;
   a.heads = fields.count("attention.head_count", kMaxHeads);
-  a.kv_heads = fields.count("attention.head_count_kv", a.heads, kMaxHeads);
+  a.kv_heads = kv_heads_of(fields, a.heads, kMaxHeads);
   a.head_size = fields.count("attention.value_length", 0, kMaxHeadSize);
   family.read(fields, a);
-  check_supported(fields, family.name);
+  check_supported(fields, family, a);
   a.special_token_ids = special_token_ids(file, fields.rows(kTokenEmbedding));
   a.check();
   return a;
@@ -98,6 +116,36 @@ bool writes_four_times(std::string_view family) {
   return std::ranges::find(kFamilies, family) != std::end(kFamilies);
 }
 
+// How wide the FFNs and experts of every block are.
+void check_widths(const GgufFields& fields, const GgufFamily& family, const ModelWeights& weights) {
+  constexpr std::string_view of_ffns = "feed_forward_length";
+  constexpr std::string_view of_experts = "expert_feed_forward_length";
+  constexpr std::string_view of_shared = "expert_shared_feed_forward_length";
+  constexpr std::string_view shared_count = "expert_shared_count";
+  const bool four_times = writes_four_times(family.name) && fields.has(of_ffns) &&
+                          fields.integer(of_ffns) == 4 * weights.hidden_size();
+  const auto width = [](const FeedForward& ffn) { return ffn.down.map->columns(); };
+  for (const BlockWeights& block : weights.blocks()) {
+    if (const auto* const ffn = block.work<FeedForward>(); ffn != nullptr && !four_times) {
+      check_size(fields, of_ffns, width(*ffn));
+    }
+    const auto* const mixture = block.work<Experts>();
+    if (mixture == nullptr) continue;
+    const std::int64_t expert = width(mixture->experts.front());
+    check_size(fields, fields.has(of_experts) ? of_experts : of_ffns, expert);
+    if (!mixture->shared) continue;
+    check_size(fields, of_shared, width(*mixture->shared));
+    if (!fields.has(of_shared) && fields.has(shared_count)) {
+      const std::int64_t count = fields.count(shared_count, kMaxHeadSize);
+      if (count * expert != width(*mixture->shared)) {
+        fields.fail(shared_count, "is " + std::to_string(count) + ", but the shared expert has " +
+                                      std::to_string(width(*mixture->shared)) +
+                                      " where others have " + std::to_string(expert));
+      }
+    }
+  }
+}
+
 // Each size that the metadata give, against the tensors: those that the pass does not read too,
 // since a file in which they do not fit is another model's, or a part of one.
 void check_sizes(const GgufFile& file, const GgufFamily& family, const GgufFields& fields,
@@ -105,13 +153,10 @@ void check_sizes(const GgufFile& file, const GgufFamily& family, const GgufField
   const Architecture& a = weights.architecture();
   const std::int64_t d = weights.hidden_size();
   check_size(fields, "embedding_length", d);
-  check_size(fields, "block_count", static_cast<std::int64_t>(weights.blocks().size()));
+  check_size(fields, "block_count",
+             static_cast<std::int64_t>(weights.blocks().size()) + fields.further_blocks());
   check_size(fields, "vocab_size", weights.vocab_size());
-  constexpr std::string_view kFfnSize = "feed_forward_length";
-  const bool four_times =
-      writes_four_times(family.name) && fields.has(kFfnSize) && fields.integer(kFfnSize) == 4 * d;
-  if (!four_times) check_size(fields, kFfnSize, weights.ffn_size());
-  if (a.experts > 0) check_size(fields, "expert_feed_forward_length", weights.ffn_size());
+  check_widths(fields, family, weights);
   constexpr std::string_view kKeySize = "attention.key_length";
   if (weights.has(Role::query_key_value_weight, 1)) {
     check_size(fields, kKeySize, weights.head_size());
@@ -137,6 +182,25 @@ void check_sizes(const GgufFile& file, const GgufFamily& family, const GgufField
   }
 }
 
+// Takes out what stands behind the blocks of the model; says so.
+std::vector<std::string> leave_further_blocks_out(const GgufFields& fields, NamedTensors& tensors) {
+  std::vector<std::string> lines;
+  const std::int64_t further = fields.further_blocks();
+  const std::int64_t blocks = further > 0 ? fields.blocks() : 0;
+  for (std::int64_t block = blocks; block < blocks + further; ++block) {
+    const std::string start = "blk." + std::to_string(block) + ".";
+    const auto is_of_it = [&](const auto& tensor) { return tensor.name.starts_with(start); };
+    const auto count =
+        std::erase_if(tensors.tensors, is_of_it) + std::erase_if(tensors.unreadable, is_of_it);
+    if (count == 0) continue;
+    lines.push_back(std::to_string(count) + (count == 1 ? " tensor" : " tensors") + " of block " +
+                    std::to_string(block + 1) + (count == 1 ? " is" : " are") +
+                    " not used: it stands behind the " + std::to_string(blocks) +
+                    " of the model, and predicts further tokens");
+  }
+  return lines;
+}
+
 }  // namespace
 
 Architecture architecture_from_gguf(const GgufFile& file) {
@@ -154,10 +218,14 @@ ModelWeights load_gguf(const std::filesystem::path& file) {
     const Architecture architecture = read_architecture(gguf, family, fields);
     const RoleNames names = gguf_role_names(fields, architecture);
     NamedTensors tensors = gguf.tensors();
+    const std::vector<std::string> warnings = leave_further_blocks_out(fields, tensors);
+    restore_shapes(tensors);
     split_experts(gguf.path(), architecture.experts, tensors);
     ModelWeights weights = ModelWeights::from_tensors(architecture, std::move(tensors), names);
     check_sizes(gguf, family, fields, weights);
     note_ids_outside(gguf, weights);
+    for (const std::string& warning : warnings) weights.add_warning(warning);
+    if (!family.fixed.empty()) weights.refuse_changes(std::string(family.fixed));
     return weights;
   });
 }

@@ -19,6 +19,10 @@ class GgufPart {
   const std::filesystem::path& path() const { return path_; }
   const GgufLayout& layout() const { return layout_; }
   bool has(std::string_view key) const { return layout_.values.contains(key); }
+  bool is_array(std::string_view key) const {
+    const auto found = layout_.values.find(key);
+    return found != layout_.values.end() && found->second.is_array;
+  }
 
   /// Elements of the array that a key holds. Throws FileError, naming the key.
   std::int64_t length(std::string_view key) const;

@@ -13,7 +13,7 @@ namespace {
 
 using Json = ConfigFields::Json;
 
-constexpr std::size_t kMaxBytes = 1 << 20;
+constexpr std::size_t kMaxAdapterBytes = 1 << 20;
 constexpr std::size_t kMaxValues = 100'000;
 constexpr double kMaxAlpha = 1e6;
 constexpr std::size_t kMaxSavedModules = 1'000;
@@ -104,7 +104,7 @@ std::vector<std::int64_t> rows_in(const ConfigFields& config, const Json& list) 
 }  // namespace
 
 AdapterConfig AdapterConfig::open(const std::filesystem::path& file) {
-  const Json json = parse_json_file<Json>(file, kMaxBytes, kMaxValues);
+  const Json json = parse_json_file<Json>(file, kMaxAdapterBytes, kMaxValues);
   if (!json.is_object()) throw FileError(file, "config", "is not an object");
   const ConfigFields fields(file, json);
   refuse_what_is_not_supported(fields);

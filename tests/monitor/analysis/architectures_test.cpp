@@ -366,6 +366,7 @@ constexpr FieldChange kRecurrenceChanges[] = {
     {"value_size", [](Architecture& a) { ++a.delta_rule.value_size; }, has_delta_rule},
     {"by_key_head", [](Architecture& a) { a.delta_rule.by_key_head = !a.delta_rule.by_key_head; },
      has_delta_rule},
+    {"tiled", [](Architecture& a) { a.delta_rule.tiled = !a.delta_rule.tiled; }, has_delta_rule},
     {"heads", [](Architecture& a) { a.state_space.heads *= 2; }, has_state_space},
     {"head_size", [](Architecture& a) { ++a.state_space.head_size; }, has_state_space},
     {"groups", [](Architecture& a) { a.state_space.groups = 1; }, has_state_space},

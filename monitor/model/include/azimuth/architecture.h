@@ -86,7 +86,7 @@ struct ClampedGate {
 
 /// Sizes of a gated delta rule.
 struct DeltaRuleSizes {
-  std::int64_t key_heads = 0;    ///< of queries and keys; each serves consecutive value heads
+  std::int64_t key_heads = 0;    ///< of queries and keys; each serves consecutive value heads,
   std::int64_t value_heads = 0;  ///< a multiple of `key_heads`
   std::int64_t key_size = 0;     ///< numbers a head
   std::int64_t value_size = 0;
@@ -94,6 +94,7 @@ struct DeltaRuleSizes {
   /// values' strengths and decays. Else there is a matrix of all queries, all keys, all values, and
   /// one each for the rest.
   bool by_key_head = false;
+  bool tiled = false;  ///< or every `key_heads`-th, as GGUF sorts them
 
   bool operator==(const DeltaRuleSizes&) const = default;
 };

@@ -65,8 +65,8 @@ struct Convolution {
 };
 
 /// A gated delta rule (Yang et al., arXiv 2412.06464). One token is written into an empty state and
-/// read from it: its value comes back times (q·k) β. Heads of queries and keys serve consecutive
-/// heads of values.
+/// read from it: its value comes back times (q·k) β. Heads of queries and keys serve several
+/// heads of values each.
 struct DeltaRule {
   Projection input;         ///< queries, keys, values, all heads of each
   Convolution convolution;  ///< of what `input` gives, before the activation
@@ -74,6 +74,7 @@ struct DeltaRule {
   std::int64_t key_size = 0;    ///< numbers a head of queries and keys
   std::int64_t value_size = 0;  ///< numbers a head of values
   std::int64_t repeats = 1;     ///< value heads for each key head
+  bool tiled = false;           ///< they are every so many, not consecutive
   Norm query_norm;              ///< of each head, to length 1 / √key_size
   Norm key_norm;                ///< of each head, to length 1
   Projection strength;          ///< β, before a sigmoid: value heads × hidden_size

@@ -63,6 +63,10 @@ class ModelWeights {
   /// does not fit, twice the same.
   ModelWeights with_tensors(NamedTensors replacements) const;
 
+  /// From now on both throw std::invalid_argument(why) when given anything: its tensors are laid
+  /// out as no adapter can know.
+  void refuse_changes(std::string why) { unchangeable_ = std::move(why); }
+
   /// What a parameter of this name plays in the model, whether or not there is one: `role_of` with
   /// the names that it was made with, or else without, since an adapter may have the published
   /// ones.
@@ -148,6 +152,7 @@ class ModelWeights {
   bool transposed_ = false;  // matrices are stored {inputs, outputs}
   std::vector<BlockWeights> blocks_;
   std::vector<std::string> warnings_;
+  std::string unchangeable_;  // why nothing can be put on it or in the place of its tensors
 };
 
 }  // namespace azimuth

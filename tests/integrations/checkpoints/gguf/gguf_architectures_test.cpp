@@ -83,14 +83,28 @@ class GgufArchitectures : public ::testing::TestWithParam<Converted> {
 
 TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
   const ModelWeights weights = load_gguf(file_);
-  ASSERT_EQ(weights.blocks().size(), 2u);
+  const GgufFile file = GgufFile::open(file_);
+  const std::string prefix = std::string(file.string("general.architecture")) + ".";
+  const std::string further = prefix + "nextn_predict_layers";
+  ASSERT_EQ(static_cast<std::int64_t>(weights.blocks().size()),
+            file.integer(prefix + "block_count") - (file.has(further) ? file.integer(further) : 0));
   EXPECT_LE(difference(passes(weights, ids_)), tolerance());
 }
 
 TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   static_assert(member_count<Architecture>() == 37, "a field more: it is to be compared here");
   const Architecture found = architecture_from_gguf(GgufFile::open(file_));
-  const Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
+  Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
+  expected.blocks.resize(std::min(expected.blocks.size(), found.blocks.size()));
+  if (found.name == "falcon_h1") {
+    EXPECT_NE(expected.multipliers, Multipliers{});
+    EXPECT_NE(expected.embedding_multiplier, 1);
+    expected.embedding_multiplier = 1;
+    expected.multipliers = {};
+    expected.state_space.multipliers = found.state_space.multipliers;
+    if (!expected.state_space.norm) expected.state_space.gate_last = false;
+  }
+  expected.delta_rule.tiled = expected.delta_rule.key_heads > 0;  // converters sort it
   EXPECT_EQ(found.name, expected.name);
   EXPECT_EQ(found.heads, expected.heads);
   EXPECT_EQ(found.kv_heads, expected.kv_heads);
@@ -117,6 +131,8 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.experts, expected.experts);
   EXPECT_EQ(found.shared_expert, expected.shared_expert);
   EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
+  EXPECT_FLOAT_EQ(found.routing.scale, expected.routing.scale);
+  expected.routing.scale = found.routing.scale;
   EXPECT_EQ(found.routing, expected.routing);
   EXPECT_EQ(found.multipliers, expected.multipliers);
   EXPECT_EQ(found.delta_rule, expected.delta_rule);
@@ -129,11 +145,26 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_FALSE(found.special_token_ids.empty());
 }
 
-bool plays_a_part(const std::string& tensor) {
-  if (!tensor.starts_with("blk.")) return !tensor.starts_with("output");
-  return std::ranges::none_of(
-      std::initializer_list<const char*>{".attn_q.", ".attn_k.", ".attn_q_norm.", ".attn_k_norm."},
-      [&](const char* part) { return tensor.find(part) != std::string::npos; });
+// Of the blocks that the model itself has: a block behind them predicts further tokens.
+bool is_of_a_block(const Architecture& architecture, const std::string& tensor) {
+  if (!tensor.starts_with("blk.")) return false;
+  return architecture.blocks.empty() || std::stoull(tensor.substr(4)) < architecture.blocks.size();
+}
+
+bool plays_a_part(const Architecture& architecture, const std::string& tensor) {
+  if (tensor == "token_embd_norm.weight") return architecture.embedding_norm;
+  if (!tensor.starts_with("blk.")) {
+    return !tensor.starts_with("output") && !tensor.starts_with("rope");
+  }
+  const auto is_one_of = [&](std::initializer_list<const char*> parts) {
+    return std::ranges::any_of(
+        parts, [&](const char* part) { return tensor.find(part) != std::string::npos; });
+  };
+  if (!is_of_a_block(architecture, tensor)) return false;
+  if (is_one_of({".attn_k.", ".attn_q_norm.", ".attn_k_norm.", ".ssm_a"})) return false;
+  if (is_one_of({".attn_q."})) return architecture.gated_attention;
+  if (is_one_of({".ssm_dt."})) return architecture.delta_rule.key_heads == 0;
+  return true;
 }
 
 // Each tensor that plays a part is set to 0: the comparison above must see it.
@@ -143,9 +174,11 @@ TEST_P(GgufArchitectures, NoTensorOfThePassIsLeftOut) {
   const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
   TemporaryFile changed(bytes);
   int zeroed = 0;
-  const NamedTensors tensors = GgufFile::open(file_).tensors();
+  const GgufFile gguf = GgufFile::open(file_);
+  const Architecture architecture = architecture_from_gguf(gguf);
+  const NamedTensors tensors = gguf.tensors();
   for (const NamedTensor& tensor : tensors.tensors) {
-    if (!plays_a_part(tensor.name)) continue;
+    if (!plays_a_part(architecture, tensor.name)) continue;
     const auto size = static_cast<std::size_t>(tensor.view.bytes());
     const std::string_view data(reinterpret_cast<const char*>(tensor.view.data), size);
     const std::size_t at = bytes.find(data);
@@ -165,7 +198,9 @@ TEST_P(GgufArchitectures, UnknownTensorsOfABlockAreRefusedByName) {
   if (GetParam().file.find("-of-") != std::string::npos) return;  // as in one file
   std::ifstream stream(file_, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
-  const GgufWriter whole = taken_apart(bytes, GgufFile::open(file_).tensors());
+  const GgufFile gguf = GgufFile::open(file_);
+  const Architecture architecture = architecture_from_gguf(gguf);
+  const GgufWriter whole = taken_apart(bytes, gguf.tensors());
   TemporaryFile changed(whole.bytes());
   EXPECT_EQ(load_gguf(changed.path()).digest(), load_gguf(file_).digest());
   const auto expect_refused = [&](const GgufWriter& writer, const std::string& why) {
@@ -176,7 +211,7 @@ TEST_P(GgufArchitectures, UnknownTensorsOfABlockAreRefusedByName) {
   int tried = 0;
   for (std::size_t i = 0; i < whole.tensors.size(); ++i) {
     const GgufTensor& tensor = whole.tensors[i];
-    if (!tensor.name.starts_with("blk.")) continue;
+    if (!is_of_a_block(architecture, tensor.name)) continue;
     const std::string unknown = tensor.name.substr(0, tensor.name.rfind('.')) + ".unknown";
 
     GgufWriter copied = whole;
@@ -196,6 +231,50 @@ TEST_P(GgufArchitectures, UnknownTensorsOfABlockAreRefusedByName) {
     ++tried;
   }
   EXPECT_GT(tried, 10);
+}
+
+TEST(GgufFurtherBlocks, AreSaidAndNotUsed) {
+  const ModelWeights weights = load_gguf(kData / "gguf" / "glm4_moe.gguf");
+  EXPECT_EQ(weights.blocks().size(), 3u);
+  EXPECT_THAT(
+      weights.warnings(),
+      ::testing::ElementsAre("23 tensors of block 4 are not used: it stands behind the 3 of "
+                             "the model, and predicts further tokens"));
+}
+
+// The update would be that of another model: multipliers and the order of heads are in the weights.
+TEST(GgufLayout, AdaptersThatDoNotFitAreRefused) {
+  const auto change = [](const char* file) {
+    LowRankUpdate update;
+    update.name = "layers.0.mlp.down_proj.weight";
+    load_gguf(kData / "gguf" / file).with_updates({update});
+  };
+  EXPECT_THAT([&] { change("falcon_h1_no_norm.gguf"); },
+              ::testing::ThrowsMessage<std::invalid_argument>(::testing::HasSubstr(
+                  "has the model's multipliers in its weights, and does not say which they are")));
+  EXPECT_THAT([&] { change("qwen3_5_text.gguf"); },
+              ::testing::ThrowsMessage<std::invalid_argument>(::testing::HasSubstr(
+                  "has the heads of values in another order than Transformers")));
+  const ModelWeights weights = load_gguf(kData / "gguf" / "qwen3_5_text.gguf");
+  EXPECT_EQ(weights.with_updates({}).digest(), weights.digest());
+}
+
+// Tools of llama.cpp that write a file again leave out a dimension of 1.
+TEST(GgufLayout, GatesOfSharedExpertsMayHaveOneDimension) {
+  const std::filesystem::path file = kData / "gguf" / "qwen2_moe.gguf";
+  std::ifstream stream(file, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+  GgufWriter whole = taken_apart(bytes, GgufFile::open(file).tensors());
+  int changed = 0;
+  for (GgufTensor& tensor : whole.tensors) {
+    if (!tensor.name.ends_with(".ffn_gate_inp_shexp.weight")) continue;
+    ASSERT_EQ(tensor.dims.size(), 2u);
+    tensor.dims.pop_back();
+    ++changed;
+  }
+  EXPECT_EQ(changed, 2);
+  const TemporaryFile flat(whole.bytes());
+  EXPECT_EQ(load_gguf(flat.path()).digest(), load_gguf(file).digest());
 }
 
 INSTANTIATE_TEST_SUITE_P(Converted, GgufArchitectures, ::testing::ValuesIn(converted()),

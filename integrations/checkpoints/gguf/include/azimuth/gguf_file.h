@@ -39,6 +39,7 @@ class GgufFile {
   /// The keys of the metadata, in the order of the file. The text lives as long as the file.
   std::vector<std::string_view> keys() const;
   bool has(std::string_view key) const;
+  bool is_array(std::string_view key) const;  ///< false too where it is not there
 
   /// The value of a key. Throw FileError, naming the key, if it is not there or has another type.
   std::int64_t integer(std::string_view key) const;  ///< of any width that fits

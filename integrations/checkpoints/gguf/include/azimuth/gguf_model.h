@@ -9,10 +9,10 @@
 namespace azimuth {
 
 /// What the file says of the architecture. Known are all of Architecture::known() that llama.cpp
-/// has, under its names; Mistral and Mixtral are its llama. GGUF does not say which activation a
-/// model has: it is that of its family in Transformers. Every id that tokenizer.ggml.*_token_id
-/// names and the token embedding has a row for is a special id, BOS first, the others in the order
-/// of the file, each once. Throws FileError: unknown architecture, a key that is missing or
+/// has, under its names; Mistral, Ministral and Mixtral are its llama. GGUF does not say which
+/// activation a model has: it is that of its family in Transformers. Every id that
+/// tokenizer.ggml.*_token_id names and the token embedding has a row for is a special id, BOS
+/// first, the others in the order of the file, each once. Throws FileError: unknown architecture, a key that is missing or
 /// impossible, a setting that is not supported.
 Architecture architecture_from_gguf(const GgufFile& file);
 

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "gguf/gguf_families.h"
+
+// How the keys of a GGUF file are read that several families have. Source: gguf_families.cpp.
+namespace azimuth::gguf_family {
+
+using Fields = const GgufFields&;
+
+inline constexpr std::int64_t kMaxExperts = 4'096;
+inline constexpr std::int64_t kMaxHeads = 65'536;
+inline constexpr std::int64_t kMaxSize = 1ll << 31;
+
+inline constexpr std::string_view kFalconSecondNorm = "blk.0.attn_norm_2";
+
+void read_rms_norm(Fields fields, Architecture& a);
+/// Layer norms and a plain FFN.
+void read_plain(Fields fields, Architecture& a, Activation activation);
+/// How many experts there are, and how many a token goes to.
+void read_experts(Fields fields, Architecture& a);
+
+}  // namespace azimuth::gguf_family
