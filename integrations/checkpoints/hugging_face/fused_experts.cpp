@@ -14,27 +14,27 @@ namespace {
 
 constexpr std::size_t kMaxTensors = 400'000;  // far more than any model has
 
-enum class Part { gate_up, up, down, gate_up_bias, down_bias };
+enum class FusedPart { gate_up, up, down, gate_up_bias, down_bias };
 
 struct FusedName {
   std::string_view end;
-  Part part;
+  FusedPart part;
   std::string_view stem = "experts.";  ///< of the names of single experts, in the place of `end`
 };
-constexpr FusedName kNames[] = {
-    {"experts.gate_up_proj", Part::gate_up},
-    {"experts.up_proj", Part::up},
-    {"experts.down_proj", Part::down},
-    {"experts.gate_up_proj_bias", Part::gate_up_bias},
-    {"experts.down_proj_bias", Part::down_bias},
-    {"moe.input_linear.weight", Part::gate_up, "moe.experts."},
-    {"moe.output_linear.weight", Part::down, "moe.experts."},
+constexpr FusedName kFusedNames[] = {
+    {"experts.gate_up_proj", FusedPart::gate_up},
+    {"experts.up_proj", FusedPart::up},
+    {"experts.down_proj", FusedPart::down},
+    {"experts.gate_up_proj_bias", FusedPart::gate_up_bias},
+    {"experts.down_proj_bias", FusedPart::down_bias},
+    {"moe.input_linear.weight", FusedPart::gate_up, "moe.experts."},
+    {"moe.output_linear.weight", FusedPart::down, "moe.experts."},
 };
 
 const FusedName* fused_name(std::string_view name) {
   const auto found = std::ranges::find_if(
-      kNames, [&](const FusedName& fused) { return name.ends_with(fused.end); });
-  return found == std::end(kNames) ? nullptr : &*found;
+      kFusedNames, [&](const FusedName& fused) { return name.ends_with(fused.end); });
+  return found == std::end(kFusedNames) ? nullptr : &*found;
 }
 
 [[noreturn]] void fail(const NamedTensor& tensor, const std::string& why) {
@@ -67,7 +67,7 @@ std::optional<bool> are_transposed(const HuggingFaceConfig& config, const NamedT
   bool some = false;
   for (const NamedTensor& tensor : tensors.tensors) {
     const FusedName* const fused = fused_name(tensor.name);
-    if (fused == nullptr || fused->part != Part::gate_up) continue;
+    if (fused == nullptr || fused->part != FusedPart::gate_up) continue;
     some = true;
     const auto one = is_transposed(tensor, config.architecture.experts, config.hidden_size);
     if (one && all && *one != *all) fail(tensor, "is transposed, and others are not");
@@ -83,23 +83,23 @@ class Splitter {
 
   void split(const NamedTensor& tensor, const FusedName& fused) {
     switch (fused.part) {
-      case Part::gate_up:
+      case FusedPart::gate_up:
         if (a_.transposed_experts || a_.gate_up_by_turns) {
           matrices(tensor, fused, {"gate_up_proj"});
         } else {
           matrices(tensor, fused, {"gate_proj", "up_proj"});
         }
         break;
-      case Part::up:
+      case FusedPart::up:
         matrices(tensor, fused, {"up_proj"});
         break;
-      case Part::down:
+      case FusedPart::down:
         matrices(tensor, fused, {"down_proj"});
         break;
-      case Part::gate_up_bias:
+      case FusedPart::gate_up_bias:
         biases(tensor, fused, "gate_up_proj");
         break;
-      case Part::down_bias:
+      case FusedPart::down_bias:
         biases(tensor, fused, "down_proj");
         break;
     }

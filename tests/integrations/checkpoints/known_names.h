@@ -20,9 +20,9 @@ inline std::string sorted_list(std::vector<std::string> names) {
 inline std::string known_to_hugging_face() {
   std::vector<std::string> names = Architecture::known();
   // What sees too, and the text parts that are a family under another name.
-  for (const char* name :
-       {"gemma3", "kimi_k2", "llava", "llava_next", "mistral3", "qwen2_5_vl", "qwen2_5_vl_text",
-        "qwen2_vl", "qwen2_vl_text", "qwen3_vl", "qwen3_vl_text"}) {
+  for (const char* name : {"gemma3", "kimi_k2", "llava", "llava_next", "mistral3", "qwen2_5_vl",
+                           "qwen2_5_vl_text", "qwen2_vl", "qwen2_vl_text", "qwen3_vl",
+                           "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_vl_text"}) {
     names.emplace_back(name);
   }
   for (const char* name : {"gemma3n", "gemma4", "llama4", "qwen3_5", "qwen3_5_moe"}) {
