@@ -10,7 +10,6 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,10 +31,14 @@ constexpr const char* kText = "text_config";
 
 Json config_of(const std::string& name) {
   std::ifstream file(kFolders / name / "config.json");
-  const std::string text(std::istreambuf_iterator<char>(file), {});
+  std::string text(std::istreambuf_iterator<char>(file), {});
   // What Python writes and JSON does not know.
-  return Json::parse(std::regex_replace(text, std::regex(R"(([\s\[,:])Infinity)"),
-                                        R"($1{"__float__": "Infinity"})"));
+  constexpr std::string_view kInfinity = " Infinity";
+  for (std::size_t at = text.find(kInfinity); at != std::string::npos;
+       at = text.find(kInfinity, at + 1)) {
+    text.replace(at, kInfinity.size(), R"( {"__float__": "Infinity"})");
+  }
+  return Json::parse(text);
 }
 
 bool is_any(const Json&) { return true; }
