@@ -23,7 +23,8 @@ from models import Model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-PLACES, ROWS, VIEWS = 3, 256, 2  # of the base, of each matrix, as they are and after the map
+# Of the base; of each matrix; as they are and after the map, but of up rows after the map alone.
+PLACES, ROWS, VIEWS = 3, 256, 2
 POLAR = 50  # products of a polar factor, in cubes of the hidden size / 2 operations each
 
 
@@ -96,8 +97,8 @@ def products(model, tokens):
         for _ in range(POLAR // 2):
             square @ square
         for block in model.blocks():
-            for role in ("0.gate", "0.up"):
-                model.t[f"{block}.{role}"] @ rows
+            model.t[f"{block}.0.gate"] @ rows
+            model.t[f"{block}.0.up"] @ rows[:, :PLACES * ROWS]
             model.t[f"{block}.v"] @ values
     return work
 
