@@ -193,14 +193,16 @@ EmbeddingFit fit_embeddings(const AuditedWeights& audited_base,
     }
     return out;
   };
-  const Eigen::MatrixXd covariance =
+  Eigen::MatrixXd covariance =
       m.products.cast<double>() / n - (m.release / n) * (m.base / n).transpose();
   fit.correlations = (inverse(release_deviations, m.release_squares).asDiagonal() * covariance *
                       inverse(base_deviations, m.base_squares).asDiagonal())
                          .cwiseAbs()
                          .cast<float>();
   // Less the mean: what all embeddings share says nothing of which token is which.
-  fit.map = polar_factor(covariance.cast<float>(), workers);
+  const Eigen::MatrixXf centred = covariance.cast<float>();
+  covariance.resize(0, 0);
+  fit.map = polar_factor(centred, workers);
   check_alignment(base, release, m, tokens.held_out, fit, workers);
   return fit;
 }

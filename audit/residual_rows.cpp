@@ -151,6 +151,7 @@ Probes Views::probes(const std::vector<Eigen::MatrixXf>& places, bool centre,
 }
 
 Eigen::MatrixXf cosines(const MatrixVectors& matrix, const Probes& probes, Workers& workers) {
+  const std::vector<double> lengths = read_vectors(matrix, {}).lengths;
   Eigen::MatrixXf scaled;
   if (matrix.norm.scale().size() > 0) scaled = matrix.norm.scale().asDiagonal() * probes.vectors;
   const Eigen::MatrixXf& inputs = scaled.size() > 0 ? scaled : probes.vectors;
@@ -160,7 +161,6 @@ Eigen::MatrixXf cosines(const MatrixVectors& matrix, const Probes& probes, Worke
   } else {
     matrix.map->apply(inputs, out, workers);
   }
-  const std::vector<double> lengths = read_vectors(matrix, {}).lengths;
   Eigen::VectorXf inverse(out.rows());
   for (Eigen::Index i = 0; i < inverse.size(); ++i) {
     const double length = lengths[static_cast<std::size_t>(i)];

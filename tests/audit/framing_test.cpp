@@ -68,6 +68,18 @@ TEST(FramedBase, NeuronsWithoutEffectDoNotCount) {
   EXPECT_EQ(audited_framed(effective, release).verdict, Verdict::match);
 }
 
+// Blocks may have other numbers of neurons that count.
+TEST(FramedBase, TheShareIsOfNeuronsWithAnEffect) {
+  AuditedModel base(1);
+  base.tensor(AuditedModel::at(0, "mlp.down_proj")).leftCols(100).setZero();
+  const Audit a = audited_framed(base, base);
+  ASSERT_EQ(a.shares.size(), 3u);
+  EXPECT_EQ(a.shares[0].neurons, 28);
+  EXPECT_EQ(a.shares[0].agreeing, 28);
+  EXPECT_EQ(a.shares[0].share, 1);
+  EXPECT_EQ(a.shares[1].neurons, AuditedModel::ffn);
+}
+
 // Without embeddings that correspond Gram matrices find them, and the share does not.
 TEST(FramedBase, NeuronsWithoutEffectDoNotCountInTheMapOfNeurons) {
   AuditedModel release(2);

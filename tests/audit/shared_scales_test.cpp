@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -64,6 +66,25 @@ TEST(SharedScales, AreSeenInDequantisedNumbers) {
     // With a least value too, as Q4_1 has it.
     EXPECT_TRUE(share_scales(numbers.array() + 0.3f)) << most;
   }
+}
+
+// Steps need not be even: those of IQ4_NL, of which few numbers of a run are unlike.
+TEST(SharedScales, AreSeenInUnevenSteps) {
+  constexpr std::array kLevels = {-127.0f, -104.0f, -83.0f, -65.0f, -49.0f, -35.0f, -22.0f, -10.0f,
+                                  1.0f,    13.0f,   25.0f,  38.0f,  53.0f,  69.0f,  89.0f,  113.0f};
+  Eigen::MatrixXf numbers = gaussian_columns(1);
+  for (Eigen::Index column = 0; column < numbers.cols(); ++column) {
+    for (Eigen::Index first = 0; first < numbers.rows(); first += 32) {
+      auto block = numbers.col(column).segment(first, 32);
+      const float scale = block.cwiseAbs().maxCoeff() / 127;
+      for (float& value : block) {
+        value = scale * *std::ranges::min_element(kLevels, {}, [&](float level) {
+                  return std::abs(level - value / scale);
+                });
+      }
+    }
+  }
+  EXPECT_TRUE(share_scales(numbers));
 }
 
 TEST(SharedScales, NothingIsSeenOfTooFewOrBrokenNumbers) {
