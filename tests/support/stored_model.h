@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "azimuth/further_blocks.h"
 #include "azimuth/hugging_face_config.h"
 #include "azimuth/safetensors_file.h"
-#include "hugging_face/further_blocks.h"
 #include "hugging_face/fused_experts.h"
 
 namespace azimuth::testing {
@@ -30,7 +30,7 @@ inline StoredModel stored_model(const std::filesystem::path& folder) {
   }
   all.storage = std::make_shared<std::vector<SafetensorsFile>>(std::move(files));
   HuggingFaceConfig config = HuggingFaceConfig::open(folder / "config.json");
-  leave_further_blocks_out(config.block_count, config.further_blocks, all);
+  leave_further_blocks_out("layers.", config.block_count, config.further_blocks, all);
   split_fused_experts(config, all);
   return {config.architecture, std::move(all)};
 }

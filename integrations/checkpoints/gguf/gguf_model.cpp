@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "azimuth/further_blocks.h"
 #include "gguf/gguf_experts.h"
 #include "gguf/gguf_families.h"
 #include "gguf/gguf_shapes.h"
@@ -182,25 +183,6 @@ void check_sizes(const GgufFile& file, const GgufFamily& family, const GgufField
   }
 }
 
-// Takes out what stands behind the blocks of the model; says so.
-std::vector<std::string> leave_further_blocks_out(const GgufFields& fields, NamedTensors& tensors) {
-  std::vector<std::string> lines;
-  const std::int64_t further = fields.further_blocks();
-  const std::int64_t blocks = further > 0 ? fields.blocks() : 0;
-  for (std::int64_t block = blocks; block < blocks + further; ++block) {
-    const std::string start = "blk." + std::to_string(block) + ".";
-    const auto is_of_it = [&](const auto& tensor) { return tensor.name.starts_with(start); };
-    const auto count =
-        std::erase_if(tensors.tensors, is_of_it) + std::erase_if(tensors.unreadable, is_of_it);
-    if (count == 0) continue;
-    lines.push_back(std::to_string(count) + (count == 1 ? " tensor" : " tensors") + " of block " +
-                    std::to_string(block + 1) + (count == 1 ? " is" : " are") +
-                    " not used: it stands behind the " + std::to_string(blocks) +
-                    " of the model, and predicts further tokens");
-  }
-  return lines;
-}
-
 }  // namespace
 
 Architecture architecture_from_gguf(const GgufFile& file) {
@@ -218,7 +200,10 @@ ModelWeights load_gguf(const std::filesystem::path& file) {
     const Architecture architecture = read_architecture(gguf, family, fields);
     const RoleNames names = gguf_role_names(fields, architecture);
     NamedTensors tensors = gguf.tensors();
-    const std::vector<std::string> warnings = leave_further_blocks_out(fields, tensors);
+    std::vector<std::string> warnings;
+    if (const std::int64_t further = fields.further_blocks(); further > 0) {
+      warnings = leave_further_blocks_out("blk.", fields.blocks(), further, tensors);
+    }
     restore_shapes(tensors);
     split_experts(gguf.path(), architecture.experts, tensors);
     ModelWeights weights = ModelWeights::from_tensors(architecture, std::move(tensors), names);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "azimuth/file_error.h"
+#include "azimuth/further_blocks.h"
 #include "azimuth/hugging_face_config.h"
-#include "hugging_face/further_blocks.h"
 #include "hugging_face/fused_experts.h"
 #include "hugging_face/quantisation.h"
 
@@ -126,7 +126,8 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
   std::vector<std::string> warnings;
   NamedTensors tensors = with_file_errors(model, "model", [&] {
     NamedTensors all = read();
-    warnings = leave_further_blocks_out(described.block_count, described.further_blocks, all);
+    warnings =
+        leave_further_blocks_out("layers.", described.block_count, described.further_blocks, all);
     if (described.quantisation != nullptr) {
       all = decode_quantised(*described.quantisation, std::move(all));
       check_orientation(described.architecture, all);

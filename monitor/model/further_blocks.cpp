@@ -1,12 +1,12 @@
-#include "hugging_face/further_blocks.h"
+#include "azimuth/further_blocks.h"
 
 namespace azimuth {
 
-std::vector<std::string> leave_further_blocks_out(std::int64_t blocks, std::int64_t further,
-                                                  NamedTensors& tensors) {
+std::vector<std::string> leave_further_blocks_out(std::string_view stem, std::int64_t blocks,
+                                                  std::int64_t further, NamedTensors& tensors) {
   std::vector<std::string> lines;
   for (std::int64_t block = blocks; block < blocks + further; ++block) {
-    const std::string part = "layers." + std::to_string(block) + ".";
+    const std::string part = std::string(stem) + std::to_string(block) + ".";
     const auto is_of_it = [&](const auto& tensor) {
       const std::size_t at = tensor.name.find(part);
       return at == 0 || (at != std::string::npos && tensor.name[at - 1] == '.');
