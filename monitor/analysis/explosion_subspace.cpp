@@ -16,7 +16,7 @@ ExplosionSubspace explosion_subspace(const Mixer& ffn, const SingularTriples& tr
 
   Eigen::MatrixXd X(triples.right.rows(), 4);
   X << triples.right, -triples.right;
-  const Eigen::MatrixXd Y = mixer_output<double>(ffn, X, workers);
+  const Eigen::MatrixXd Y = mixer_output(ffn, X, workers);
   double sign = 1;
   for (Eigen::Index i = 0; i < 2; ++i) {
     const double one = Y.col(i).norm();

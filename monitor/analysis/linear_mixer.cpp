@@ -33,18 +33,7 @@ MatrixOf<Scalar> scale_transpose(const Norm& norm, MatrixOf<Scalar> X) {
   return X;
 }
 
-// Every value for each head that reads it, and the transpose of that.
-template <class Scalar>
-MatrixOf<Scalar> repeat_heads(const Attention& attention, const MatrixOf<Scalar>& values) {
-  MatrixOf<Scalar> repeated(values.rows() * attention.repeats, values.cols());
-  const Eigen::Index size = attention.head_size;
-  for (Eigen::Index head = 0; head < repeated.rows() / size; ++head) {
-    repeated.middleRows(head * size, size) =
-        values.middleRows(head / attention.repeats * size, size);
-  }
-  return repeated;
-}
-
+// The transpose of HostOperations::repeated: what is read by several heads, added up.
 template <class Scalar>
 MatrixOf<Scalar> sum_heads(const Attention& attention, const MatrixOf<Scalar>& repeated) {
   MatrixOf<Scalar> values =
@@ -65,7 +54,8 @@ void open_gate(const Eigen::VectorXd& gate, MatrixOf<Scalar>& values) {
 template <class Scalar>
 MatrixOf<Scalar> product(const Attention& attention, const Eigen::VectorXd& gate,
                          const MatrixOf<Scalar>& Z, Workers& workers) {
-  MatrixOf<Scalar> values = repeat_heads(attention, multiply(*attention.value.map, Z, workers));
+  MatrixOf<Scalar> values = HostOperations<Scalar>(workers).repeated(
+      multiply(*attention.value.map, Z, workers), attention.head_size, attention.repeats);
   open_gate(gate, values);
   return multiply(*attention.output.map, values, workers);
 }

@@ -11,9 +11,8 @@ using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 
 }  // namespace
 
-template <class Scalar>
-Matrix<Scalar> mixer_output(const Mixer& mixer, const Matrix<Scalar>& H, Workers& workers) {
-  HostOperations<Scalar> operations(workers);
+Eigen::MatrixXd mixer_output(const Mixer& mixer, const Eigen::MatrixXd& H, Workers& workers) {
+  HostOperations<double> operations(workers);
   return output_of(mixer, H, operations);
 }
 
@@ -31,8 +30,6 @@ std::int64_t run_block(const BlockWeights& block, Eigen::Index initial, Matrix<S
   return operations.experts_taken();
 }
 
-template Matrix<float> mixer_output<float>(const Mixer&, const Matrix<float>&, Workers&);
-template Matrix<double> mixer_output<double>(const Mixer&, const Matrix<double>&, Workers&);
 template std::int64_t run_block<float>(const BlockWeights&, Eigen::Index, Matrix<float>&, Workers&);
 template std::int64_t run_block<double>(const BlockWeights&, Eigen::Index, Matrix<double>&,
                                         Workers&);

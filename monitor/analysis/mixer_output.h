@@ -7,12 +7,8 @@
 
 namespace azimuth {
 
-/// What a mixer adds to every column of `H`, its norms included (docs/method.md, 1). For float and
-/// double, as the one below.
-template <class Scalar>
-Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> mixer_output(
-    const Mixer& mixer, const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& H,
-    Workers& workers);
+/// What a mixer adds to every column of `H`, its norms included (docs/method.md, 1).
+Eigen::MatrixXd mixer_output(const Mixer& mixer, const Eigen::MatrixXd& H, Workers& workers);
 
 /// Takes hidden states, a column each, through a block: the first `initial` columns as the initial
 /// tokens that they are, the others without what mixes tokens. Returns how many experts it took.

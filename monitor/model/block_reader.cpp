@@ -88,9 +88,14 @@ Norm BlockReader::norm(Role weight, Role bias, std::int64_t block) const {
 }
 
 Projection BlockReader::projection(Role weight, Role bias, std::int64_t block, std::int64_t member,
+                                   const TensorsByRole::Shape& shape) const {
+  return {tensors_.map(weight, block, member, shape),
+          tensors_.vector_or_empty(bias, block, shape.outputs, member)};
+}
+
+Projection BlockReader::projection(Role weight, Role bias, std::int64_t block, std::int64_t member,
                                    std::int64_t outputs, std::int64_t inputs) const {
-  return {tensors_.map(weight, block, member, {outputs, inputs, sizes_.transposed}),
-          tensors_.vector_or_empty(bias, block, outputs, member)};
+  return projection(weight, bias, block, member, {outputs, inputs, sizes_.transposed});
 }
 
 Projection BlockReader::scaled(Projection projection, const Eigen::VectorXd& factors) {
@@ -136,6 +141,12 @@ Projection BlockReader::query_gates(std::int64_t b) const {
                        {2 * a_.heads * sizes_.head, sizes_.hidden, false}, runs);
 }
 
+Projection BlockReader::attention_output(std::int64_t b) const {
+  return scaled(projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
+                           a_.heads * sizes_.head),
+                a_.multipliers.attention_output);
+}
+
 Attention BlockReader::attention(std::int64_t b) const {
   Attention attention;
   attention.value = values(b);
@@ -143,9 +154,7 @@ Attention BlockReader::attention(std::int64_t b) const {
   attention.head_size = sizes_.head;
   attention.repeats = a_.heads / a_.kv_heads;
   if (a_.gated_attention) attention.gate = query_gates(b);
-  attention.output = scaled(projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
-                                       a_.heads * sizes_.head),
-                            a_.multipliers.attention_output);
+  attention.output = attention_output(b);
   if (a_.attention_sinks) attention.sinks = sinks(b);
   return attention;
 }
@@ -179,9 +188,7 @@ LatentAttention BlockReader::latent_attention(std::int64_t b) const {
   }
   attention.value = tensors_.runs(Role::latent_key_value_weight, Role::value_bias, b,
                                   {a_.heads * (key_size + sizes_.head), rank, false}, runs);
-  attention.output = scaled(projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
-                                       a_.heads * sizes_.head),
-                            a_.multipliers.attention_output);
+  attention.output = attention_output(b);
   return attention;
 }
 
@@ -200,10 +207,7 @@ Xielu BlockReader::xielu(std::int64_t b) const {
 FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::int64_t f,
                                       bool transposed) const {
   const std::int64_t d = sizes_.hidden;
-  const auto part = [&](Role weight, Role bias, std::int64_t outputs, std::int64_t inputs) {
-    return Projection{tensors_.map(weight, b, expert, {outputs, inputs, transposed}),
-                      tensors_.vector_or_empty(bias, b, outputs, expert)};
-  };
+  const TensorsByRole::Shape inner = {f, d, transposed};
   FeedForward ffn;
   ffn.activation = a_.activation;
   if (ffn.activation == Activation::xielu) ffn.xielu = xielu(b);
@@ -221,10 +225,10 @@ FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::
     ffn.gate = half(0);
     ffn.up = half(a_.gate_up_by_turns ? 1 : f);
   } else {
-    if (a_.gated_ffn) ffn.gate = part(Role::gate_weight, Role::gate_bias, f, d);
-    ffn.up = part(Role::up_weight, Role::up_bias, f, d);
+    if (a_.gated_ffn) ffn.gate = projection(Role::gate_weight, Role::gate_bias, b, expert, inner);
+    ffn.up = projection(Role::up_weight, Role::up_bias, b, expert, inner);
   }
-  ffn.down = part(Role::down_weight, Role::down_bias, d, f);
+  ffn.down = projection(Role::down_weight, Role::down_bias, b, expert, {d, f, transposed});
   if (ffn.gate) ffn.gate = scaled(std::move(ffn.gate), a_.multipliers.ffn_gate);
   ffn.down = scaled(std::move(ffn.down), a_.multipliers.ffn_output);
   return ffn;

@@ -40,6 +40,9 @@ class BlockReader {
  private:
   Norm norm(Role weight, Role bias, std::int64_t block) const;
   Projection projection(Role weight, Role bias, std::int64_t block, std::int64_t member,
+                        const TensorsByRole::Shape& shape) const;
+  /// Stored as the model's matrices are.
+  Projection projection(Role weight, Role bias, std::int64_t block, std::int64_t member,
                         std::int64_t outputs, std::int64_t inputs) const;
   /// Every output, its bias included, times its factor.
   static Projection scaled(Projection projection, const Eigen::VectorXd& factors);
@@ -47,6 +50,7 @@ class BlockReader {
   Mixer mixer(const MixerPlan& plan, std::int64_t block) const;
   Projection values(std::int64_t block) const;
   Projection query_gates(std::int64_t block) const;
+  Projection attention_output(std::int64_t block) const;
   Attention attention(std::int64_t block) const;
   Xielu xielu(std::int64_t block) const;
   AttentionSinks sinks(std::int64_t block) const;

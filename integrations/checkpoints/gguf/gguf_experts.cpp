@@ -38,8 +38,7 @@ void split_experts(const std::filesystem::path& file, std::int64_t experts, Name
     for (std::int64_t expert = 0; expert < experts; ++expert) {
       NamedTensor one;
       one.name = stem + "." + std::to_string(expert) + ".weight";
-      one.view = {view.type, {view.shape[1], view.shape[2]}, nullptr};
-      one.view.data = view.data + expert * one.view.bytes();
+      one.view = part_of(view, expert * view.shape[1], {view.shape[1], view.shape[2]});
       all.push_back(std::move(one));
     }
   }

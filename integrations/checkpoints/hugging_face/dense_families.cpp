@@ -118,11 +118,8 @@ void read_olmo2(Fields fields, Config config) {
 }
 
 void read_granite(Fields fields, Config config) {
-  Architecture& a = config.architecture;
   read_like_llama(fields, config, {.ffn_size = 11'008});
-  a.embedding_multiplier = fields.real("embedding_multiplier", 1, kMaxScale);
-  a.multipliers.attention_output = fields.real("residual_multiplier", 1, kMaxScale);
-  a.multipliers.ffn_output = a.multipliers.attention_output;
+  read_granite_multipliers(fields, config);
   read_biases(fields, config, "attention_bias", false, kAttentionBiases);
   read_biases(fields, config, "mlp_bias", false, kFfnBiases);
 }

@@ -62,6 +62,13 @@ void read_ffn_size(Fields fields, Config config, std::string_view key, std::int6
   config.ffn_size = fields.count({key}, otherwise, kMaxFfnSize);
 }
 
+void read_granite_multipliers(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  a.embedding_multiplier = fields.real("embedding_multiplier", 1, kMaxScale);
+  a.multipliers.attention_output = fields.real("residual_multiplier", 1, kMaxScale);
+  a.multipliers.ffn_output = a.multipliers.attention_output;
+}
+
 void read_like_llama(Fields fields, Config config, LlamaDefaults defaults) {
   read_kv_heads(fields, config, defaults.kv_heads);
   read_head_size(fields, config, defaults.head_size);

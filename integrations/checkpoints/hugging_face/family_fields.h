@@ -43,6 +43,9 @@ void read_head_size(Fields fields, Config config, std::int64_t otherwise = 0);
 void read_norm(Fields fields, Config config, NormKind kind, std::string_view key, double otherwise);
 void read_ffn_size(Fields fields, Config config, std::string_view key, std::int64_t otherwise);
 
+/// What all Granites multiply the embedding, and what mixers write, with.
+void read_granite_multipliers(Fields fields, Config config);
+
 /// The model computes without these biases by a flag, where it is false; in the file they may stand
 /// all the same.
 void read_biases(Fields fields, Config config, std::string_view key, bool otherwise,

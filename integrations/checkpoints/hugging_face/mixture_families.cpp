@@ -123,8 +123,8 @@ void read_dots1(Fields fields, Config config) {
   read_grouped_experts(fields, config, {.expert_size = 1'408, .shared = 0, .normalised = false});
 }
 
-// DeepSeek's attention. Its norm of the latent vector has an epsilon of its own.
-void read_latent_attention(Fields fields, Config config) {
+// Latent attention, whose norm of the latent vector has an epsilon of its own, and gated FFNs.
+void read_like_deepseek(Fields fields, Config config, std::int64_t ffn_size) {
   Architecture& a = config.architecture;
   read_kv_heads(fields, config);
   if (a.kv_heads != a.heads) {
@@ -141,6 +141,9 @@ void read_latent_attention(Fields fields, Config config) {
   read_biases(fields, config, "attention_bias", false,
               {latent_query_bias, latent_bias, output_bias});
   never(config, {query_bias});
+  read_norm(fields, config, NormKind::rms, "rms_norm_eps", 1e-6);
+  read_activation(fields, config, "hidden_act", "silu");
+  read_ffn_size(fields, config, "intermediate_size", ffn_size);
 }
 
 // What publishers' own code reads, and Transformers does not.
@@ -159,10 +162,7 @@ void expect_every_block(Fields fields) {
 
 void read_deepseek_v2(Fields fields, Config config) {
   Architecture& a = config.architecture;
-  read_latent_attention(fields, config);
-  read_norm(fields, config, NormKind::rms, "rms_norm_eps", 1e-6);
-  read_activation(fields, config, "hidden_act", "silu");
-  read_ffn_size(fields, config, "intermediate_size", 11'008);
+  read_like_deepseek(fields, config, 11'008);
   if (fields.flag("mlp_bias", false)) fields.fail("mlp_bias", "is true, which is not supported");
   never(config, kFfnBiases);
   expect(fields, "scoring_func", "softmax");
@@ -185,10 +185,7 @@ void read_deepseek_v2(Fields fields, Config config) {
 }
 
 void read_deepseek_v3(Fields fields, Config config) {
-  read_latent_attention(fields, config);
-  read_norm(fields, config, NormKind::rms, "rms_norm_eps", 1e-6);
-  read_activation(fields, config, "hidden_act", "silu");
-  read_ffn_size(fields, config, "intermediate_size", 18'432);
+  read_like_deepseek(fields, config, 18'432);
   never(config, kFfnBiases);
   expect(fields, "scoring_func", "sigmoid");
   expect(fields, "topk_method", "noaux_tc");
@@ -247,11 +244,8 @@ void read_minimax_m2(Fields fields, Config config) {
 }
 
 void read_granitemoe(Fields fields, Config config) {
-  Architecture& a = config.architecture;
   read_like_llama(fields, config, {.ffn_size = 11'008});
-  a.embedding_multiplier = fields.real("embedding_multiplier", 1, kMaxScale);
-  a.multipliers.attention_output = fields.real("residual_multiplier", 1, kMaxScale);
-  a.multipliers.ffn_output = a.multipliers.attention_output;
+  read_granite_multipliers(fields, config);
   read_biases(fields, config, "attention_bias", false, kAttentionBiases);
   never(config, kFfnBiases);
   read_experts(fields, config, {"num_local_experts", "num_experts"}, 8, 2);
