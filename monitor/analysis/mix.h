@@ -69,18 +69,20 @@ template <class Ops>
 typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X, Ops& ops) {
   const auto shares =
       ops.shares(mixture.routing, mixture.choice_bias, ops.product(mixture.router, X));
-  typename Ops::Columns Y = ops.zeros_like(X);
+  const typename Ops::Columns read = mixture.input ? ops.product(mixture.input, X) : X;
+  typename Ops::Columns Y = ops.zeros_like(read);
   for (std::size_t expert = 0; expert < mixture.experts.size(); ++expert) {
     const auto tokens = shares.tokens_of(expert);
     if (tokens.empty()) continue;
     ops.count_expert();
-    typename Ops::Columns Z = ops.columns(X, tokens);
+    typename Ops::Columns Z = ops.columns(read, tokens);
     const auto share = shares.of(expert, tokens);
     if (mixture.routing.scales_input) ops.scale(Z, share);
     Z = mix(mixture.experts[expert], Z, ops);
     if (!mixture.routing.scales_input) ops.scale(Z, share);
     ops.add_to(Y, tokens, Z);
   }
+  if (mixture.output) Y = ops.product(mixture.output, Y);
   if (mixture.shared) {
     typename Ops::Columns Z = mix(*mixture.shared, X, ops);
     if (mixture.shared_gate) {

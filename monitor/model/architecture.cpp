@@ -88,6 +88,7 @@ void Architecture::check() const {
   if (experts == 0 && std::ranges::any_of(blocks, has_mixture)) {
     reject("a block is a mixture, and there are no experts");
   }
+  if (expert_latent_size < 0) reject("expert_latent_size must not be negative");
   if (experts > 0) check_routing(routing, experts, reject);
   check_recurrence(*this, reject);
   if (parallel && !blocks.empty()) reject("a list of blocks says itself what stands beside what");

@@ -205,8 +205,7 @@ Xielu BlockReader::xielu(std::int64_t b) const {
 }
 
 FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::int64_t f,
-                                      bool transposed) const {
-  const std::int64_t d = sizes_.hidden;
+                                      std::int64_t d, bool transposed) const {
   const TensorsByRole::Shape inner = {f, d, transposed};
   FeedForward ffn;
   ffn.activation = a_.activation;
@@ -240,8 +239,8 @@ FeedForward BlockReader::shared_expert(std::int64_t b) const {
   FeedForward ffn;
   ffn.activation = a_.activation;
   if (a_.gated_ffn) ffn.gate.map = tensors_.map(Role::shared_gate_weight, b, 0, {f, d, false});
-  ffn.up.map = tensors_.map(Role::shared_up_weight, b, 0, {f, d, false});
-  ffn.down.map = tensors_.map(Role::shared_down_weight, b, 0, {d, f, false});
+  ffn.up = projection(Role::shared_up_weight, Role::shared_up_bias, b, 0, {f, d, false});
+  ffn.down = projection(Role::shared_down_weight, Role::shared_down_bias, b, 0, {d, f, false});
   return ffn;
 }
 
@@ -251,9 +250,18 @@ Experts BlockReader::experts(std::int64_t b) const {
   experts.router.bias = tensors_.vector_or_empty(Role::router_bias, b, a_.experts);
   experts.choice_bias = tensors_.vector_or_empty(Role::router_choice_bias, b, a_.experts);
   experts.routing = a_.routing;
+  const std::int64_t d = sizes_.hidden;
   const std::int64_t size = ffn_size_of(a_, tensors_, b, sizes_.transposed);
+  const std::int64_t latent = a_.expert_latent_size;
   for (std::int64_t expert = 0; expert < a_.experts; ++expert) {
-    experts.experts.push_back(feed_forward(b, expert, size, a_.transposed_experts));
+    experts.experts.push_back(
+        feed_forward(b, expert, size, latent > 0 ? latent : d, a_.transposed_experts));
+  }
+  if (latent > 0) {
+    experts.input =
+        projection(Role::experts_input_weight, Role::experts_input_bias, b, 0, {latent, d, false});
+    experts.output = projection(Role::experts_output_weight, Role::experts_output_bias, b, 0,
+                                {d, latent, false});
   }
   if (a_.shared_expert) experts.shared = shared_expert(b);
   if (a_.shared_expert_gate) {
@@ -287,8 +295,8 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
       mixer.work = short_convolution(b);
       break;
     case MixerKind::feed_forward:
-      mixer.work =
-          feed_forward(b, 0, ffn_size_of(a_, tensors_, b, sizes_.transposed), sizes_.transposed);
+      mixer.work = feed_forward(b, 0, ffn_size_of(a_, tensors_, b, sizes_.transposed),
+                                sizes_.hidden, sizes_.transposed);
       break;
     case MixerKind::experts:
       mixer.work = experts(b);

@@ -55,8 +55,9 @@ class BlockReader {
   Xielu xielu(std::int64_t block) const;
   AttentionSinks sinks(std::int64_t block) const;
   LatentAttention latent_attention(std::int64_t block) const;
+  /// Of `size` numbers between `inputs` read and as many given.
   FeedForward feed_forward(std::int64_t block, std::int64_t expert, std::int64_t size,
-                           bool transposed) const;
+                           std::int64_t inputs, bool transposed) const;
   FeedForward shared_expert(std::int64_t block) const;
   Experts experts(std::int64_t block) const;
   // Those that keep a state over tokens: block_reader_recurrent.cpp.

@@ -85,6 +85,35 @@ constexpr ModuleName kJamba[] = {
     {"layers.{}.feed_forward.experts.{}.down_proj", down_weight},
 };
 
+// A block is one mixer, called so whatever it is.
+constexpr ModuleName kNemotronH[] = {
+    {"embeddings", token_embedding},
+    {"layers.{}.norm", attention_norm_weight},
+    {"layers.{}.mixer.q_proj", query_weight},
+    {"layers.{}.mixer.k_proj", key_weight},
+    {"layers.{}.mixer.v_proj", value_weight},
+    {"layers.{}.mixer.o_proj", output_weight},
+    parameter("layers.{}.mixer.A_log", recurrent_decay),
+    parameter("layers.{}.mixer.dt_bias", step_bias),
+    parameter("layers.{}.mixer.D", skip),
+    {"layers.{}.mixer.in_proj", recurrent_input_weight, recurrent_input_bias},
+    {"layers.{}.mixer.conv1d", convolution_weight, convolution_bias},
+    {"layers.{}.mixer.norm", recurrent_norm_weight},
+    {"layers.{}.mixer.out_proj", recurrent_output_weight, recurrent_output_bias},
+    {"layers.{}.mixer.up_proj", up_weight, up_bias},
+    {"layers.{}.mixer.down_proj", down_weight, down_bias},
+    {"layers.{}.mixer.gate", router_weight},
+    parameter("layers.{}.mixer.gate.e_score_correction_bias", router_choice_bias),
+    {"layers.{}.mixer.fc1_latent_proj", experts_input_weight, experts_input_bias},
+    {"layers.{}.mixer.experts.{}.up_proj", up_weight},
+    {"layers.{}.mixer.experts.{}.down_proj", down_weight},
+    {"layers.{}.mixer.fc2_latent_proj", experts_output_weight, experts_output_bias},
+    {"layers.{}.mixer.shared_experts.up_proj", shared_up_weight, shared_up_bias},
+    {"layers.{}.mixer.shared_experts.down_proj", shared_down_weight, shared_down_bias},
+    {"norm_f", final_norm_weight},
+    {"lm_head", head_weight},
+};
+
 constexpr ModuleName kGgufRecurrence[] = {
     parameter("blk.{}.ssm_a", recurrent_decay),
     {"blk.{}.ssm_conv1d", convolution_weight, convolution_bias},
@@ -121,6 +150,7 @@ std::vector<RoleTable> hybrid_tables() {
       {"falcon_h1", {kMambaDecoder, kAttention, kMamba2, kGguf, kGgufRecurrence, kGgufMamba2}},
       {"jamba", {kMambaDecoder, kAttention, kJamba}},
       {"lfm2", {kLfm2, kGguf, kGgufQueryKeyNorms, kGgufShortConvolution}},
+      {"nemotron_h", {kNemotronH}},
       {"qwen3_5_moe_text",
        {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
         kDeltaRuleMatrices, kExperts, kGatedSharedExpert}},

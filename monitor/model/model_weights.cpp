@@ -52,6 +52,10 @@ bool is_laid_out_alike(Role role) {
     case Role::sink_key_bias:
     case Role::latent_query_bias:
     case Role::latent_bias:
+    case Role::experts_input_bias:
+    case Role::experts_output_bias:
+    case Role::shared_up_bias:
+    case Role::shared_down_bias:
       return false;
     default:
       return facts_of(role).kind != RoleFacts::Kind::matrix;

@@ -75,6 +75,9 @@ bool with_experts(const Architecture& a, std::int64_t b) { return a.has(MixerKin
 bool with_choice_bias(const Architecture& a, std::int64_t b) {
   return a.routing.choice_bias && with_experts(a, b);
 }
+bool with_projected_experts(const Architecture& a, std::int64_t b) {
+  return a.expert_latent_size > 0 && with_experts(a, b);
+}
 bool with_shared_expert(const Architecture& a, std::int64_t b) {
   return a.shared_expert && with_experts(a, b);
 }
@@ -172,6 +175,8 @@ constexpr RoleFacts kFacts[] = {
     {router_weight, "router_weight", block, other, read, required, with_experts},
     {router_bias, "router_bias", block, other, read, optional, with_experts},
     {router_choice_bias, "router_choice_bias", block, other, read, required, with_choice_bias},
+    {experts_input_weight, "experts_input_weight", block, matrix, read, required, with_projected_experts},
+    {experts_input_bias, "experts_input_bias", block, other, read, optional, with_projected_experts},
     {gate_weight, "gate_weight", expert, matrix, read, required, with_gate},
     {gate_bias, "gate_bias", expert, other, read, optional, with_gate},
     {up_weight, "up_weight", expert, matrix, read, required, with_ffn},
@@ -184,9 +189,13 @@ constexpr RoleFacts kFacts[] = {
     {xielu_alpha_n, "xielu_alpha_n", block, other, read, required, with_xielu},
     {xielu_beta, "xielu_beta", block, other, read, required, with_xielu},
     {xielu_eps, "xielu_eps", block, other, read, required, with_xielu},
+    {experts_output_weight, "experts_output_weight", block, matrix, read, required, with_projected_experts},
+    {experts_output_bias, "experts_output_bias", block, other, read, optional, with_projected_experts},
     {shared_gate_weight, "shared_gate_weight", block, matrix, read, required, with_shared_gate},
     {shared_up_weight, "shared_up_weight", block, matrix, read, required, with_shared_expert},
+    {shared_up_bias, "shared_up_bias", block, other, read, optional, with_shared_expert},
     {shared_down_weight, "shared_down_weight", block, matrix, read, required, with_shared_expert},
+    {shared_down_bias, "shared_down_bias", block, other, read, optional, with_shared_expert},
     {shared_router_weight, "shared_router_weight", block, other, read, required, with_shared_router},
     {ffn_output_norm_weight, "ffn_output_norm_weight", block, other, read, required, with_ffn_output_norm},
     {ffn_output_norm_bias, "ffn_output_norm_bias", block, other, read, optional, with_ffn_output_norm},

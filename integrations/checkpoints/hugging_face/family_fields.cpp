@@ -69,6 +69,14 @@ void read_granite_multipliers(Fields fields, Config config) {
   a.multipliers.ffn_output = a.multipliers.attention_output;
 }
 
+void leave_experts_out(Config config) {
+  Architecture& a = config.architecture;
+  a.experts = a.expert_latent_size = 0;
+  a.routing = {};
+  a.shared_expert = a.shared_expert_gate = false;
+  config.expert_size = config.shared_expert_size = 0;
+}
+
 void read_like_llama(Fields fields, Config config, LlamaDefaults defaults) {
   read_kv_heads(fields, config, defaults.kv_heads);
   read_head_size(fields, config, defaults.head_size);

@@ -53,6 +53,9 @@ void read_biases(Fields fields, Config config, std::string_view key, bool otherw
 /// Whatever the file says.
 void never(Config config, std::vector<Role> roles);
 
+/// The model has no experts, whatever else its configuration says: no block is a mixture.
+void leave_experts_out(Config config);
+
 /// Each block is attention, then a mixture or, where `is_mixture` (of a block from 0) says no, an
 /// FFN. Without any mixture the model has no experts.
 template <class IsMixture>
@@ -65,12 +68,7 @@ void set_mixtures(Config config, const IsMixture& is_mixture) {
     a.blocks.push_back(
         {{MixerKind::attention}, {mixture ? MixerKind::experts : MixerKind::feed_forward}});
   }
-  if (mixtures == 0) {
-    a.experts = 0;
-    a.routing = {};
-    a.shared_expert = a.shared_expert_gate = false;
-    config.expert_size = config.shared_expert_size = 0;
-  }
+  if (mixtures == 0) leave_experts_out(config);
   if (mixtures == 0 || mixtures == config.block_count) a.blocks.clear();
 }
 

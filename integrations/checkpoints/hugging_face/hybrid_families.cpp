@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -61,11 +62,7 @@ void mix_ffns(Config config, const IsMixture& is_mixture) {
     plans.back().kind = MixerKind::experts;
     some = true;
   }
-  if (some) return;
-  a.experts = 0;
-  a.routing = {};
-  a.shared_expert = a.shared_expert_gate = false;
-  config.expert_size = config.shared_expert_size = 0;
+  if (!some) leave_experts_out(config);
 }
 
 bool holds(const std::vector<std::int64_t>& list, std::int64_t block) {
@@ -284,11 +281,101 @@ void read_jamba(Fields fields, Config config) {
   mix_ffns(config, [&](std::int64_t block) { return a.experts > 1 && has_experts(block); });
 }
 
+// A block is one mixer. Their list stands under one of two keys, or is a pattern of letters; it
+// alone says how many there are.
+void set_single_mixers(Fields fields, Config config) {
+  constexpr std::string_view pattern = "hybrid_override_pattern";
+  std::string_view key = pattern;
+  std::vector<std::string> types;
+  const auto is_there = [&](std::string_view name) {
+    return fields.has(name) && !fields.is_null(name);
+  };
+  for (const std::string_view list : {"layers_block_type", "layer_types"}) {
+    if (!is_there(list)) continue;
+    if (key != pattern) fields.fail(list, "stands beside " + std::string(key));
+    key = list;
+    types = fields.texts(list);
+  }
+  if (key == pattern && is_there(pattern)) {
+    for (const char letter : fields.text(pattern, "")) types.emplace_back(1, letter);
+  } else if (key == pattern) {
+    types = {"M", "E", "*", "-"};
+  }
+  if (types.empty() || std::ssize(types) > kMaxInterval) {
+    fields.fail(key, "names " + std::to_string(types.size()) + " blocks; 1 to " +
+                         std::to_string(kMaxInterval) + " are allowed");
+  }
+  config.block_count = std::ssize(types);
+  constexpr BlockType kLetters[] = {{"M", MixerKind::state_space},
+                                    {"*", MixerKind::attention},
+                                    {"-", MixerKind::feed_forward},
+                                    {"E", MixerKind::experts}};
+  constexpr BlockType kWords[] = {{"linear_attention", MixerKind::state_space},
+                                  {"mamba", MixerKind::state_space},
+                                  {"full_attention", MixerKind::attention},
+                                  {"attention", MixerKind::attention},
+                                  {"mlp", MixerKind::feed_forward},
+                                  {"moe", MixerKind::experts}};
+  const std::span<const BlockType> known =
+      key == pattern ? std::span<const BlockType>(kLetters) : std::span<const BlockType>(kWords);
+  for (const std::string& type : types) {
+    const auto found = std::ranges::find(known, type, &BlockType::name);
+    if (found == known.end()) fields.fail(key, "'" + type.substr(0, 60) + "' is not supported");
+    config.architecture.blocks.push_back({{found->kind}});
+  }
+}
+
+void read_nemotron_h(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  set_single_mixers(fields, config);
+  read_kv_heads(fields, config, 8);
+  read_head_size(fields, config, 128);
+  read_norm(fields, config, NormKind::rms, "layer_norm_epsilon", 1e-5);
+  read_activation(fields, config, "mamba_hidden_act", "silu");
+  StateSpaceSettings& space = a.state_space;
+  space.activation = a.activation;
+  read_activation(fields, config, "mlp_hidden_act", "relu2");
+  read_ffn_size(fields, config, "intermediate_size", 21'504);
+  a.gated_ffn = false;
+  space.heads = fields.count({"mamba_num_heads"}, 128, kMaxHeads);
+  space.head_size = fields.count({"mamba_head_dim"}, 64, kMaxHeadSize);
+  space.groups = fields.count({"mamba_n_groups", "n_groups"}, 8, kMaxHeads);
+  space.state_size = fields.count({"ssm_state_size"}, 128, kMaxStateSize);
+  space.gate_last = false;
+  // Transformers reads no upper limit.
+  space.step_min = fields.real("mamba_dt_min", fields.real("time_step_min", 0.001, kMaxMultiplier),
+                               kMaxMultiplier);
+  a.convolution_taps = fields.count({"mamba_d_conv", "conv_kernel"}, 4, kMaxTaps);
+
+  a.experts = fields.count({"n_routed_experts", "num_local_experts"}, 8, kMaxExperts);
+  a.routing.experts_per_token = fields.count({"num_experts_per_tok"}, 2, kMaxExperts);
+  a.routing.score = Routing::Score::sigmoid;
+  a.routing.choice_bias = true;
+  a.routing.normalised = fields.flag("norm_topk_prob", true);
+  a.routing.scale = fields.real("routed_scaling_factor", 1, kMaxScale);
+  a.routing.groups = fields.count({"n_group"}, 1, kMaxExperts);
+  a.routing.groups_per_token = fields.count({"topk_group"}, 1, kMaxExperts);
+  a.expert_latent_size = fields.count({"moe_latent_size"}, 0, kMaxFfnSize);
+  a.shared_expert = true;
+  config.expert_size = fields.count({"moe_intermediate_size"}, 7'688, kMaxFfnSize);
+  config.shared_expert_size =
+      fields.count({"moe_shared_expert_intermediate_size"}, 7'688, kMaxFfnSize);
+  mix_ffns(config, [&](std::int64_t block) { return a.has(MixerKind::experts, block + 1); });
+
+  read_biases(fields, config, "use_bias", false, {recurrent_input_bias, recurrent_output_bias});
+  read_biases(fields, config, fields.has("mamba_conv_bias") ? "mamba_conv_bias" : "use_conv_bias",
+              true, {convolution_bias});
+  read_biases(fields, config, "mlp_bias", false,
+              {up_bias, down_bias, shared_up_bias, shared_down_bias, experts_input_bias,
+               experts_output_bias});
+}
+
 constexpr HuggingFaceFamily kHybrids[] = {
     {"bamba", 4'096, 32, 128'000, 32, 1, read_bamba},
     {"falcon_h1", 4'096, 32, 128'000, 32, 1, read_falcon_h1},
     {"jamba", 4'096, 32, 65'536, 32, 1, read_jamba},
     {"lfm2", 2'560, 32, 65'536, 32, 1, read_lfm2},
+    {"nemotron_h", 4'096, 4, 131'072, 32, 1, read_nemotron_h},
     {"qwen3_5_moe_text", 2'048, 40, 248'320, 16, -1, read_qwen3_5_moe},
     {"qwen3_5_text", 4'096, 32, 248'320, 16, -1, read_qwen3_5},
     {"qwen3_next", 2'048, 48, 151'936, 16, -1, read_qwen3_next},

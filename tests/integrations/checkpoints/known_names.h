@@ -61,6 +61,7 @@ inline std::vector<std::string> known_to_gguf() {
       {"mistral", "llama"},
       {"mixtral", "llama"},
       {"nemotron", ""},
+      {"nemotron_h", ""},
       {"olmo", ""},
       {"olmo3", "olmo2"},
       {"olmoe", ""},

@@ -310,6 +310,8 @@ constexpr FieldChange kFieldChanges[] = {
      [](auto& right, bool) { return right.experts > 0; }},
     {"transposed_experts", [](Architecture& a) { a.transposed_experts = !a.transposed_experts; },
      [](auto& right, bool) { return right.experts > 0; }},
+    {"expert_latent_size", [](Architecture& a) { ++a.expert_latent_size; },
+     [](auto& right, bool) { return right.experts > 0; }},
     {"shared_expert", [](Architecture& a) { a.shared_expert = !a.shared_expert; },
      [](auto& right, bool) { return right.experts > 0; }},
     {"shared_expert_gate", [](Architecture& a) { a.shared_expert_gate = !a.shared_expert_gate; },

@@ -178,6 +178,9 @@ struct Architecture {
   std::int64_t experts = 0;             ///< of each mixture; 0: there is none
   Routing routing = {};
   bool transposed_experts = false;  ///< their matrices are stored {inputs, outputs}
+  /// Experts read, and together give, a projection of the hidden state onto so many numbers, which
+  /// another takes back (Nemotron-H); 0: the hidden state itself.
+  std::int64_t expert_latent_size = 0;
   bool shared_expert = false;       ///< beside those of each mixture, one that every token goes to
   bool shared_expert_gate = false;  ///< its output is multiplied with the sigmoid of a logit
   Multipliers multipliers = {};

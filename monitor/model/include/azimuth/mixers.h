@@ -143,7 +143,9 @@ struct Experts {
   Projection router;            ///< experts × hidden_size
   Eigen::VectorXf choice_bias;  ///< one an expert (Routing::choice_bias); empty: none
   Routing routing;
+  Projection input;  ///< of what the experts read; null: they read it as it is
   std::vector<FeedForward> experts;
+  Projection output;                  ///< of what they give together
   std::optional<FeedForward> shared;  ///< every token goes to it, whole
   Projection shared_gate;  ///< 1 × hidden_size: the logit whose sigmoid `shared` is multiplied with
 };
@@ -188,10 +190,12 @@ struct BlockWeights {
     const Mixer* const one = mixer<FeedForward>();
     return one != nullptr ? one : mixer<Experts>();
   }
-  /// Its feed-forward networks: one, or one an expert.
+  /// Its feed-forward networks in the residual stream: one, or one an expert. Experts between two
+  /// projections are not in it.
   std::span<const FeedForward> feed_forwards() const {
     if (const auto* const one = work<FeedForward>()) return {one, 1};
-    if (const auto* const many = work<Experts>()) return many->experts;
+    const auto* const many = work<Experts>();
+    if (many != nullptr && !many->input) return many->experts;
     return {};
   }
 };

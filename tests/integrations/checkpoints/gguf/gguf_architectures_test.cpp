@@ -92,7 +92,7 @@ TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
 }
 
 TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
-  static_assert(member_count<Architecture>() == 37, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 38, "a field more: it is to be compared here");
   const Architecture found = architecture_from_gguf(GgufFile::open(file_));
   Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
   expected.blocks.resize(std::min(expected.blocks.size(), found.blocks.size()));
@@ -129,6 +129,7 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
   EXPECT_EQ(found.learned_positions, expected.learned_positions);
   EXPECT_EQ(found.experts, expected.experts);
+  EXPECT_EQ(found.expert_latent_size, expected.expert_latent_size);
   EXPECT_EQ(found.shared_expert, expected.shared_expert);
   EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
   EXPECT_FLOAT_EQ(found.routing.scale, expected.routing.scale);

@@ -35,7 +35,7 @@ inline ConfigCase defaults_of(Architecture expected, std::int64_t hidden_size,
 
 /// One test of a parameterised suite.
 inline void check(const ConfigCase& c) {
-  static_assert(member_count<Architecture>() == 37, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 38, "a field more: it is to be compared here");
   const HuggingFaceConfig config = HuggingFaceConfig::parse(c.json);
   EXPECT_EQ(config.hidden_size, c.hidden_size);
   EXPECT_EQ(config.block_count, c.block_count);
@@ -70,6 +70,7 @@ inline void check(const ConfigCase& c) {
   EXPECT_EQ(found.experts, expected.experts);
   EXPECT_EQ(found.routing, expected.routing);
   EXPECT_EQ(found.transposed_experts, expected.transposed_experts);
+  EXPECT_EQ(found.expert_latent_size, expected.expert_latent_size);
   EXPECT_EQ(found.shared_expert, expected.shared_expert);
   EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
   EXPECT_EQ(found.multipliers, expected.multipliers);

@@ -79,6 +79,25 @@ TEST(HybridConfig, SomeBlocksAreMixtures) {
   }
 }
 
+TEST(HybridConfig, NemotronHIsItsListOfMixers) {
+  using enum MixerKind;
+  EXPECT_THAT(kinds_of(config_of("nemotron_h", R"(,"hybrid_override_pattern":"M*-EM")")),
+              ElementsAre(state_space, attention, feed_forward, experts, state_space));
+  const HuggingFaceConfig config =
+      config_of("nemotron_h", R"(,"layers_block_type":["mamba","mlp"],"n_groups":4,)"
+                              R"("hybrid_override_pattern":"E","moe_latent_size":7)");
+  EXPECT_THAT(kinds_of(config), ElementsAre(state_space, feed_forward));
+  EXPECT_EQ(config.block_count, 2);
+  EXPECT_EQ(config.architecture.experts, 0);
+  EXPECT_EQ(config.architecture.expert_latent_size, 0);
+  EXPECT_EQ(config.architecture.state_space.groups, 4);
+  const StateSpaceSettings older =
+      config_of("nemotron_h", R"(,"n_groups":4,"mamba_n_groups":2,"mamba_dt_min":0.5)")
+          .architecture.state_space;
+  EXPECT_EQ(older.groups, 2);
+  EXPECT_EQ(older.step_min, 0.5);
+}
+
 TEST(HybridConfig, InfinityIsReadAsItIsWritten) {
   const auto limits = [](const std::string& text) {
     const Architecture a =
@@ -150,6 +169,14 @@ TEST(HybridConfig, WhatDoesNotFitIsRefused) {
        "key attn_layer_offset: is 8, and a period has 8 blocks"},
       {"jamba", R"(,"mamba_dt_rank":"many")", "key mamba_dt_rank: is not an integer"},
       {"qwen3_5_moe_text", R"(,"num_experts":0)", "key num_experts: is 0"},
+      {"nemotron_h", R"(,"hybrid_override_pattern":"MX")",
+       "key hybrid_override_pattern: 'X' is not supported"},
+      {"nemotron_h", R"(,"hybrid_override_pattern":"")",
+       "key hybrid_override_pattern: names 0 blocks; 1 to 100000 are allowed"},
+      {"nemotron_h", R"(,"layers_block_type":["M"])",
+       "key layers_block_type: 'M' is not supported"},
+      {"nemotron_h", R"(,"layers_block_type":["moe"],"layer_types":["mlp"])",
+       "key layer_types: stands beside layers_block_type"},
       {"falcon_h1", R"(,"mlp_multipliers":[1,Infinity])",
        "key mlp_multipliers: holds Infinity; numbers from 0 to 1000000.0 are allowed"},
       {"falcon_h1", R"(,"ssm_multipliers":[1,1,1,1])",
