@@ -158,6 +158,7 @@ std::optional<Values> values_of(const BlockWeights& block) {
   if (mixer == nullptr) return {};
   const Attention& attention = std::get<Attention>(mixer->work);
   std::optional<Values> values;
+  if (!attention.value) return values;
   values.emplace(MatrixVectors{attention.value.map.get(), false, FoldedNorm::before(mixer->norm)},
                  attention.head_size, attention.value.map->rows() / attention.head_size);
   return values;
@@ -182,6 +183,13 @@ std::string order_of_its_own(const std::string& what, std::span<const double> le
   return ordered_text(what, order_z(lengths));
 }
 
+std::string order_of_neurons(const ModelWeights& base, std::int64_t block,
+                             std::span<const double> lengths) {
+  const std::string what = "neurons of block " + std::to_string(block);
+  if (base.architecture().nested_ffn) return what + " are nested in the base: training orders them";
+  return order_of_its_own(what, lengths);
+}
+
 namespace {
 
 void read_neurons(const ModelWeights& base, std::span<const std::int64_t> candidates,
@@ -191,8 +199,7 @@ void read_neurons(const ModelWeights& base, std::span<const std::int64_t> candid
   for (const FfnPlace& place : out.ffns) {
     const NeuronVectors ffn = vectors_at(base, place);
     const std::vector<double> lengths = read_vectors(ffn.first, {}).lengths;
-    out.neurons_no_p.push_back(
-        order_of_its_own("neurons of block " + std::to_string(place.block), lengths));
+    out.neurons_no_p.push_back(order_of_neurons(base, place.block, lengths));
     const std::vector<std::int64_t> neurons =
         with_effect(effects(base, place, lengths), candidates);
     out.neurons.push_back(std::ssize(neurons));
@@ -203,6 +210,15 @@ void read_neurons(const ModelWeights& base, std::span<const std::int64_t> candid
   const std::int64_t most = std::max<std::int64_t>(1, *std::ranges::max_element(out.neurons));
   pad(out.first, most);
   pad(out.second, most);
+}
+
+std::string order_of_values(const ModelWeights& base, std::int64_t block,
+                            const std::vector<double>& lengths, std::int64_t head_size) {
+  const std::string what = "values of block " + std::to_string(block);
+  if (base.architecture().attention_of(block).keys_are_values) {
+    return what + " are its keys in the base: positions order them";
+  }
+  return ordered_text(what, values_order_z(lengths, head_size));
 }
 
 /// Of heads that are as those in the middle of the depth.
@@ -227,8 +243,7 @@ void read_values(const ModelWeights& base, BaseRows& out) {
   for (const std::int64_t block : spread_over(alike, kTestedBlocks)) {
     VectorSample values = read_vectors(at(block).rows, out.value_rows);
     out.value_blocks.push_back(block + 1);
-    out.values_no_p.push_back(ordered_text("values of block " + std::to_string(block + 1),
-                                           values_order_z(values.lengths, out.head_size)));
+    out.values_no_p.push_back(order_of_values(base, block + 1, values.lengths, out.head_size));
     out.values.push_back(std::move(values.vectors));
   }
 }

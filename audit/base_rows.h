@@ -19,6 +19,9 @@ std::vector<std::int64_t> spread_blocks(std::int64_t blocks, std::int64_t count)
 /// Why the vectors of a matrix of the base give no p-value: their lengths depend on their index.
 /// Empty: they do not.
 std::string order_of_its_own(const std::string& what, std::span<const double> lengths);
+/// The same of the neurons of a block (from 1), which the family's training may order too.
+std::string order_of_neurons(const ModelWeights& base, std::int64_t block,
+                             std::span<const double> lengths);
 
 /// Of FFNs, how wide most are, and whether they have a gate: as that in the middle of the depth,
 /// since the first blocks may have others.
@@ -50,7 +53,7 @@ struct BaseRows {
   std::vector<std::string> values_no_p;
 };
 
-/// The values of a block's attention; nothing where it has none.
+/// The values of a block's attention; nothing where it has none of its own.
 struct Values {
   MatrixVectors rows;
   std::int64_t head_size = 0;

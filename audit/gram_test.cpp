@@ -151,9 +151,8 @@ class Pairing {
       const NeuronVectors vectors = vectors_at(base_, place);
       VectorSample first = read_vectors(vectors.first, neurons_);
       VectorSample second = read_vectors(vectors.second, neurons_);
-      const std::string what = "neurons of block " + std::to_string(place.block);
-      std::string why = order_of_its_own(what, first.lengths);
-      if (why.empty()) why = order_of_its_own(what, second.lengths);
+      std::string why = order_of_neurons(base_, place.block, first.lengths);
+      if (why.empty()) why = order_of_neurons(base_, place.block, second.lengths);
       if (!why.empty()) {
         no_p += (no_p.empty() ? "" : "; ") + why;
         continue;

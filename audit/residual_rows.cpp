@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <variant>
 
 #include "products.h"
 
@@ -83,7 +84,9 @@ void FoldedNorm::fold_into(Eigen::MatrixXf& vectors) const {
 
 NeuronVectors neuron_vectors(const Architecture& architecture, const Mixer& mixer,
                              const FeedForward& ffn) {
-  const FoldedNorm before = FoldedNorm::before(mixer.norm);
+  const auto* const mixture = std::get_if<Experts>(&mixer.work);
+  const bool of_experts = mixture != nullptr && mixture->norms.input.kind != NormKind::none;
+  const FoldedNorm before = FoldedNorm::before(of_experts ? mixture->norms.input : mixer.norm);
   if (ffn.gate) return {{ffn.gate.map.get(), false, before}, {ffn.up.map.get(), false, before}};
   return {{ffn.up.map.get(), false, before},
           {ffn.down.map.get(), true, FoldedNorm::behind(architecture, mixer.output_norm)}};

@@ -85,7 +85,8 @@ TorchSource::TorchSource(ParameterSource parameters, Architecture architecture, 
       hidden_size_ = tensor.size(1);
     }
     block_count_ = std::max(block_count_, bound.block);
-    expected_.push_back({name, bound.role, tensor.sizes().vec(), *type});
+    expected_.push_back(
+        {name, bound.role, is_read_by_pass(architecture_, bound), tensor.sizes().vec(), *type});
   }
   parameter_count_ = count_parameters(now);
   description_ = describe(architecture_, block_count_, named, roles);
@@ -123,13 +124,16 @@ TorchSource::Copy TorchSource::plan_copy(const Expected& expected, torch::Tensor
   Copy copy;
   copy.tensor.name = expected.name;
   copy.tensor.view = {expected.type, expected.shape, nullptr};
-  if (expected.role == Role::token_embedding && !whole) {
-    copy.tensor.row_ids.assign(token_ids.begin(), token_ids.end());
+  if (is_table_of_tokens(expected.role) && !whole) {
+    std::vector<std::int64_t>& rows = copy.tensor.row_ids;
+    rows.assign(token_ids.begin(), token_ids.end());
+    // What lies behind a table of per-layer inputs takes its first row.
+    for (std::int64_t& row : rows) row = row < parameter.size(0) ? row : 0;
     parameter = parameter.index_select(
-        0, torch::tensor(torch::IntArrayRef(token_ids.data(), token_ids.size()), torch::kInt64)
+        0, torch::tensor(torch::IntArrayRef(rows.data(), rows.size()), torch::kInt64)
                .to(parameter.device()));
-  } else if (!parameter.is_cpu() && parameter.dim() == 2 && is_read_by_pass(expected.role) &&
-             expected.role != Role::token_embedding && expected.role != Role::position_embedding) {
+  } else if (!parameter.is_cpu() && parameter.dim() == 2 && expected.is_read &&
+             !is_table_of_tokens(expected.role) && expected.role != Role::position_embedding) {
     copy.tensor.device = std::make_shared<TorchTensor>(parameter.clone());
     return copy;
   }
@@ -150,7 +154,7 @@ ModelWeights TorchSource::capture(std::span<const std::int64_t> token_ids, bool 
   std::size_t bytes = 0;
   device_bytes_ = 0;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (!everything && !is_read_by_pass(expected_[i].role)) continue;
+    if (!everything && !expected_[i].is_read) continue;
     Copy copy = plan_copy(expected_[i], parameters[i], token_ids, everything);
     copy.offset = bytes;
     if (copy.from.defined()) {

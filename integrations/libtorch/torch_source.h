@@ -37,6 +37,7 @@ class TorchSource final : public SnapshotSource {
   struct Expected {
     std::string name;
     Role role;
+    bool is_read;  // by the pass
     std::vector<std::int64_t> shape;
     StoredType type;
   };

@@ -19,6 +19,7 @@ Eigen::Index hidden_size(const Mixer& mixer) {
 }  // namespace
 
 std::string BlockOperator::why_not(const BlockWeights& block, const Eigen::MatrixXd& states) {
+  if (block.streams) return "there are several residual streams";
   if (block.mixer<Experts>() != nullptr) return "experts route";
   if (block.mixer<LatentAttention>() != nullptr) return "a norm stands within its attention";
   if (block.mixer<DeltaRule>() != nullptr) return "a delta rule is not linear in one token";
@@ -28,9 +29,13 @@ std::string BlockOperator::why_not(const BlockWeights& block, const Eigen::Matri
   if (block.mixer<ShortConvolution>() != nullptr) {
     return "a gated convolution is not linear in one token";
   }
+  if (block.mixer<PerLayerInput>() != nullptr) return "each token has an input of its own";
   const auto* const attention = block.work<Attention>();
-  const bool gated = attention != nullptr && attention->gate;
-  return gated && states.cols() == 0 ? "no direction to fix the gate of attention at" : "";
+  if (attention == nullptr) return "";
+  if (!attention->value) return "its values are those of another block";
+  if (attention->value_norm.kind != NormKind::none) return "the value of each head is normalised";
+  return attention->gate && states.cols() == 0 ? "no direction to fix the gate of attention at"
+                                               : "";
 }
 
 BlockOperator::BlockOperator(const BlockWeights& block, const Eigen::MatrixXd& states,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -39,16 +40,41 @@ class HostOperations {
   void softplus(Columns& X) {
     X = (X.array().max(Scalar{0}) + (-X.array().abs()).exp().log1p()).matrix();
   }
+  void tanh(Columns& X) { X = X.array().tanh().matrix(); }
+  /// Keeps of each column what lies so many standard deviations above its mean, less that.
+  void cut(Columns& X, double deviations) {
+    for (auto column : X.colwise()) {
+      const Scalar mean = column.mean();
+      const Scalar deviation = std::sqrt((column.array() - mean).square().mean());
+      const Scalar least = mean + static_cast<Scalar>(deviations) * deviation;
+      // What is not a number stays so.
+      for (Scalar& x : column) x = x < least ? Scalar{0} : x - least;
+    }
+  }
   /// Number by number.
   void multiply_by(Columns& X, const Columns& Y) { X.array() *= Y.array(); }
   void multiply_by(Columns& X, double factor) { X *= static_cast<Scalar>(factor); }
   void add(Columns& X, double number) { X.array() += static_cast<Scalar>(number); }
+  Columns difference(const Columns& X, const Columns& Y) { return X - Y; }
   /// Each row with its factor, or its summand; of `v` there are as many numbers, or none.
   void multiply_rows(Columns& X, const Eigen::VectorXf& v) {
     if (v.size() > 0) X.array().colwise() *= v.cast<Scalar>().array();
   }
   void add_to_rows(Columns& X, const Eigen::VectorXf& v) {
     if (v.size() > 0) X.colwise() += v.cast<Scalar>();
+  }
+  /// Adds each column of `X` times the number below it in a row of `weights`.
+  void add_weighted(Columns& Y, const Columns& X, const Columns& weights, Eigen::Index row) {
+    Y += X * weights.row(row).asDiagonal();
+  }
+  /// Each column at the length of that of `Y`; one of a smaller mean square than `least` counts as
+  /// if it had that.
+  Columns at_lengths_of(const Columns& X, const Columns& Y, double least) {
+    const auto smallest = static_cast<Scalar>(least * static_cast<double>(X.rows()));
+    return X * (Y.colwise().squaredNorm().array() / X.colwise().squaredNorm().array().max(smallest))
+                   .sqrt()
+                   .matrix()
+                   .asDiagonal();
   }
   Columns rows(const Columns& X, Eigen::Index first, Eigen::Index count) {
     return X.middleRows(first, count);

@@ -3,6 +3,8 @@
 #include <limits>
 #include <variant>
 
+#include "analysis/carried.h"
+#include "analysis/mix_beside.h"
 #include "analysis/mix_recurrent.h"
 #include "azimuth/mixers.h"
 
@@ -12,9 +14,22 @@
 namespace azimuth {
 
 template <class Ops>
-typename Ops::Columns mix(const Attention& attention, const typename Ops::Columns& X, Ops& ops) {
+typename Ops::Columns values_of(const Attention& attention, const typename Ops::Columns& X,
+                                Carried<typename Ops::Columns>& carried, Ops& ops) {
+  if (!attention.value) return carried.values.at(attention.shared_values);
   typename Ops::Columns values = ops.product(attention.value, X);
   if (attention.clip > 0) ops.clamp(values, -attention.clip, attention.clip);
+  if (attention.value_norm.kind != NormKind::none) {
+    values = ops.normalised_runs(attention.value_norm, values, attention.head_size);
+  }
+  if (attention.shared_values > 0) carried.values[attention.shared_values] = values;
+  return values;
+}
+
+template <class Ops>
+typename Ops::Columns mix(const Attention& attention, const typename Ops::Columns& X,
+                          Carried<typename Ops::Columns>& carried, Ops& ops) {
+  typename Ops::Columns values = values_of(attention, X, carried, ops);
   values = ops.repeated(values, attention.head_size, attention.repeats);
   if (attention.gate) {
     typename Ops::Columns gate = ops.product(attention.gate, X);
@@ -47,6 +62,7 @@ typename Ops::Columns mix(const FeedForward& ffn, const typename Ops::Columns& X
   typename Ops::Columns inner = ops.product(ffn.up, X);
   if (ffn.gate) {
     typename Ops::Columns gate = ops.product(ffn.gate, X);
+    if (ffn.gate_cut) ops.cut(gate, *ffn.gate_cut);
     const auto& [limit, steepness] = ffn.clamp;
     if (limit > 0) {
       constexpr double kNone = std::numeric_limits<double>::infinity();
@@ -68,8 +84,10 @@ typename Ops::Columns mix(const FeedForward& ffn, const typename Ops::Columns& X
 template <class Ops>
 typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X, Ops& ops) {
   const auto shares =
-      ops.shares(mixture.routing, mixture.choice_bias, ops.product(mixture.router, X));
-  const typename Ops::Columns read = mixture.input ? ops.product(mixture.input, X) : X;
+      ops.shares(mixture.routing, mixture.choice_bias,
+                 ops.product(mixture.router, ops.normalised(mixture.norms.router, X)));
+  typename Ops::Columns read = ops.normalised(mixture.norms.input, X);
+  if (mixture.input) read = ops.product(mixture.input, read);
   typename Ops::Columns Y = ops.zeros_like(read);
   for (std::size_t expert = 0; expert < mixture.experts.size(); ++expert) {
     const auto tokens = shares.tokens_of(expert);
@@ -83,8 +101,11 @@ typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X
     ops.add_to(Y, tokens, Z);
   }
   if (mixture.output) Y = ops.product(mixture.output, Y);
+  Y = ops.normalised(mixture.norms.output, Y);
   if (mixture.shared) {
-    typename Ops::Columns Z = mix(*mixture.shared, X, ops);
+    typename Ops::Columns Z =
+        mix(*mixture.shared, ops.normalised(mixture.norms.shared_input, X), ops);
+    Z = ops.normalised(mixture.norms.shared_output, Z);
     if (mixture.shared_gate) {
       typename Ops::Columns gate = ops.product(mixture.shared_gate, X);
       ops.sigmoid(gate);
@@ -95,13 +116,21 @@ typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X
   return Y;
 }
 
+// Most read nothing but the hidden state.
+template <class Work, class Ops>
+typename Ops::Columns mix(const Work& work, const typename Ops::Columns& X,
+                          Carried<typename Ops::Columns>&, Ops& ops) {
+  return mix(work, X, ops);
+}
+
 /// What a mixer adds to hidden states `H`, its norms included.
 template <class Ops>
-typename Ops::Columns output_of(const Mixer& mixer, const typename Ops::Columns& H, Ops& ops) {
+typename Ops::Columns output_of(const Mixer& mixer, const typename Ops::Columns& H,
+                                Carried<typename Ops::Columns>& carried, Ops& ops) {
   const typename Ops::Columns X = ops.normalised(mixer.norm, H);
   return ops.normalised(
       mixer.output_norm,
-      std::visit([&](const auto& work) { return mix(work, X, ops); }, mixer.work));
+      std::visit([&](const auto& work) { return mix(work, X, carried, ops); }, mixer.work));
 }
 
 }  // namespace azimuth

@@ -2,6 +2,7 @@
 
 #include "analysis/host_operations.h"
 #include "analysis/mix.h"
+#include "analysis/mix_beside.h"
 
 namespace azimuth {
 namespace {
@@ -13,25 +14,42 @@ using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 
 Eigen::MatrixXd mixer_output(const Mixer& mixer, const Eigen::MatrixXd& H, Workers& workers) {
   HostOperations<double> operations(workers);
-  return output_of(mixer, H, operations);
+  Carried<Eigen::MatrixXd> nothing;
+  return output_of(mixer, H, nothing, operations);
 }
 
 template <class Scalar>
-std::int64_t run_block(const BlockWeights& block, Eigen::Index initial, Matrix<Scalar>& H,
-                       Workers& workers) {
-  HostOperations<Scalar> operations(workers);
-  Matrix<Scalar> read;
-  for (const Mixer& mixer : block.mixers) {
-    if (!mixer.beside) read = H;
-    const Eigen::Index count = mixer.mixes_tokens() ? initial : H.cols();
-    if (count == 0) continue;
-    H.leftCols(count) += output_of<HostOperations<Scalar>>(mixer, read.leftCols(count), operations);
+Pass<Scalar>::Pass(const ModelWeights& weights, std::span<const std::int64_t> ids,
+                   Eigen::Index initial, Workers& workers)
+    : initial_(initial), workers_(workers), H_(weights.embed(ids).template cast<Scalar>()) {
+  HostOperations<Scalar> operations(workers_);
+  const Matrix rows = weights.per_layer_rows(ids).template cast<Scalar>();
+  carried_ = carried_from(weights.token_inputs(), H_, rows, operations);
+}
+
+template <class Scalar>
+std::int64_t Pass<Scalar>::run(const BlockWeights& block) {
+  HostOperations<Scalar> operations(workers_);
+  Matrix predicted;
+  if (block.streams) {
+    predict_streams(*block.streams, H_, carried_, operations);
+    predicted = H_;
   }
+  Matrix read;
+  for (const Mixer& mixer : block.mixers) {
+    if (!mixer.beside) read = H_;
+    const Eigen::Index count = mixer.mixes_tokens() ? initial_ : H_.cols();
+    if (count > 0) {
+      const Matrix of_these = read.leftCols(count);
+      H_.leftCols(count) += output_of(mixer, of_these, carried_, operations);
+    }
+    if (mixer.stream_scale != 1) H_ *= static_cast<Scalar>(mixer.stream_scale);
+  }
+  if (block.streams) correct_streams(*block.streams, predicted, H_, carried_, operations);
   return operations.experts_taken();
 }
 
-template std::int64_t run_block<float>(const BlockWeights&, Eigen::Index, Matrix<float>&, Workers&);
-template std::int64_t run_block<double>(const BlockWeights&, Eigen::Index, Matrix<double>&,
-                                        Workers&);
+template class Pass<float>;
+template class Pass<double>;
 
 }  // namespace azimuth

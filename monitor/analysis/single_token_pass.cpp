@@ -26,16 +26,16 @@ template <class Scalar>
 HiddenStates<Scalar> single_token_pass(const ModelWeights& weights,
                                        std::span<const std::int64_t> token_ids, Workers& workers,
                                        Progress* progress) {
-  const Matrix<Scalar> embedded = weights.embed(token_ids).template cast<Scalar>();
-  const Eigen::Index k = embedded.cols();
-
   // The first k columns are the initial tokens, the last k the same tokens without attention: both
   // passes multiply with a block's FFN at once.
-  Matrix<Scalar> X(embedded.rows(), 2 * k);
-  X << embedded, embedded;
+  const auto k = static_cast<Eigen::Index>(token_ids.size());
+  std::vector<std::int64_t> twice(token_ids.begin(), token_ids.end());
+  twice.insert(twice.end(), token_ids.begin(), token_ids.end());
+  Pass<Scalar> pass(weights, twice, k, workers);
 
   HiddenStates<Scalar> states;
   const auto record = [&] {
+    const Matrix<Scalar>& X = pass.hidden_states();
     states.initial.push_back(X.leftCols(k));
     states.zero_attention_norms.push_back(
         X.rightCols(k).template cast<double>().colwise().norm().transpose());
@@ -43,7 +43,7 @@ HiddenStates<Scalar> single_token_pass(const ModelWeights& weights,
   record();
   for (const BlockWeights& block : weights.blocks()) {
     next_part(progress);
-    states.expert_products += run_block<Scalar>(block, k, X, workers);
+    states.expert_products += pass.run(block);
     record();
   }
   return states;

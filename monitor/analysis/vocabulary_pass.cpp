@@ -25,12 +25,12 @@ VocabularyPass vocabulary_pass(const ModelWeights& weights, const Observation& o
     std::vector<std::int64_t> ids(
         static_cast<std::size_t>(std::min(kTile, weights.vocab_size() - first)));
     std::iota(ids.begin(), ids.end(), first);
-    Eigen::MatrixXf X = weights.embed(ids);
-    Eigen::RowVectorXd largest = Eigen::RowVectorXd::Zero(X.cols());
+    Pass<float> pass(weights, ids, 0, workers);
+    Eigen::RowVectorXd largest = Eigen::RowVectorXd::Zero(std::ssize(ids));
     for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
-      run_block<float>(weights.blocks()[b], 0, X, workers);
+      pass.run(weights.blocks()[b]);
       const double reference = observation.blocks[b + 1].reference_norm;
-      largest = largest.cwiseMax(X.cast<double>().colwise().norm() / reference);
+      largest = largest.cwiseMax(pass.hidden_states().cast<double>().colwise().norm() / reference);
     }
     for (Eigen::Index t = 0; t < largest.size(); ++t) {
       if (largest[t] >= threshold) exploding.emplace_back(largest[t], first + t);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <stdexcept>
+#include <string>
 
 #include "model/role_tables.h"
 
@@ -63,6 +64,25 @@ void check_recurrence(const Architecture& a, const auto& reject) {
   if (convolves && a.convolution_taps < 1) reject("a convolution needs taps");
 }
 
+// Throws what is wrong with the attention of a block (from 1).
+void check_attention(const Architecture& a, std::int64_t block) {
+  const AttentionPlan plan = a.attention_of(block);
+  const auto reject = [&](const char* why) {
+    throw std::invalid_argument("architecture " + a.name + ": block " + std::to_string(block) +
+                                ": " + why);
+  };
+  if (plan.kv_heads < 1 || a.heads % plan.kv_heads != 0 || plan.head_size < 1) {
+    reject("heads must be a multiple of kv_heads, and have a size");
+  }
+  if (plan.values_of == 0) return;
+  if (plan.values_of < 0 || plan.values_of >= block) reject("values must be of a block before it");
+  const AttentionPlan source = a.attention_of(plan.values_of);
+  if (source.values_of != 0 || source.kv_heads != plan.kv_heads ||
+      source.head_size != plan.head_size) {
+    reject("the block that it has its values of has none, or others");
+  }
+}
+
 }  // namespace
 
 void Architecture::check() const {
@@ -102,8 +122,11 @@ void Architecture::check() const {
   if (latent.rank > 0 && (head_size == 0 || kv_heads != heads)) {
     reject("latent attention has a head_size, and values of their own for all heads");
   }
-  if (latent.rank > 0 && (attention_sinks || qkv_clip > 0)) {
-    reject("latent attention has neither sinks nor limits");
+  if (latent.rank > 0 && (attention_sinks || qkv_clip > 0 || value_norm)) {
+    reject("latent attention has neither sinks, nor limits, nor norms of values");
+  }
+  if (!attention.empty() && (latent.rank > 0 || attention_sinks || gated_attention)) {
+    reject("attention that differs by block is neither latent nor gated, and has no sinks");
   }
   if (latent.rank < 0 || latent.key_size < 0 || latent.rotated_key_size < 0) {
     reject("sizes of latent attention must not be negative");
@@ -114,6 +137,19 @@ void Architecture::check() const {
   if (clamped_gate.limit > 0 && !gated_ffn) reject("only gated FFNs are cut");
   if (!(rotary_factor >= 0)) reject("rotary_factor must not be negative");
   if (shared_norm && !parallel) reject("only parallel blocks can share a norm");
+  if (!attention.empty() && attention.size() != blocks.size()) {
+    reject("attention and blocks must say as much of every block");
+  }
+  for (std::size_t block = 1; block <= attention.size(); ++block) {
+    check_attention(*this, static_cast<std::int64_t>(block));
+  }
+  if (per_layer_size < 0 || streams < 1) reject("sizes must not be negative");
+  if (!gate_sparsity.empty() && gate_sparsity.size() != blocks.size()) {
+    reject("gate_sparsity and blocks must say as much of every block");
+  }
+  if (std::ranges::any_of(gate_sparsity, [](double share) { return !(share >= 0 && share < 1); })) {
+    reject("gate_sparsity must lie in [0, 1)");
+  }
   if (parallel && norm_placement != NormPlacement::before) {
     reject("parallel blocks have their norms before attention and FFN");
   }
@@ -123,6 +159,11 @@ std::vector<MixerPlan> Architecture::plan_of(std::int64_t block) const {
   if (!blocks.empty()) return blocks.at(static_cast<std::size_t>(block - 1));
   return {{MixerKind::attention},
           {experts > 0 ? MixerKind::experts : MixerKind::feed_forward, parallel}};
+}
+
+AttentionPlan Architecture::attention_of(std::int64_t block) const {
+  if (!attention.empty()) return attention.at(static_cast<std::size_t>(block - 1));
+  return {.kv_heads = kv_heads, .head_size = head_size};
 }
 
 bool Architecture::has(MixerKind kind, std::int64_t block) const {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "model/normal_quantile.h"
 #include "model/row_scaled_map.h"
 
 namespace azimuth {
@@ -112,6 +114,13 @@ Projection BlockReader::scaled(Projection projection, double factor) {
 }
 
 Projection BlockReader::values(std::int64_t b) const {
+  if (!a_.attention.empty()) {
+    const AttentionPlan plan = a_.attention_of(b);
+    if (plan.values_of > 0) return {};
+    return projection(plan.keys_are_values ? Role::key_weight : Role::value_weight,
+                      plan.keys_are_values ? Role::key_bias : Role::value_bias, b, 0,
+                      plan.kv_heads * plan.head_size, sizes_.hidden);
+  }
   const std::int64_t size = a_.kv_heads * sizes_.head;
   if (!tensors_.has(Role::query_key_value_weight, b)) {
     return projection(Role::value_weight, Role::value_bias, b, 0, size, sizes_.hidden);
@@ -141,20 +150,23 @@ Projection BlockReader::query_gates(std::int64_t b) const {
                        {2 * a_.heads * sizes_.head, sizes_.hidden, false}, runs);
 }
 
-Projection BlockReader::attention_output(std::int64_t b) const {
-  return scaled(projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden,
-                           a_.heads * sizes_.head),
-                a_.multipliers.attention_output);
+Projection BlockReader::attention_output(std::int64_t b, std::int64_t head_size) const {
+  return scaled(
+      projection(Role::output_weight, Role::output_bias, b, 0, sizes_.hidden, a_.heads * head_size),
+      a_.multipliers.attention_output);
 }
 
 Attention BlockReader::attention(std::int64_t b) const {
   Attention attention;
   attention.value = values(b);
   attention.clip = a_.qkv_clip;
-  attention.head_size = sizes_.head;
-  attention.repeats = a_.heads / a_.kv_heads;
+  const AttentionPlan plan = a_.attention_of(b);
+  attention.head_size = a_.attention.empty() ? sizes_.head : plan.head_size;
+  attention.repeats = a_.heads / plan.kv_heads;
+  if (a_.value_norm) attention.value_norm = {NormKind::rms, a_.norm_epsilon, {}, {}};
+  attention.shared_values = shared_values_.contains(b) ? b : plan.values_of;
   if (a_.gated_attention) attention.gate = query_gates(b);
-  attention.output = attention_output(b);
+  attention.output = attention_output(b, attention.head_size);
   if (a_.attention_sinks) attention.sinks = sinks(b);
   return attention;
 }
@@ -188,7 +200,7 @@ LatentAttention BlockReader::latent_attention(std::int64_t b) const {
   }
   attention.value = tensors_.runs(Role::latent_key_value_weight, Role::value_bias, b,
                                   {a_.heads * (key_size + sizes_.head), rank, false}, runs);
-  attention.output = attention_output(b);
+  attention.output = attention_output(b, sizes_.head);
   return attention;
 }
 
@@ -228,6 +240,10 @@ FeedForward BlockReader::feed_forward(std::int64_t b, std::int64_t expert, std::
     ffn.up = projection(Role::up_weight, Role::up_bias, b, expert, inner);
   }
   ffn.down = projection(Role::down_weight, Role::down_bias, b, expert, {d, f, transposed});
+  if (!a_.gate_sparsity.empty()) {
+    const double share = a_.gate_sparsity.at(static_cast<std::size_t>(b - 1));
+    if (share > 0) ffn.gate_cut = normal_quantile(share);
+  }
   if (ffn.gate) ffn.gate = scaled(std::move(ffn.gate), a_.multipliers.ffn_gate);
   ffn.down = scaled(std::move(ffn.down), a_.multipliers.ffn_output);
   return ffn;
@@ -268,6 +284,7 @@ Experts BlockReader::experts(std::int64_t b) const {
     experts.shared_gate.map =
         tensors_.map(Role::shared_router_weight, b, 0, {1, sizes_.hidden, false});
   }
+  if (a_.expert_norms) add_norms(b, experts);
   return experts;
 }
 
@@ -301,6 +318,16 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
     case MixerKind::experts:
       mixer.work = experts(b);
       break;
+    case MixerKind::low_rank_residual:
+      mixer.work = low_rank_residual(b);
+      mixer.norm = norm(Role::attention_norm_weight, Role::attention_norm_bias, b);
+      // Attention's output and its own are weighed against the residual stream (Gemma 3n).
+      mixer.stream_scale = std::numbers::sqrt2 / 2;
+      return mixer;
+    case MixerKind::per_layer_input:
+      mixer.work = per_layer_input(b);
+      mixer.output_norm = norm_without_bias(Role::per_layer_norm_weight, b);
+      return mixer;
   }
   const bool tokens = mixer.mixes_tokens();
   // Where a block has one norm, it is called attention's.
@@ -316,12 +343,17 @@ Mixer BlockReader::mixer(const MixerPlan& plan, std::int64_t b) const {
   }
   if (plan.kind == MixerKind::attention) scale(mixer.norm, a_.multipliers.attention_input);
   if (plan.kind == MixerKind::state_space) scale(mixer.norm, a_.multipliers.state_space_input);
+  if (plan.kind == MixerKind::experts && a_.expert_norms) mixer.norm = {};  // its parts have theirs
   return mixer;
 }
 
 BlockWeights BlockReader::read(std::int64_t b) const {
   BlockWeights block;
   for (const MixerPlan& plan : a_.plan_of(b)) block.mixers.push_back(mixer(plan, b));
+  if (a_.block_scale) {
+    block.mixers.back().stream_scale *= tensors_.vector(Role::block_scale, b, 1)[0];
+  }
+  if (a_.streams > 1) block.streams = alternating_updates(b);
   return block;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <set>
 #include <span>
 
 #include "azimuth/architecture.h"
@@ -32,10 +33,14 @@ class BlockReader {
   /// Keeps references to all three.
   BlockReader(const Architecture& architecture, const TensorsByRole& tensors,
               const ModelSizes& sizes)
-      : a_(architecture), tensors_(tensors), sizes_(sizes) {}
+      : a_(architecture), tensors_(tensors), sizes_(sizes) {
+    for (const AttentionPlan& plan : a_.attention) shared_values_.insert(plan.values_of);
+  }
 
   /// From 1.
   BlockWeights read(std::int64_t block) const;
+  /// Of a model of so many blocks.
+  TokenInputs token_inputs(std::int64_t blocks) const;
 
  private:
   Norm norm(Role weight, Role bias, std::int64_t block) const;
@@ -50,7 +55,7 @@ class BlockReader {
   Mixer mixer(const MixerPlan& plan, std::int64_t block) const;
   Projection values(std::int64_t block) const;
   Projection query_gates(std::int64_t block) const;
-  Projection attention_output(std::int64_t block) const;
+  Projection attention_output(std::int64_t block, std::int64_t head_size) const;
   Attention attention(std::int64_t block) const;
   Xielu xielu(std::int64_t block) const;
   AttentionSinks sinks(std::int64_t block) const;
@@ -70,10 +75,18 @@ class BlockReader {
   StateSpace state_space(std::int64_t block) const;
   SelectiveStateSpace selective_state_space(std::int64_t block) const;
   ShortConvolution short_convolution(std::int64_t block) const;
+  // What reads more than the hidden state: block_reader_beside.cpp.
+  Norm norm_without_bias(Role weight, std::int64_t block) const;
+  Projection matrix(Role role, std::int64_t block, std::int64_t outputs, std::int64_t inputs) const;
+  LowRankResidual low_rank_residual(std::int64_t block) const;
+  PerLayerInput per_layer_input(std::int64_t block) const;
+  void add_norms(std::int64_t block, Experts& experts) const;
+  AlternatingUpdates alternating_updates(std::int64_t block) const;
 
   const Architecture& a_;
   const TensorsByRole& tensors_;
   const ModelSizes& sizes_;
+  std::set<std::int64_t> shared_values_;  // blocks, from 1, whose values others read
 };
 
 }  // namespace azimuth

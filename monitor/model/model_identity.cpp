@@ -208,7 +208,7 @@ ModelInfo ModelWeights::sizes() const {
 std::string ModelWeights::fingerprint(Workers& workers) const {
   std::vector<const NamedTensor*> tensors;
   for (const BoundTensor& bound : bound_) {
-    if (!is_read_by_pass(bound.role) || bound.role == Role::token_embedding) continue;
+    if (!is_read_by_pass(architecture_, bound) || is_table_of_tokens(bound.role)) continue;
     tensors.push_back(&tensors_->tensors[bound.tensor]);
   }
   std::vector<std::uint64_t> words(tensors.size());

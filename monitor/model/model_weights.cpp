@@ -86,7 +86,7 @@ ModelWeights ModelWeights::from_tensors(Architecture architecture, NamedTensors 
   for (const UnreadableTensor& tensor : tensors.unreadable) {
     const auto place = role_of(weights.architecture_, tensor.name, extra);
     if (!place && !tensor.counts) placeless.push_back(&tensor.name);
-    if (!place || (tensor.empty && !is_read_by_pass(place->role))) continue;
+    if (!place || (tensor.empty && !is_read_by_pass(weights.architecture_, *place))) continue;
     throw std::invalid_argument("tensor " + tensor.name + ": " + tensor.why);
   }
   std::string warning = unplaced(weights.architecture_, placeless, extra);
@@ -258,6 +258,7 @@ void ModelWeights::build(Nudge nudge) {
   embedding_scales_ = embedding_scales(tensors);
   blocks_.clear();
   const BlockReader reader(architecture_, tensors, sizes);
+  inputs_ = reader.token_inputs(block_count);
   for (std::int64_t b = 1; b <= block_count; ++b) blocks_.push_back(reader.read(b));
 }
 
@@ -361,13 +362,18 @@ std::optional<NonfiniteTensor> ModelWeights::first_nonfinite(
         return is_finite(table.view, embedding_row(table, id));
       });
     }
+    if (bound.role == Role::per_layer_embedding) {
+      return std::ranges::all_of(token_ids, [&](std::int64_t id) {
+        return is_finite(tensor.view, per_layer_row(tensor, id));
+      });
+    }
     if (bound.role == Role::position_embedding) {
       return is_finite(in_host_memory(tensor), architecture_.first_position_row);
     }
     return is_finite(tensor, workers);
   };
   for (const BoundTensor& bound : bound_) {
-    if (!is_read_by_pass(bound.role)) continue;
+    if (!is_read_by_pass(architecture_, bound)) continue;
     if (!is_read_finite(bound))
       return NonfiniteTensor{tensors_->tensors[bound.tensor].name, bound.block};
     for (const BoundUpdate& u : updates_) {

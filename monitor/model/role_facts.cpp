@@ -12,12 +12,14 @@ using enum Role;
 using enum RoleFacts::Place;
 using enum RoleFacts::Kind;
 
-constexpr bool read = true;
-constexpr bool unread = false;
-constexpr bool required = true;
-constexpr bool optional = false;
-
 bool always(const Architecture&, std::int64_t) { return true; }
+bool never(const Architecture&, std::int64_t) { return false; }
+
+constexpr RoleFacts::Holds read = always;
+constexpr RoleFacts::Holds unread = never;
+constexpr RoleFacts::Holds required = always;
+constexpr RoleFacts::Holds optional = never;
+
 bool with_positions(const Architecture& a, std::int64_t) { return a.learned_positions; }
 bool with_embedding_norm(const Architecture& a, std::int64_t) { return a.embedding_norm; }
 bool with_attention(const Architecture& a, std::int64_t b) {
@@ -71,6 +73,38 @@ bool with_unread_keys(const Architecture& a, std::int64_t b) {
 bool with_unread_queries(const Architecture& a, std::int64_t b) {
   return with_attention(a, b) && !a.attention_sinks && !a.gated_attention;
 }
+bool with_keys_as_values(const Architecture& a, std::int64_t b) {
+  return with_values(a, b) && a.attention_of(b).keys_are_values;
+}
+bool with_value_matrix(const Architecture& a, std::int64_t b) {
+  return with_values(a, b) && !with_keys_as_values(a, b);
+}
+// What reads another block's values may hold its own all the same: published files do.
+bool with_own_values(const Architecture& a, std::int64_t b) {
+  return with_values(a, b) && a.attention_of(b).values_of == 0;
+}
+bool with_own_value_matrix(const Architecture& a, std::int64_t b) {
+  return with_own_values(a, b) && with_value_matrix(a, b);
+}
+bool with_own_keys_as_values(const Architecture& a, std::int64_t b) {
+  return with_own_values(a, b) && with_keys_as_values(a, b);
+}
+bool with_read_attention_norm(const Architecture& a, std::int64_t b) {
+  return !with_values(a, b) || with_own_values(a, b) || a.has(MixerKind::low_rank_residual, b);
+}
+bool with_low_rank(const Architecture& a, std::int64_t b) {
+  return a.has(MixerKind::low_rank_residual, b);
+}
+bool with_per_layer(const Architecture& a, std::int64_t) { return a.per_layer_size > 0; }
+bool with_streams(const Architecture& a, std::int64_t) { return a.streams > 1; }
+// Further streams are read by the block behind.
+bool with_read_per_layer(const Architecture& a, std::int64_t b) {
+  return with_per_layer(a, b) && (a.streams == 1 || b < std::ssize(a.blocks));
+}
+bool with_read_output_scale(const Architecture& a, std::int64_t b) {
+  return a.stream_output_scale && with_read_per_layer(a, b);
+}
+bool with_block_scale(const Architecture& a, std::int64_t) { return a.block_scale; }
 bool with_experts(const Architecture& a, std::int64_t b) { return a.has(MixerKind::experts, b); }
 bool with_choice_bias(const Architecture& a, std::int64_t b) {
   return a.routing.choice_bias && with_experts(a, b);
@@ -80,6 +114,12 @@ bool with_projected_experts(const Architecture& a, std::int64_t b) {
 }
 bool with_shared_expert(const Architecture& a, std::int64_t b) {
   return a.shared_expert && with_experts(a, b);
+}
+bool with_expert_norms(const Architecture& a, std::int64_t b) {
+  return a.expert_norms && with_experts(a, b);
+}
+bool with_shared_norm(const Architecture& a, std::int64_t b) {
+  return a.expert_norms && with_shared_expert(a, b);
 }
 bool with_shared_gate(const Architecture& a, std::int64_t b) {
   return a.gated_ffn && with_shared_expert(a, b);
@@ -117,16 +157,23 @@ constexpr RoleFacts kFacts[] = {
     {position_embedding, "position_embedding", model, other, read, required, with_positions},
     {embedding_norm_weight, "embedding_norm_weight", model, other, read, required, with_embedding_norm},
     {embedding_norm_bias, "embedding_norm_bias", model, other, read, optional, with_embedding_norm},
-    {attention_norm_weight, "attention_norm_weight", block, other, read, required, with_norms_before},
+    {per_layer_embedding, "per_layer_embedding", model, other, read, required, with_per_layer},
+    {per_layer_projection_weight, "per_layer_projection_weight", model, matrix, read, required, with_per_layer},
+    {per_layer_projection_norm_weight, "per_layer_projection_norm_weight", model, other, read, required, with_per_layer},
+    {stream_projection_weight, "stream_projection_weight", stream, matrix, read, required, with_streams},
+    {stream_router_norm_weight, "stream_router_norm_weight", block, other, read, required, with_streams},
+    {stream_router_weight, "stream_router_weight", block, matrix, read, required, with_streams},
+    {stream_prediction_weight, "stream_prediction_weight", block, matrix, read, required, with_streams},
+    {attention_norm_weight, "attention_norm_weight", block, other, with_read_attention_norm, with_read_attention_norm, with_norms_before},
     {attention_norm_bias, "attention_norm_bias", block, other, read, optional, with_norms_before},
     {query_weight, "query_weight", block, matrix, unread, optional, with_unread_queries},
     {query_bias, "query_bias", block, other, unread, optional, with_unread_queries},
     {query_gate_weight, "query_gate_weight", block, matrix, read, required, with_gated_queries},
     {query_gate_bias, "query_gate_bias", block, other, read, optional, with_gated_queries},
-    {key_weight, "key_weight", block, matrix, unread, optional, with_unread_keys},
-    {key_bias, "key_bias", block, other, unread, optional, with_unread_keys},
-    {value_weight, "value_weight", block, matrix, read, required, with_values},
-    {value_bias, "value_bias", block, other, read, optional, with_values},
+    {key_weight, "key_weight", block, matrix, with_own_keys_as_values, with_own_keys_as_values, with_unread_keys},
+    {key_bias, "key_bias", block, other, with_own_keys_as_values, optional, with_unread_keys},
+    {value_weight, "value_weight", block, matrix, with_own_values, with_own_value_matrix, with_value_matrix},
+    {value_bias, "value_bias", block, other, with_own_values, optional, with_value_matrix},
     {query_key_value_weight, "query_key_value_weight", block, matrix, read, optional, with_unread_keys},
     {query_key_value_bias, "query_key_value_bias", block, other, read, optional, with_unread_keys},
     {sink_query_weight, "sink_query_weight", block, matrix, read, required, with_sinks},
@@ -170,8 +217,13 @@ constexpr RoleFacts kFacts[] = {
     {recurrent_output_bias, "recurrent_output_bias", block, other, read, optional, with_biased_recurrence},
     {attention_output_norm_weight, "attention_output_norm_weight", block, other, read, required, with_attention_output_norm},
     {attention_output_norm_bias, "attention_output_norm_bias", block, other, read, optional, with_attention_output_norm},
+    {low_rank_inner_weight, "low_rank_inner_weight", block, matrix, read, required, with_low_rank},
+    {low_rank_output_weight, "low_rank_output_weight", block, matrix, read, required, with_low_rank},
+    {low_rank_norm_weight, "low_rank_norm_weight", block, other, read, required, with_low_rank},
     {ffn_norm_weight, "ffn_norm_weight", block, other, read, required, with_ffn_norm},
     {ffn_norm_bias, "ffn_norm_bias", block, other, read, optional, with_ffn_norm},
+    {expert_norm_weight, "expert_norm_weight", block, other, read, required, with_expert_norms},
+    {router_norm_weight, "router_norm_weight", block, other, read, required, with_expert_norms},
     {router_weight, "router_weight", block, other, read, required, with_experts},
     {router_bias, "router_bias", block, other, read, optional, with_experts},
     {router_choice_bias, "router_choice_bias", block, other, read, required, with_choice_bias},
@@ -191,14 +243,23 @@ constexpr RoleFacts kFacts[] = {
     {xielu_eps, "xielu_eps", block, other, read, required, with_xielu},
     {experts_output_weight, "experts_output_weight", block, matrix, read, required, with_projected_experts},
     {experts_output_bias, "experts_output_bias", block, other, read, optional, with_projected_experts},
+    {expert_scale, "expert_scale", block, other, read, required, with_expert_norms},
+    {expert_output_norm_weight, "expert_output_norm_weight", block, other, read, required, with_expert_norms},
     {shared_gate_weight, "shared_gate_weight", block, matrix, read, required, with_shared_gate},
     {shared_up_weight, "shared_up_weight", block, matrix, read, required, with_shared_expert},
     {shared_up_bias, "shared_up_bias", block, other, read, optional, with_shared_expert},
     {shared_down_weight, "shared_down_weight", block, matrix, read, required, with_shared_expert},
     {shared_down_bias, "shared_down_bias", block, other, read, optional, with_shared_expert},
     {shared_router_weight, "shared_router_weight", block, other, read, required, with_shared_router},
+    {shared_output_norm_weight, "shared_output_norm_weight", block, other, read, required, with_shared_norm},
     {ffn_output_norm_weight, "ffn_output_norm_weight", block, other, read, required, with_ffn_output_norm},
     {ffn_output_norm_bias, "ffn_output_norm_bias", block, other, read, optional, with_ffn_output_norm},
+    {stream_correction_weight, "stream_correction_weight", block, matrix, read, required, with_streams},
+    {stream_output_scale, "stream_output_scale", block, other, with_read_output_scale, optional, with_streams},
+    {per_layer_gate_weight, "per_layer_gate_weight", block, matrix, with_read_per_layer, with_read_per_layer, with_per_layer},
+    {per_layer_output_weight, "per_layer_output_weight", block, matrix, with_read_per_layer, with_read_per_layer, with_per_layer},
+    {per_layer_norm_weight, "per_layer_norm_weight", block, other, with_read_per_layer, with_read_per_layer, with_per_layer},
+    {block_scale, "block_scale", block, other, read, required, with_block_scale},
     {final_norm_weight, "final_norm_weight", model, other, unread, optional, always},
     {final_norm_bias, "final_norm_bias", model, other, unread, optional, always},
     {head_weight, "head_weight", model, other, unread, optional, always},
@@ -217,8 +278,15 @@ static_assert(!is_enumerator<static_cast<Role>(std::size(kFacts))>(), "a role ha
 
 std::span<const RoleFacts> role_facts() { return kFacts; }
 
-std::int64_t members(const Architecture& architecture, std::int64_t block) {
-  return architecture.has(MixerKind::experts, block) ? architecture.experts : 1;
+std::int64_t members(const Architecture& architecture, const RoleFacts& facts, std::int64_t block) {
+  switch (facts.place) {
+    case stream:
+      return architecture.streams - 1;
+    case expert:
+      return architecture.has(MixerKind::experts, block) ? architecture.experts : 1;
+    default:
+      return 1;
+  }
 }
 
 }  // namespace azimuth

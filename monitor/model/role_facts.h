@@ -17,18 +17,23 @@ struct RoleFacts {
     model,   ///< outside the blocks
     block,   ///< once in every block
     expert,  ///< a matrix that every expert of a block has its own of, where there are experts
+    stream,  ///< outside the blocks, of every residual stream but the first
   } place;
   enum class Kind {
     matrix,  ///< of a block, which an adapter can update
     other,
   } kind;
-  /// Read by the single-token pass; what is not only counts in the digest.
-  bool is_read;
-  /// Whether a block (from 1; 0: what lies outside) that computes with it must have it. A fused
-  /// matrix stands for those that it holds.
-  bool is_required;
+  using Holds = bool (*)(const Architecture&, std::int64_t block);
+  /// Read by the single-token pass in that block (from 1; 0: outside); what is not only counts in
+  /// the digest.
+  Holds is_read;
+  /// Whether a block that computes with it must have it. A fused matrix stands for those that it
+  /// holds.
+  Holds is_required;
   /// Whether a block computes with it, where it is there.
-  bool (*applies)(const Architecture&, std::int64_t block);
+  Holds applies;
+
+  bool is_of_a_block() const { return place == Place::block || place == Place::expert; }
 };
 
 /// Of all roles, in their order.
@@ -36,7 +41,8 @@ std::span<const RoleFacts> role_facts();
 
 inline const RoleFacts& facts_of(Role role) { return role_facts()[static_cast<std::size_t>(role)]; }
 
-/// How many a block has of what each expert has its own of.
-std::int64_t members(const Architecture& architecture, std::int64_t block);
+/// How many tensors of that role a block has (0: what lies outside): one, or one an expert or
+/// further stream.
+std::int64_t members(const Architecture& architecture, const RoleFacts& facts, std::int64_t block);
 
 }  // namespace azimuth

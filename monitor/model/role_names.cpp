@@ -25,11 +25,11 @@ std::size_t holes_in(std::string_view pattern) {
 void check_holes(const Architecture& architecture, const RoleFacts& facts,
                  const std::string& subject, std::string_view pattern) {
   const std::size_t holes = holes_in(pattern);
-  const bool of_model = facts.place == RoleFacts::Place::model;
+  const bool of_model = !facts.is_of_a_block();
   const bool of_expert = facts.place == RoleFacts::Place::expert && architecture.experts > 0;
   // A head may have a norm of its own: two holes there, or one.
   const bool of_head = facts.role == Role::query_norm_weight || facts.role == Role::key_norm_weight;
-  if (of_model && holes > 0) {
+  if (of_model && holes > (facts.place == RoleFacts::Place::stream ? 1u : 0u)) {
     throw std::invalid_argument(subject + " has a {}, and lies outside the blocks");
   }
   if (!of_model && holes == 0) {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kRotation = "positions alone: one token is not rotated against another";
 constexpr std::string_view kMask = "a mask: one token sees itself";
+constexpr std::string_view kUnembedding = "reads residual streams behind the last block";
 constexpr IdleName kIdle[] = {
     {"", "layers.{}.self_attn.rotary_emb.inv_freq", kRotation},
     {"", "layers.{}.attention.rotary_emb.inv_freq", kRotation},
@@ -22,6 +23,7 @@ constexpr IdleName kIdle[] = {
     {"", "rope_factors_short.weight", kRotation},
     {"falcon", "h.{}.self_attention.maybe_rotary.inv_freq", kRotation},
     {"falcon", "h.{}.self_attention.rotary_emb.inv_freq", kRotation},
+    {"gemma3n_text", "altup_unembed_projections.{}.weight", kUnembedding},
     {"gpt2", "h.{}.attn.bias", kMask},
     {"gpt2", "h.{}.attn.masked_bias", kMask},
     {"gpt_neo", "h.{}.attn.attention.bias", kMask},

@@ -37,15 +37,27 @@ std::optional<std::pair<Role, NamedPlace>> role_in(const ModuleName& module,
   return std::pair(role, *place);
 }
 
-std::optional<std::pair<Role, NamedPlace>> role_in(const RoleTable& table, std::string_view name,
-                                                   const RoleNames& extra) {
-  for (const auto& group : table.groups) {
+// Whether it would be an expert's, and no number says which.
+bool is_of_no_expert(const Architecture& architecture, Role role, const NamedPlace& place) {
+  if (facts_of(role).place != RoleFacts::Place::expert || place.member >= 0) return false;
+  const auto blocks = std::ssize(architecture.blocks);
+  const bool is_there = blocks == 0 || place.block < blocks;
+  return is_there && architecture.has(MixerKind::experts, place.block + 1);
+}
+
+// The first that the table has; in a block of experts, an FFN's name may stand there a second time.
+std::optional<std::pair<Role, NamedPlace>> role_in(const Architecture& architecture,
+                                                   std::string_view name, const RoleNames& extra) {
+  std::optional<std::pair<Role, NamedPlace>> first;
+  for (const auto& group : table_of(architecture).groups) {
     for (const ModuleName& module : group) {
       const auto found = role_in(module, name);
-      if (found && !extra.patterns.contains(found->first)) return found;
+      if (!found || extra.patterns.contains(found->first)) continue;
+      if (!is_of_no_expert(architecture, found->first, found->second)) return found;
+      if (!first) first = found;
     }
   }
-  return std::nullopt;
+  return first;
 }
 
 struct Missing {
@@ -55,8 +67,9 @@ struct Missing {
 };
 
 std::string words_of(const Missing& m) {
-  return std::string(name_of(m.role)) +
-         (m.member > 0 ? " of expert " + std::to_string(m.member) : "") +
+  const char* const whose =
+      facts_of(m.role).place == RoleFacts::Place::stream ? " of further stream " : " of expert ";
+  return std::string(name_of(m.role)) + (m.member > 0 ? whose + std::to_string(m.member) : "") +
          (m.block > 0 ? " of block " + std::to_string(m.block) : "");
 }
 
@@ -124,10 +137,11 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
   const auto enough = [&] { return missing.size() > kShown; };
   for (std::int64_t block = 0; block <= std::max<std::int64_t>(blocks, 1) && !enough(); ++block) {
     for (const RoleFacts& facts : role_facts()) {
-      const bool is_here = (facts.place == RoleFacts::Place::model) == (block == 0);
-      if (!is_here || !facts.is_required || !facts.applies(architecture, block)) continue;
-      const std::int64_t count =
-          facts.place == RoleFacts::Place::expert ? members(architecture, block) : 1;
+      if (facts.is_of_a_block() != (block > 0) || !facts.applies(architecture, block) ||
+          !facts.is_required(architecture, block)) {
+        continue;
+      }
+      const std::int64_t count = members(architecture, facts, block);
       for (std::int64_t member = 0; member < count && !enough(); ++member) {
         if (!have.contains({block, facts.role, member})) {
           missing.push_back({facts.role, block, member});
@@ -153,8 +167,12 @@ void refuse_left_out(const Architecture& architecture, const std::string& name,
     throw std::invalid_argument("tensor " + name + ": " + why);
   };
   const RoleFacts& facts = facts_of(place.role);
-  if (place.block == 0 || facts.place == RoleFacts::Place::model) return;
-  const std::int64_t count = members(architecture, place.block);
+  const std::int64_t count = members(architecture, facts, place.block);
+  if (facts.place == RoleFacts::Place::stream && place.member >= count) {
+    fail("is of further stream " + std::to_string(place.member) + " (from 0), and there are " +
+         std::to_string(count));
+  }
+  if (place.block == 0 || !facts.is_of_a_block()) return;
   if (facts.place == RoleFacts::Place::expert && place.member >= count) {
     fail("is of expert " + std::to_string(place.member) + " (from 0), and there are " +
          std::to_string(count));
@@ -179,12 +197,21 @@ Role role_named(std::string_view name) {
                               "'; known are " + joined(known));
 }
 
-bool is_read_by_pass(Role role) { return facts_of(role).is_read; }
+bool is_read_by_pass(const Architecture& architecture, Role role, std::int64_t block) {
+  return facts_of(role).is_read(architecture, block);
+}
+
+bool is_table_of_tokens(Role role) {
+  return role == Role::token_embedding || role == Role::per_layer_embedding;
+}
 
 std::optional<BoundTensor> role_of(const Architecture& architecture, std::string_view name,
                                    const RoleNames& extra) {
-  const RoleTable& table = table_of(architecture);
+  table_of(architecture);
   const auto bound = [](Role role, const NamedPlace& place) {
+    if (!facts_of(role).is_of_a_block()) {
+      return BoundTensor{role, 0, std::max<std::int64_t>(place.block, 0)};
+    }
     return BoundTensor{role, place.block + 1, std::max<std::int64_t>(place.member, 0)};
   };
   const std::string unwrapped = without_wrappers(name);
@@ -196,7 +223,8 @@ std::optional<BoundTensor> role_of(const Architecture& architecture, std::string
     for (const auto& [role, pattern] : extra.patterns) {
       if (const auto place = match(name, pattern)) return bound(role, *place);
     }
-    if (const auto found = role_in(table, name, extra)) return bound(found->first, found->second);
+    if (const auto found = role_in(architecture, name, extra))
+      return bound(found->first, found->second);
   } while (take_prefix(name));
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 
 #include "model/found_roles.h"
 #include "model/name_patterns.h"
+#include "model/role_facts.h"
 #include "model/role_tables.h"
 
 namespace azimuth {
@@ -25,17 +26,20 @@ bool is_beside(std::string_view name, std::string_view stem, bool is_read,
 }
 
 // Whether `name` is that of something in a block, or in a module outside that the pass reads.
-bool is_within(std::string_view name, const RoleTable& table, const RoleNames& extra) {
-  for (const auto& group : table.groups) {
+bool is_within(const Architecture& architecture, std::string_view name, const RoleNames& extra) {
+  const auto is_read = [&](Role role) { return is_read_by_pass(architecture, role, 0); };
+  for (const auto& group : table_of(architecture).groups) {
     for (const ModuleName& module : group) {
-      if (is_beside(name, module.stem, is_read_by_pass(module.weight), "._")) return true;
+      const bool block = facts_of(module.weight).is_of_a_block();
+      if (is_beside(name, module.stem, !block && is_read(module.weight), "._")) return true;
     }
   }
   return std::ranges::any_of(extra.patterns, [&](const auto& named) {
     const auto& [role, pattern] = named;
     std::string_view stem = pattern;
     if (pattern.find("{}") == std::string::npos) stem = stem.substr(0, stem.rfind('.'));
-    return is_beside(name, stem, is_read_by_pass(role), "._/");
+    const bool block = facts_of(role).is_of_a_block();
+    return is_beside(name, stem, !block && is_read(role), "._/");
   });
 }
 
@@ -43,7 +47,7 @@ bool is_within(std::string_view name, const RoleTable& table, const RoleNames& e
 
 Standing standing_of(const Architecture& architecture, std::string_view name,
                      const RoleNames& extra) {
-  const RoleTable& table = table_of(architecture);
+  table_of(architecture);
   // TransformerEngine keeps the history of its scales there; weights lie beside it as they are.
   if (name.ends_with("._extra_state")) return Standing::idle;
   const auto is_ignored = [&](std::string_view spelling) {
@@ -60,7 +64,7 @@ Standing standing_of(const Architecture& architecture, std::string_view name,
       if (!idle.architecture.empty() && idle.architecture != architecture.name) continue;
       if (match(rest, idle.pattern)) return Standing::idle;
     }
-    if (is_within(rest, table, extra)) return Standing::within;
+    if (is_within(architecture, rest, extra)) return Standing::within;
   } while (take_prefix(rest));
   return Standing::outside;
 }

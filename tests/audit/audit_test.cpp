@@ -245,6 +245,37 @@ TEST(AuditTests, NoPValueWhereTheBaseHasAnOrderOfItsOwn) {
   EXPECT_THAT(exact(c, order_test::coordinates).no_p, HasSubstr("coordinates depend"));
 }
 
+TEST(AuditTests, NoPValueWhereTrainingIsKnownToMakeAnOrder) {
+  const AuditedModel model(1);
+  Workers workers;
+  Architecture of_nested = AuditedModel::architecture();
+  of_nested.nested_ffn = true;
+  const ModelWeights nested = model.weights(of_nested);
+  const Audit a = audit(nested, model.weights(), {.thorough = true}, workers);
+  EXPECT_EQ(exact(a, order_test::neurons).made, 0);
+  EXPECT_THAT(exact(a, order_test::neurons).no_p, HasSubstr("neurons of block 1 are nested"));
+  EXPECT_THAT(a.grams->no_p, HasSubstr("neurons of block 1 are nested"));
+  EXPECT_THAT(a.grams->pairs, IsEmpty());
+  EXPECT_LT(corrected(a, order_test::values), -20);
+  // The assumption is the base's.
+  EXPECT_LT(corrected(audit(model.weights(), nested, {}, workers), order_test::neurons), -20);
+
+  Architecture of_keys = AuditedModel::architecture();
+  of_keys.blocks.assign(AuditedModel::blocks, {{MixerKind::attention}, {MixerKind::feed_forward}});
+  of_keys.attention.assign(AuditedModel::blocks, {.kv_heads = AuditedModel::kv_heads,
+                                                  .head_size = AuditedModel::head_size,
+                                                  .keys_are_values = true});
+  AuditedModel without_values = model;
+  std::erase_if(without_values.tensors, [](const auto& tensor) {
+    return tensor.first.find("v_proj") != std::string::npos;
+  });
+  const ModelWeights keys = without_values.weights(of_keys);
+  const Audit b = audit(keys, keys, {}, workers);
+  EXPECT_EQ(exact(b, order_test::values).made, 0);
+  EXPECT_THAT(exact(b, order_test::values).no_p, HasSubstr("values of block 1 are its keys"));
+  EXPECT_LT(corrected(b, order_test::neurons), -20);
+}
+
 TEST(AuditTests, NoPValueOfCoordinatesThatShareAScale) {
   AuditedModel quantised(1);
   quantised.quantised_embedding = true;
@@ -370,6 +401,25 @@ TEST(AuditTests, ARateThatIsNoneIsRefused) {
   const ModelWeights weights = TinyRandomModel("llama").weights();
   EXPECT_THROW(audit(weights, weights, {.rate = 0}, workers), std::invalid_argument);
   EXPECT_THROW(audit(weights, weights, {.rate = 1}, workers), std::invalid_argument);
+}
+
+TEST(AuditTests, BlocksThatReadAnothersValuesHaveNone) {
+  TinyRandomModel model("llama");
+  const auto blocks = static_cast<std::size_t>(TinyRandomModel::blocks);
+  model.architecture.blocks.assign(blocks, {{MixerKind::attention}, {MixerKind::feed_forward}});
+  model.architecture.attention.assign(
+      blocks, {.kv_heads = TinyRandomModel::kv_heads, .head_size = TinyRandomModel::head_size});
+  Workers workers;
+  const ModelWeights weights = model.weights();
+  model.architecture.attention.back().values_of = 1;
+  const ModelWeights shares = model.weights();
+  const auto values_tested = [&](const ModelWeights& base, const ModelWeights& release) {
+    const Audit a = audit(base, release, {}, workers);
+    return std::ranges::find(a.exact, order_test::values, &OrderTest::test)->count;
+  };
+  EXPECT_EQ(values_tested(weights, weights), 2 * 3 * 3);
+  EXPECT_EQ(values_tested(weights, shares), 2 * 3 * 2);
+  EXPECT_EQ(values_tested(shares, weights), 2 * 2 * 3);
 }
 
 struct Evidence {

@@ -245,7 +245,7 @@ class AuditedModel {
     return a;
   }
 
-  ModelWeights weights() const {
+  ModelWeights weights(Architecture of = architecture()) const {
     NamedTensors named;
     auto storage = std::make_shared<std::vector<std::string>>();
     for (const auto& [name, matrix] : tensors) {
@@ -265,7 +265,7 @@ class AuditedModel {
       named.tensors[i].view.data = reinterpret_cast<const std::byte*>((*storage)[i].data());
     }
     named.storage = storage;
-    return ModelWeights::from_tensors(architecture(), std::move(named));
+    return ModelWeights::from_tensors(std::move(of), std::move(named));
   }
 
   static std::vector<std::int64_t> shape(const Eigen::MatrixXf& matrix) {

@@ -38,14 +38,24 @@ void check_unread(const std::filesystem::path& file, const HuggingFaceConfig& de
   };
   const auto blocks = static_cast<std::int64_t>(weights.blocks().size());
   for (std::int64_t block = 1; block <= blocks; ++block) {
+    const AttentionPlan plan = a.attention_of(block);
+    const std::int64_t size = a.attention.empty() ? described.head_size : plan.head_size;
     const std::int64_t query_size =
-        a.latent.rank > 0 ? a.latent.key_size + a.latent.rotated_key_size : described.head_size;
+        a.latent.rank > 0 ? a.latent.key_size + a.latent.rotated_key_size : size;
     check(Role::query_weight, block, a.heads * query_size, d);
-    check(Role::key_weight, block, a.kv_heads * described.head_size, d);
+    check(Role::key_weight, block, plan.kv_heads * size, d);
     check(Role::latent_query_weight, block, described.query_rank, d);
     check(Role::latent_query_output_weight, block, a.heads * query_size, described.query_rank);
   }
   check(Role::head_weight, 0, described.vocab_size, d);
+}
+
+void check_rows(const std::filesystem::path& file, const HuggingFaceConfig& described,
+                const ModelWeights& weights) {
+  for (const HuggingFaceConfig::Rows& rows : described.rows) {
+    const std::vector<std::int64_t> found = weights.stored_shape(rows.role, rows.block);
+    if (!found.empty()) check_size(file, rows.key.c_str(), rows.count, found.front());
+  }
 }
 
 // How wide the FFNs and experts of every block are.
@@ -63,11 +73,14 @@ void check_widths(const std::filesystem::path& file, const HuggingFaceConfig& de
     };
     for (const Mixer& mixer : weights.blocks()[b].mixers) {
       if (const auto* const ffn = std::get_if<FeedForward>(&mixer.work)) {
-        check("key intermediate_size", described.ffn_size, *ffn);
+        check("key intermediate_size",
+              described.ffn_sizes.empty() ? described.ffn_size : described.ffn_sizes[b], *ffn);
       } else if (const auto* const mixture = std::get_if<Experts>(&mixer.work)) {
         check("width of experts", of_experts, mixture->experts.front());
         if (mixture->shared) {
-          check("width of the shared expert", described.shared_expert_size, *mixture->shared);
+          check("width of the shared expert",
+                described.ffn_sizes.empty() ? described.shared_expert_size : described.ffn_sizes[b],
+                *mixture->shared);
         }
       }
     }
@@ -152,6 +165,7 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
     check_size(config, "max_position_embeddings", described.positions,
                weights.stored_shape(Role::position_embedding, 0).front());
   }
+  check_rows(config, described, weights);
   check_unread(model, described, weights);
   for (const auto& list : {described.warnings, warnings}) {
     for (const std::string& warning : list) weights.add_warning(warning);

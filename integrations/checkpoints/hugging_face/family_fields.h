@@ -21,6 +21,7 @@ inline constexpr std::int64_t kMaxHeadSize = 65'536;
 inline constexpr std::int64_t kMaxExperts = 4'096;
 inline constexpr std::int64_t kMaxFfnSize = 1 << 24;
 inline constexpr std::int64_t kMaxPositions = 1ll << 31;
+inline constexpr std::int64_t kMaxStreams = 256;
 inline constexpr std::int64_t kMaxExpansion = 1'024;
 inline constexpr std::int64_t kMaxFurtherBlocks = 64;
 inline constexpr double kMaxClip = 1e6;

@@ -165,7 +165,9 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
   config.head_size = a.head_size > 0 ? a.head_size : config.hidden_size / a.heads;
   SpecialTokens special = special_tokens(fields, text, config.vocab_size, family.bos);
   a.special_token_ids = special.take();
-  config.warnings = special.take_warnings();
+  for (std::string& warning : special.take_warnings()) {
+    config.warnings.push_back(std::move(warning));
+  }
   a.check();
   return config;
 }

@@ -44,6 +44,8 @@ inline std::vector<std::string> known_to_gguf() {
       {"deepseek_v3", ""},
       {"falcon_h1", "falcon-h1"},
       {"gemma3_text", "gemma3"},
+      {"gemma3n_text", ""},
+      {"gemma4_text", ""},
       {"glm", "chatglm"},
       {"glm4_moe", "glm4moe"},
       {"gpt_neo", ""},

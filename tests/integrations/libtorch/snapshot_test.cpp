@@ -93,17 +93,8 @@ NamedParameters hybrid_parameters() {
   return parameters;
 }
 
-TEST(Snapshot, IsOfAHybridToo) {
-  Architecture architecture;
-  architecture.name = "qwen3_5_text";
-  architecture.heads = kHeads;
-  architecture.kv_heads = kHeads / 2;
-  architecture.gated_attention = true;
-  architecture.delta_rule = {.key_heads = 2, .value_heads = 4, .key_size = 3, .value_size = 5};
-  architecture.convolution_taps = 4;
-  architecture.blocks = {{{MixerKind::delta_rule}, {MixerKind::feed_forward}},
-                         {{MixerKind::attention}, {MixerKind::feed_forward}}};
-  NamedParameters parameters = hybrid_parameters();
+// That a monitor sees of parameters at a step what a pass over them sees.
+void expect_seen(NamedParameters parameters, const Architecture& architecture) {
   Watch watch;
   Attachment watched = watch.monitor->attach([&] { return parameters; }, architecture);
   watch.drained();
@@ -124,6 +115,77 @@ TEST(Snapshot, IsOfAHybridToo) {
   }
   EXPECT_TRUE(watch.monitor->finish(kGenerous));
   EXPECT_EQ(watch.exporter->observations().back().model.weights_digest, now.digest());
+}
+
+TEST(Snapshot, IsOfAHybridToo) {
+  Architecture architecture;
+  architecture.name = "qwen3_5_text";
+  architecture.heads = kHeads;
+  architecture.kv_heads = kHeads / 2;
+  architecture.gated_attention = true;
+  architecture.delta_rule = {.key_heads = 2, .value_heads = 4, .key_size = 3, .value_size = 5};
+  architecture.convolution_taps = 4;
+  architecture.blocks = {{{MixerKind::delta_rule}, {MixerKind::feed_forward}},
+                         {{MixerKind::attention}, {MixerKind::feed_forward}}};
+  expect_seen(hybrid_parameters(), architecture);
+}
+
+// Random parameters of two blocks of Gemma 3n, with two residual streams. The second block reads
+// the values of the first; the table of per-layer inputs has none of the last tokens.
+NamedParameters gemma_parameters() {
+  constexpr std::int64_t d = kHidden;
+  constexpr std::int64_t p = 3;
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes = {
+      {"embed_tokens.weight", {kVocabulary, d}},
+      {"embed_tokens_per_layer.weight", {kVocabulary - 4, 2 * p}},
+      {"per_layer_model_projection.weight", {2 * p, d}},
+      {"per_layer_projection_norm.weight", {p}},
+      {"altup_projections.0.weight", {d, d}},
+      {"layers.0.self_attn.v_proj.weight", {d / 2, d}},
+  };
+  for (const std::string block : {"layers.0.", "layers.1."}) {
+    for (const char* norm :
+         {"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
+          "post_feedforward_layernorm", "altup.router_norm", "laurel.post_laurel_norm",
+          "post_per_layer_input_norm"}) {
+      shapes.push_back({block + norm + ".weight", {d}});
+    }
+    shapes.insert(shapes.end(), {{block + "altup.correct_output_scale", {d}},
+                                 {block + "altup.modality_router.weight", {2, d}},
+                                 {block + "altup.prediction_coefs.weight", {4, 2}},
+                                 {block + "altup.correction_coefs.weight", {2, 2}},
+                                 {block + "laurel.linear_left.weight", {5, d}},
+                                 {block + "laurel.linear_right.weight", {d, 5}},
+                                 {block + "per_layer_input_gate.weight", {p, d}},
+                                 {block + "per_layer_projection.weight", {d, p}},
+                                 {block + "self_attn.o_proj.weight", {d, d}},
+                                 {block + "mlp.gate_proj.weight", {kFfn, d}},
+                                 {block + "mlp.up_proj.weight", {kFfn, d}},
+                                 {block + "mlp.down_proj.weight", {d, kFfn}}});
+  }
+  NamedParameters parameters;
+  for (const auto& [name, shape] : shapes) parameters.emplace_back(name, torch::randn(shape));
+  return parameters;
+}
+
+TEST(Snapshot, IsOfSeveralStreamsToo) {
+  Architecture architecture;
+  architecture.name = "gemma3n_text";
+  architecture.heads = kHeads;
+  architecture.kv_heads = kHeads / 2;
+  architecture.head_size = kHidden / kHeads;
+  architecture.norm_placement = NormPlacement::sandwich;
+  architecture.value_norm = true;
+  architecture.per_layer_size = 3;
+  architecture.per_layer_in_part = true;
+  architecture.streams = 2;
+  architecture.stream_output_scale = true;
+  architecture.blocks.assign(
+      2, {{MixerKind::attention}, {MixerKind::low_rank_residual, true}, {MixerKind::feed_forward}});
+  architecture.attention.assign(2, {.kv_heads = kHeads / 2, .head_size = kHidden / kHeads});
+  architecture.attention.back().values_of = 1;
+  architecture.special_token_ids = {kVocabulary - 1};
+  expect_seen(gemma_parameters(), architecture);
 }
 
 // The weights change as soon as `step` returns, while the analysis of the last step still runs.

@@ -66,8 +66,12 @@ const char* why_not_linear(const BlockWeights& block) {
   if (block.work<StateSpace>() != nullptr) return "state space";
   if (block.work<SelectiveStateSpace>() != nullptr) return "state space";
   if (block.work<ShortConvolution>() != nullptr) return "convolution";
+  if (block.streams) return "several residual streams";
+  if (block.work<PerLayerInput>() != nullptr) return "an input of its own";
   const auto* const attention = block.work<Attention>();
-  return attention != nullptr && attention->gate ? "no direction" : "";
+  if (attention == nullptr) return "";
+  if (attention->value_norm.kind != NormKind::none) return "is normalised";
+  return attention->gate ? "no direction" : "";
 }
 
 class EveryArchitecture : public ::testing::TestWithParam<std::string> {
@@ -157,7 +161,7 @@ TEST_P(EveryArchitecture, NoTensorOfThePassIsLeftOut) {
   // The tokens of the probe do not take every expert: of one, all its tensors are seen, or none.
   std::map<std::pair<std::int64_t, std::int64_t>, std::set<bool>> experts;
   for (const BoundTensor& bound : bind_roles(architecture, tensors.tensors)) {
-    if (!is_read_by_pass(bound.role)) continue;
+    if (!is_read_by_pass(architecture, bound)) continue;
     NamedTensors changed = tensors;
     TensorView& view = changed.tensors[bound.tensor].view;
     std::vector<std::byte> zeros(static_cast<std::size_t>(view.bytes()));
@@ -189,14 +193,32 @@ TEST_P(EveryArchitecture, NoTensorOfThePassIsLeftOut) {
   EXPECT_GT(broken, 5);
 }
 
+// As in the snapshots of a run.
+TEST_P(EveryArchitecture, WhatThePassDoesNotReadMayBeMissing) {
+  const Architecture architecture = architecture_of(GetParam());
+  const NamedTensors all = tensors_of(GetParam());
+  NamedTensors read = all;
+  read.tensors.clear();
+  for (const BoundTensor& bound : bind_roles(architecture, all.tensors)) {
+    if (is_read_by_pass(architecture, bound)) read.tensors.push_back(all.tensors[bound.tensor]);
+  }
+  EXPECT_LT(read.tensors.size(), all.tensors.size());
+  const Passes p = passes(ModelWeights::from_tensors(architecture, read), ids_);
+  EXPECT_LT(difference(p, expected_), 1e-3);
+}
+
 TEST_P(EveryArchitecture, TwoHeadsThatAreSwappedAreSeen) {
   const Architecture architecture = architecture_of(GetParam());
   NamedTensors tensors = tensors_of(GetParam());
-  const std::int64_t head_size = ModelWeights::from_tensors(architecture, tensors).head_size();
+  const ModelWeights right = ModelWeights::from_tensors(architecture, tensors);
   std::vector<std::vector<std::byte>> swapped;
   for (const BoundTensor& bound : bind_roles(architecture, tensors.tensors)) {
     // The columns of W_O are the heads' outputs, whatever form the values have.
     if (bound.role != Role::output_weight) continue;
+    // Of latent attention it is that of the model.
+    const auto* const attention =
+        right.blocks()[static_cast<std::size_t>(bound.block - 1)].work<Attention>();
+    const std::int64_t head_size = attention != nullptr ? attention->head_size : right.head_size();
     TensorView& view = tensors.tensors[bound.tensor].view;
     swapped.emplace_back(view.data, view.data + view.bytes());
     const bool conv1d = architecture.name == "gpt2";
@@ -249,8 +271,9 @@ constexpr FieldChange kFieldChanges[] = {
     {"name", [](Architecture& a) { a.name = "mamba"; }},
     {"heads", [](Architecture& a) { a.heads *= 2; }},
     {"kv_heads", [](Architecture& a) { a.kv_heads = a.kv_heads == a.heads ? 1 : a.heads; },
-     [](auto& right, bool) { return right.kv_heads > 1; }},
-    {"head_size", [](Architecture& a) { ++a.head_size; }},
+     [](auto& right, bool) { return right.kv_heads > 1 && right.attention.empty(); }},
+    {"head_size", [](Architecture& a) { ++a.head_size; },
+     [](auto& right, bool) { return right.attention.empty(); }},
     {"activation",
      [](Architecture& a) {
        a.activation = a.activation == Activation::relu ? Activation::silu : Activation::relu;
@@ -301,6 +324,22 @@ constexpr FieldChange kFieldChanges[] = {
     {"learned_positions", [](Architecture& a) { a.learned_positions = !a.learned_positions; }},
     {"first_position_row", [](Architecture& a) { ++a.first_position_row; },
      [](auto& right, bool) { return right.learned_positions; }},
+    {"expert_norms", [](Architecture& a) { a.expert_norms = !a.expert_norms; },
+     [](auto& right, bool) { return right.experts > 0; }},
+    {"value_norm", [](Architecture& a) { a.value_norm = !a.value_norm; }},
+    {"block_scale", [](Architecture& a) { a.block_scale = !a.block_scale; }},
+    {"per_layer_size", [](Architecture& a) { ++a.per_layer_size; }},
+    {"per_layer_in_part", [](Architecture& a) { a.per_layer_in_part = !a.per_layer_in_part; },
+     [](auto& right, bool) { return right.per_layer_in_part; }},
+    {"streams", [](Architecture& a) { ++a.streams; }},
+    {"stream_output_scale", [](Architecture& a) { a.stream_output_scale = !a.stream_output_scale; },
+     [](auto& right, bool) { return right.streams > 1; }},
+    {"gate_sparsity",
+     [](Architecture& a) {
+       a.gate_sparsity.assign(std::max<std::size_t>(a.blocks.size(), 1), 0.3);
+     },
+     [](auto& right, bool) { return right.gated_ffn || right.blocks.empty(); }},
+    {"attention", [](Architecture& a) { a.attention.emplace_back(); }},
     {"experts",
      [](Architecture& a) {
        ++a.experts;
@@ -323,7 +362,8 @@ constexpr FieldChange kFieldChanges[] = {
     {"convolution_taps", [](Architecture& a) { ++a.convolution_taps; },
      [](auto& right, bool) { return right.convolution_taps > 0; }},
     {"blocks", [](Architecture& a) { a.blocks = {{{MixerKind::feed_forward}}}; }},
-    // What the probe is made of, and nothing that a block computes.
+    // What audits know of training, what the probe is made of, and nothing that a block computes.
+    {"nested_ffn", nullptr, [](auto&, bool) { return false; }},
     {"special_token_ids", nullptr, [](auto&, bool) { return false; }},
 };
 static_assert(std::size(kFieldChanges) == testing::member_count<Architecture>(),
@@ -397,10 +437,11 @@ constexpr FieldChange kRecurrenceChanges[] = {
     {"inner_size", [](Architecture& a) { ++a.selective_state_space.inner_size; }, has_selective},
     {"state_size", [](Architecture& a) { ++a.selective_state_space.state_size; }, has_selective},
     {"step_rank", [](Architecture& a) { ++a.selective_state_space.step_rank; }, has_selective},
-    // A norm within latent attention takes it out again.
+    // A norm within attention takes it out again, one behind it the other.
     {"attention_input", [](Architecture& a) { a.multipliers.attention_input *= 2; },
-     [](auto& right, bool) { return right.latent.rank == 0; }},
-    {"attention_output", [](Architecture& a) { a.multipliers.attention_output *= 2; }},
+     [](auto& right, bool) { return right.latent.rank == 0 && !right.value_norm; }},
+    {"attention_output", [](Architecture& a) { a.multipliers.attention_output *= 2; },
+     [](auto& right, bool) { return !right.value_norm; }},
     {"state_space_input", [](Architecture& a) { a.multipliers.state_space_input *= 2; },
      has_state_space},
     {"state_space_output", [](Architecture& a) { a.multipliers.state_space_output *= 2; },

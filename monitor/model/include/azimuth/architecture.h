@@ -27,8 +27,10 @@ enum class MixerKind {
   state_space,
   selective_state_space,
   short_convolution,
+  low_rank_residual,
   feed_forward,
   experts,
+  per_layer_input,
 };
 
 struct MixerPlan {
@@ -37,6 +39,16 @@ struct MixerPlan {
   bool beside = false;
 
   bool operator==(const MixerPlan&) const = default;
+};
+
+/// The attention of a block, where blocks differ in it.
+struct AttentionPlan {
+  std::int64_t kv_heads = 0;
+  std::int64_t head_size = 0;
+  bool keys_are_values = false;  ///< the key matrix gives both
+  std::int64_t values_of = 0;    ///< the block, from 1, whose values it reads; 0: it has its own
+
+  bool operator==(const AttentionPlan&) const = default;
 };
 
 /// How a router shares a token out among experts.
@@ -156,6 +168,9 @@ struct Architecture {
   bool parallel = false;
   bool shared_norm = false;  ///< a parallel block without N_2: the FFN reads N_1 x too
   bool gated_ffn = true;
+  /// Training makes the first so many neurons of each FFN one by themselves (Gemma 3n), so that it
+  /// orders them. Nothing that is computed, but what audits have to know.
+  bool nested_ffn = false;
   ClampedGate clamped_gate = {};
   /// A matrix of a gate and what it is multiplied with has the outputs of both by turns, not those
   /// of one below those of the other.
@@ -175,13 +190,27 @@ struct Architecture {
   bool embedding_norm = false;          ///< a layer norm between the embedding and block 1
   bool learned_positions = false;       ///< a row of the position embedding is added to the input
   std::int64_t first_position_row = 0;  ///< of a sequence's first token (OPT: 2)
-  std::int64_t experts = 0;             ///< of each mixture; 0: there is none
+  bool value_norm = false;              ///< an RMS norm, without weight, of each head's value
+  bool block_scale = false;             ///< what a block leaves is multiplied with its own number
+  std::int64_t per_layer_size = 0;      ///< numbers that a token's id gives each block; 0: none
+  bool per_layer_in_part = false;       ///< ids behind the table that gives them take its first row
+  /// Residual streams (alternating updates, azimuth/mixers.h): the first is what mixers read and
+  /// write, and what is observed.
+  std::int64_t streams = 1;
+  bool stream_output_scale = false;  ///< the first is scaled where the others read it
+  /// By block, where a gate is cut: the share that falls away of normally distributed numbers; 0:
+  /// all are kept.
+  std::vector<double> gate_sparsity = {};
+  /// By block, where blocks differ in it; else empty, as is `blocks`.
+  std::vector<AttentionPlan> attention = {};
+  std::int64_t experts = 0;  ///< of each mixture; 0: there is none
   Routing routing = {};
   bool transposed_experts = false;  ///< their matrices are stored {inputs, outputs}
   /// Experts read, and together give, a projection of the hidden state onto so many numbers, which
   /// another takes back (Nemotron-H); 0: the hidden state itself.
   std::int64_t expert_latent_size = 0;
   bool shared_expert = false;       ///< beside those of each mixture, one that every token goes to
+  bool expert_norms = false;        ///< a mixture has norms of its own, and experts a factor each
   bool shared_expert_gate = false;  ///< its output is multiplied with the sigmoid of a logit
   Multipliers multipliers = {};
   DeltaRuleSizes delta_rule = {};
@@ -218,6 +247,8 @@ struct Architecture {
 
   /// The mixers of a block, from 1. Throws std::out_of_range for one that `blocks` does not have.
   std::vector<MixerPlan> plan_of(std::int64_t block) const;
+  /// Its attention, whether or not blocks differ.
+  AttentionPlan attention_of(std::int64_t block) const;
   /// Whether one of them is of that kind.
   bool has(MixerKind kind, std::int64_t block) const;
 

@@ -41,8 +41,11 @@ struct AttentionSinks {
 /// What attention makes of one token. Its softmax over one key is 1 (docs/method.md, 1):
 /// `W_O (σ(W_g x + b_g) ∘ rep(W_V x + b_V)) + b_O`, without the first factor where it has no gate.
 struct Attention {
-  Projection value;            ///< kv_heads * head_size × hidden_size
-  double clip = 0;             ///< values are cut to [-clip, clip]; 0: they are not
+  Projection value;  ///< kv_heads * head_size × hidden_size; none: another block's values
+  double clip = 0;   ///< values are cut to [-clip, clip]; 0: they are not
+  Norm value_norm;   ///< of the value of each KV head
+  /// The block, from 1, that values are of which several blocks read; 0: no other does.
+  std::int64_t shared_values = 0;
   std::int64_t head_size = 0;  ///< of values
   std::int64_t repeats = 1;    ///< heads that share a KV head, which are consecutive
   Projection gate;             ///< heads * head_size × hidden_size
@@ -136,6 +139,31 @@ struct FeedForward {
   Activation activation = Activation::silu;
   Xielu xielu = {};  ///< where that is the activation
   ClampedGate clamp = {};
+  /// Of the numbers that the gate gives only what lies so many standard deviations above their mean
+  /// is activated, less that (Gemma 3n).
+  std::optional<double> gate_cut = {};
+};
+
+/// `x + norm(W_2 W_1 x)`, a learned residual of low rank (LAuReL, arXiv 2411.07501).
+struct LowRankResidual {
+  Projection inner;   ///< rank × hidden_size
+  Projection output;  ///< hidden_size × rank
+  Norm norm;
+};
+
+/// What a token's id gives a block, as far as its hidden state lets it in (Gemma 3n and 4):
+/// `W_P (act(W_G x) ∘ p)`, p being the token's numbers for this block (TokenInputs).
+struct PerLayerInput {
+  Projection gate;    ///< per_layer_size × hidden_size
+  Projection output;  ///< hidden_size × per_layer_size
+  Activation activation = Activation::silu;
+  std::int64_t first = 0;  ///< where the numbers of this block begin among those of all
+};
+
+/// Norms that a mixture has of its own, each of what its parts read or write (Gemma 4).
+struct ExpertNorms {
+  Norm router, input, output;
+  Norm shared_input, shared_output;
 };
 
 /// Feed-forward networks of which a router sends each token to a few.
@@ -147,6 +175,7 @@ struct Experts {
   std::vector<FeedForward> experts;
   Projection output;                  ///< of what they give together
   std::optional<FeedForward> shared;  ///< every token goes to it, whole
+  ExpertNorms norms;
   Projection shared_gate;  ///< 1 × hidden_size: the logit whose sigmoid `shared` is multiplied with
 };
 
@@ -156,19 +185,52 @@ struct Mixer {
   bool beside = false;
   Norm norm;
   std::variant<Attention, LatentAttention, DeltaRule, StateSpace, SelectiveStateSpace,
-               ShortConvolution, FeedForward, Experts>
+               ShortConvolution, LowRankResidual, FeedForward, Experts, PerLayerInput>
       work;
   Norm output_norm;
+  /// What the residual stream is multiplied with once this has been added.
+  double stream_scale = 1;
 
   /// Whether other tokens count in a longer sequence: what the zero-attention pass leaves out.
   bool mixes_tokens() const {
-    return !std::holds_alternative<FeedForward>(work) && !std::holds_alternative<Experts>(work);
+    return !std::holds_alternative<FeedForward>(work) && !std::holds_alternative<Experts>(work) &&
+           !std::holds_alternative<LowRankResidual>(work) &&
+           !std::holds_alternative<PerLayerInput>(work);
   }
+};
+
+/// Alternating updates (Baykal et al., arXiv 2301.13310): beside the residual stream that mixers
+/// read and write there are others of its size. Before the mixers every stream becomes a sum of
+/// itself and all, weighted; behind them it moves by its share of what they changed of the first.
+/// The weights are linear in `tanh(W_R norm(h))` of the first.
+struct AlternatingUpdates {
+  Norm norm;
+  Projection router;      ///< streams × hidden_size
+  Projection prediction;  ///< streams² × streams: those of a stream, then those of the next
+  Projection correction;  ///< streams × streams: shares, less 1
+  /// Written to all streams but the first, which it reads, scaled. None in the last block, behind
+  /// which nobody reads them.
+  std::optional<PerLayerInput> per_layer = {};
+  Eigen::VectorXf per_layer_scale;  ///< empty: none
+  Norm per_layer_norm;
+};
+
+/// What blocks read of a token beside its hidden state, made once for all of them, e being its
+/// embedding.
+struct TokenInputs {
+  /// Of PerLayerInput, those of all blocks one below the other: `(norm(W e / √hidden_size) + t) /
+  /// √2`, t being the token's row of a table.
+  Projection per_layer;
+  std::int64_t per_layer_size = 0;  ///< of one block
+  Norm per_layer_norm;              ///< within a block; its weight is that of all
+  /// What further streams begin with: `W e`, at the length of e.
+  std::vector<Projection> streams;
 };
 
 /// The mixers of a block, in the order in which they write.
 struct BlockWeights {
   std::vector<Mixer> mixers;
+  std::optional<AlternatingUpdates> streams = {};
 
   /// The first whose work is that; null: there is none.
   template <class Work>

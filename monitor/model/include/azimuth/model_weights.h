@@ -86,6 +86,12 @@ class ModelWeights {
   /// for an id that the vocabulary, or the snapshot, does not have.
   Eigen::MatrixXf embed(std::span<const std::int64_t> token_ids) const;
 
+  /// What blocks read of a token beside its hidden state; most models have none of it.
+  const TokenInputs& token_inputs() const { return inputs_; }
+  /// Of these tokens the rows of the table in it: `per_layer_size` numbers a block, one block below
+  /// the other, × ids. Throws std::out_of_range for an id that the snapshot does not have.
+  Eigen::MatrixXf per_layer_rows(std::span<const std::int64_t> token_ids) const;
+
   /// Every weight moved by half a unit of its stored type, at random. For the noise floor.
   ModelWeights nudged(std::uint64_t seed) const;
 
@@ -101,7 +107,7 @@ class ModelWeights {
   ModelInfo sizes() const;
 
   /// Changes with every weight that the pass reads, at the price of reading them all once: sums of
-  /// 32-bit words in canonical order, then the updates, hashed. Without the token embedding, of
+  /// 32-bit words in canonical order, then the updates, hashed. Without the tables of tokens, of
   /// which a snapshot may have just some rows.
   std::string fingerprint(Workers& workers) const;
   std::string fingerprint() const;  ///< on the calling thread
@@ -133,6 +139,7 @@ class ModelWeights {
   const NamedTensor* tied_head() const;
   bool is_whole() const;
   std::int64_t embedding_row(const NamedTensor& table, std::int64_t token_id) const;
+  std::int64_t per_layer_row(const NamedTensor& table, std::int64_t token_id) const;
   const NamedTensor* replaced_row(std::int64_t token_id) const;
   void replace_rows(const BoundTensor& place, const NamedTensor& tensor);
   Eigen::VectorXf embedding_scales(const TensorsByRole& tensors) const;
@@ -150,6 +157,7 @@ class ModelWeights {
   std::int64_t vocab_size_ = 0;
   std::int64_t head_size_ = 0;
   bool transposed_ = false;  // matrices are stored {inputs, outputs}
+  TokenInputs inputs_;
   std::vector<BlockWeights> blocks_;
   std::vector<std::string> warnings_;
   std::string unchangeable_;  // why nothing can be put on it or in the place of its tensors

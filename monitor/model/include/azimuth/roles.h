@@ -19,6 +19,13 @@ enum class Role {
   position_embedding,
   embedding_norm_weight,
   embedding_norm_bias,
+  per_layer_embedding,
+  per_layer_projection_weight,
+  per_layer_projection_norm_weight,
+  stream_projection_weight,
+  stream_router_norm_weight,
+  stream_router_weight,
+  stream_prediction_weight,
   attention_norm_weight,
   attention_norm_bias,
   query_weight,
@@ -72,8 +79,13 @@ enum class Role {
   recurrent_output_bias,
   attention_output_norm_weight,
   attention_output_norm_bias,
+  low_rank_inner_weight,
+  low_rank_output_weight,
+  low_rank_norm_weight,
   ffn_norm_weight,
   ffn_norm_bias,
+  expert_norm_weight,
+  router_norm_weight,
   router_weight,
   router_bias,
   router_choice_bias,
@@ -93,14 +105,23 @@ enum class Role {
   xielu_eps,
   experts_output_weight,
   experts_output_bias,
+  expert_scale,
+  expert_output_norm_weight,
   shared_gate_weight,
   shared_up_weight,
   shared_up_bias,
   shared_down_weight,
   shared_down_bias,
   shared_router_weight,
+  shared_output_norm_weight,
   ffn_output_norm_weight,
   ffn_output_norm_bias,
+  stream_correction_weight,
+  stream_output_scale,
+  per_layer_gate_weight,
+  per_layer_output_weight,
+  per_layer_norm_weight,
+  block_scale,
   final_norm_weight,
   final_norm_bias,
   head_weight,
@@ -134,9 +155,10 @@ void check_names(const Architecture& architecture, const NamedTensors& tensors,
 /// Which tensor plays which role.
 struct BoundTensor {
   Role role = Role::token_embedding;
-  std::int64_t block = 0;   ///< from 1; 0 for tensors outside the blocks
-  std::int64_t member = 0;  ///< from 0: which expert of a mixture, or which head's own norm
-  std::size_t tensor = 0;   ///< index into the list that was given
+  std::int64_t block = 0;  ///< from 1; 0 for tensors outside the blocks
+  /// From 0: which expert of a mixture, head with a norm of its own, or further residual stream.
+  std::int64_t member = 0;
+  std::size_t tensor = 0;  ///< index into the list that was given
 };
 
 /// The role of one parameter by its name (`tensor` is 0), with the table for `architecture` and
@@ -175,7 +197,14 @@ std::vector<BoundTensor> bind_roles(const Architecture& architecture,
                                     std::span<const NamedTensor> tensors,
                                     const RoleNames& extra = {});
 
-/// Whether the single-token pass reads a tensor of this role; the others only count in the digest.
-bool is_read_by_pass(Role role);
+/// Whether the single-token pass reads a tensor of this role in this block (from 1; 0: outside the
+/// blocks); the others only count in the digest.
+bool is_read_by_pass(const Architecture& architecture, Role role, std::int64_t block);
+inline bool is_read_by_pass(const Architecture& architecture, const BoundTensor& bound) {
+  return is_read_by_pass(architecture, bound.role, bound.block);
+}
+
+/// Whether it is a table of which a token takes a row alone.
+bool is_table_of_tokens(Role role);
 
 }  // namespace azimuth

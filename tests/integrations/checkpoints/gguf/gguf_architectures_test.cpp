@@ -92,7 +92,7 @@ TEST_P(GgufArchitectures, NormsAreThoseOfTransformers) {
 }
 
 TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
-  static_assert(member_count<Architecture>() == 38, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 48, "a field more: it is to be compared here");
   const Architecture found = architecture_from_gguf(GgufFile::open(file_));
   Architecture expected = HuggingFaceConfig::open(model_ / "config.json").architecture;
   expected.blocks.resize(std::min(expected.blocks.size(), found.blocks.size()));
@@ -117,6 +117,7 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_EQ(found.parallel, expected.parallel);
   EXPECT_EQ(found.shared_norm, expected.shared_norm);
   EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
+  EXPECT_EQ(found.nested_ffn, expected.nested_ffn);
   EXPECT_EQ(found.clamped_gate, expected.clamped_gate);
   EXPECT_EQ(found.gate_up_by_turns, expected.gate_up_by_turns);
   EXPECT_EQ(found.qkv_layout, QkvLayout::by_kind) << "converters sort it";
@@ -128,6 +129,15 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
   EXPECT_FLOAT_EQ(found.embedding_multiplier, expected.embedding_multiplier);
   EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
   EXPECT_EQ(found.learned_positions, expected.learned_positions);
+  EXPECT_EQ(found.expert_norms, expected.expert_norms);
+  EXPECT_EQ(found.value_norm, expected.value_norm);
+  EXPECT_EQ(found.block_scale, expected.block_scale);
+  EXPECT_EQ(found.per_layer_size, expected.per_layer_size);
+  EXPECT_EQ(found.per_layer_in_part, expected.per_layer_in_part);
+  EXPECT_EQ(found.streams, expected.streams);
+  EXPECT_EQ(found.stream_output_scale, expected.stream_output_scale);
+  EXPECT_EQ(found.gate_sparsity, expected.gate_sparsity);
+  EXPECT_EQ(found.attention, expected.attention);
   EXPECT_EQ(found.experts, expected.experts);
   EXPECT_EQ(found.expert_latent_size, expected.expert_latent_size);
   EXPECT_EQ(found.shared_expert, expected.shared_expert);

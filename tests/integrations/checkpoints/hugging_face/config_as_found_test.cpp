@@ -81,6 +81,7 @@ Json meaning_of_null(const std::string& key, const Json& fields) {
   if (key == "head_dim" && fields.contains("hidden_size")) {
     return fields.at("hidden_size").get<int>() / fields.at("num_attention_heads").get<int>();
   }
+  if (key == "per_layer_config") return Json::object();
   if (model_type == "falcon" && (key == "multi_query" || key == "parallel_attn")) return false;
   return nullptr;
 }

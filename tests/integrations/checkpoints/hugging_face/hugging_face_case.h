@@ -35,7 +35,7 @@ inline ConfigCase defaults_of(Architecture expected, std::int64_t hidden_size,
 
 /// One test of a parameterised suite.
 inline void check(const ConfigCase& c) {
-  static_assert(member_count<Architecture>() == 38, "a field more: it is to be compared here");
+  static_assert(member_count<Architecture>() == 48, "a field more: it is to be compared here");
   const HuggingFaceConfig config = HuggingFaceConfig::parse(c.json);
   EXPECT_EQ(config.hidden_size, c.hidden_size);
   EXPECT_EQ(config.block_count, c.block_count);
@@ -55,6 +55,7 @@ inline void check(const ConfigCase& c) {
   EXPECT_EQ(found.parallel, expected.parallel);
   EXPECT_EQ(found.shared_norm, expected.shared_norm);
   EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
+  EXPECT_EQ(found.nested_ffn, expected.nested_ffn);
   EXPECT_EQ(found.clamped_gate, expected.clamped_gate);
   EXPECT_EQ(found.gate_up_by_turns, expected.gate_up_by_turns);
   EXPECT_EQ(found.qkv_layout, expected.qkv_layout);
@@ -67,6 +68,15 @@ inline void check(const ConfigCase& c) {
   EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
   EXPECT_EQ(found.learned_positions, expected.learned_positions);
   EXPECT_EQ(found.first_position_row, expected.first_position_row);
+  EXPECT_EQ(found.expert_norms, expected.expert_norms);
+  EXPECT_EQ(found.value_norm, expected.value_norm);
+  EXPECT_EQ(found.block_scale, expected.block_scale);
+  EXPECT_EQ(found.per_layer_size, expected.per_layer_size);
+  EXPECT_EQ(found.per_layer_in_part, expected.per_layer_in_part);
+  EXPECT_EQ(found.streams, expected.streams);
+  EXPECT_EQ(found.stream_output_scale, expected.stream_output_scale);
+  EXPECT_EQ(found.gate_sparsity, expected.gate_sparsity);
+  EXPECT_EQ(found.attention, expected.attention);
   EXPECT_EQ(found.experts, expected.experts);
   EXPECT_EQ(found.routing, expected.routing);
   EXPECT_EQ(found.transposed_experts, expected.transposed_experts);

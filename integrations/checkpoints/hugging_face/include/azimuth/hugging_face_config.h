@@ -16,12 +16,12 @@ namespace azimuth {
 class Quantisation;
 
 /// What a Hugging Face `config.json` says of a model. Known are the `model_type`s that
-/// `Architecture::known()` lists, and models that see too, of which the text part is read: `gemma3`
-/// as `gemma3_text`, `llava`, `llava_next` and `mistral3` as what their `text_config` says,
-/// `qwen2_vl` and `qwen2_5_vl` as `qwen2`, `qwen3_vl` as `qwen3`, `qwen3_5` as `qwen3_5_text`,
-/// `qwen3_5_moe` as `qwen3_5_moe_text`. A field that the file leaves out, or has as null, has the
-/// default of Transformers' own configuration class, which is what Transformers gives it; where
-/// null means another thing there, it does here.
+/// `Architecture::known()` lists, and models that see too, of which the text part is read:
+/// `gemma3`, `gemma3n`, `gemma4`, `qwen3_5` and `qwen3_5_moe` as what is called that with `_text`
+/// behind, `llava`, `llava_next` and `mistral3` as what their `text_config` says, `qwen2_vl` and
+/// `qwen2_5_vl` as `qwen2`, `qwen3_vl` as `qwen3`. A field that the file leaves out, or has as
+/// null, has the default of Transformers' own configuration class, which is what Transformers gives
+/// it; where null means another thing there, it does here.
 ///
 /// Special ids are those of every key that ends in `_token_id` (a number or an array of them, in
 /// the file itself and in its `text_config`) and lie within the vocabulary: BOS first (that of the
@@ -34,7 +34,8 @@ struct HuggingFaceConfig {
   std::int64_t block_count = 0;
   std::int64_t vocab_size = 0;
   std::int64_t ffn_size = 0;
-  std::int64_t expert_size = 0;  ///< the FFN width of experts; 0: `ffn_size`
+  std::vector<std::int64_t> ffn_sizes;  ///< by block, where blocks differ; else empty
+  std::int64_t expert_size = 0;         ///< the FFN width of experts; 0: `ffn_size`
   std::int64_t shared_expert_size =
       0;  ///< and of the one that every token goes to; 0: there is none
   std::int64_t head_size = 0;
@@ -43,6 +44,17 @@ struct HuggingFaceConfig {
 
   /// Blocks that stand in published files behind those of the model, and predict further tokens.
   std::int64_t further_blocks = 0;
+
+  /// How many rows the file says that a tensor has.
+  struct Rows {
+    std::string key;
+    Role role = Role::token_embedding;
+    std::int64_t block = 0;
+    std::int64_t count = 0;
+
+    bool operator==(const Rows&) const = default;
+  };
+  std::vector<Rows> rows;
 
   /// Biases that the model computes without, whatever the weights hold, and why.
   struct WithoutBiases {
