@@ -175,6 +175,12 @@ bool Architecture::has(MixerKind kind, std::int64_t block) const {
                             &MixerPlan::kind) > 0;
 }
 
+std::string Architecture::caveat() const {
+  if (streams == 1) return {};
+  return "of " + std::to_string(streams) +
+         " residual streams the first is observed, which attention and FFNs read and write";
+}
+
 Architecture Architecture::llama(Llama options) {
   Architecture a;
   a.name = "llama";

@@ -114,26 +114,24 @@ Projection BlockReader::scaled(Projection projection, double factor) {
 }
 
 Projection BlockReader::values(std::int64_t b) const {
-  if (!a_.attention.empty()) {
-    const AttentionPlan plan = a_.attention_of(b);
-    if (plan.values_of > 0) return {};
-    return projection(plan.keys_are_values ? Role::key_weight : Role::value_weight,
-                      plan.keys_are_values ? Role::key_bias : Role::value_bias, b, 0,
-                      plan.kv_heads * plan.head_size, sizes_.hidden);
-  }
-  const std::int64_t size = a_.kv_heads * sizes_.head;
+  const AttentionPlan plan = a_.attention_of(b);
+  if (plan.values_of > 0) return {};
+  const std::int64_t head = a_.attention.empty() ? sizes_.head : plan.head_size;
+  const std::int64_t size = plan.kv_heads * head;
   if (!tensors_.has(Role::query_key_value_weight, b)) {
-    return projection(Role::value_weight, Role::value_bias, b, 0, size, sizes_.hidden);
+    const bool keys = plan.keys_are_values;
+    return projection(keys ? Role::key_weight : Role::value_weight,
+                      keys ? Role::key_bias : Role::value_bias, b, 0, size, sizes_.hidden);
   }
   // Of a fused matrix, the runs of outputs that are values.
-  const std::int64_t fused = (a_.heads + 2 * a_.kv_heads) * sizes_.head;
+  const std::int64_t fused = (a_.heads + 2 * plan.kv_heads) * head;
   std::vector<std::pair<std::int64_t, std::int64_t>> runs;
   if (a_.qkv_layout == QkvLayout::by_kind) {
     runs.emplace_back(fused - size, size);
   } else {
-    const std::int64_t group = (a_.heads / a_.kv_heads + 2) * sizes_.head;
-    for (std::int64_t kv = 0; kv < a_.kv_heads; ++kv) {
-      runs.emplace_back((kv + 1) * group - sizes_.head, sizes_.head);
+    const std::int64_t group = (a_.heads / plan.kv_heads + 2) * head;
+    for (std::int64_t kv = 0; kv < plan.kv_heads; ++kv) {
+      runs.emplace_back((kv + 1) * group - head, head);
     }
   }
   return tensors_.runs(Role::query_key_value_weight, Role::query_key_value_bias, b,

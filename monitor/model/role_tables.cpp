@@ -24,6 +24,7 @@ constexpr IdleName kIdle[] = {
     {"falcon", "h.{}.self_attention.maybe_rotary.inv_freq", kRotation},
     {"falcon", "h.{}.self_attention.rotary_emb.inv_freq", kRotation},
     {"gemma3n_text", "altup_unembed_projections.{}.weight", kUnembedding},
+    {"gemma3n_text", "altup_unembd_proj.weight", kUnembedding},
     {"gpt2", "h.{}.attn.bias", kMask},
     {"gpt2", "h.{}.attn.masked_bias", kMask},
     {"gpt_neo", "h.{}.attn.attention.bias", kMask},

@@ -1,4 +1,3 @@
-#include <cmath>
 #include <string_view>
 
 #include "gguf/gguf_family_fields.h"
@@ -25,20 +24,6 @@ void read_cohere(Fields fields, Architecture& a) {
   a.gated_ffn = true;
   a.parallel = true;
   a.shared_norm = true;
-}
-
-// The converter has added Gemma's 1 to the weights of its norms.
-void read_gemma(Fields fields, Architecture& a) {
-  read_rms_norm(fields, a);
-  a.activation = Activation::gelu_tanh;
-  a.embedding_multiplier =
-      std::sqrt(static_cast<double>(fields.count("embedding_length", 1ll << 31)));
-}
-
-// Gemma 3 too.
-void read_gemma2(Fields fields, Architecture& a) {
-  read_gemma(fields, a);
-  a.norm_placement = NormPlacement::sandwich;
 }
 
 void read_glm4(Fields fields, Architecture& a) {
@@ -103,9 +88,6 @@ constexpr GgufFamily kFamilies[] = {
     {"ernie4_5", "ernie4_5", read_rms_norm},
     {"exaone4", "exaone4", read_exaone4},
     {"falcon", "falcon", read_falcon},
-    {"gemma", "gemma", read_gemma},
-    {"gemma2", "gemma2", read_gemma2},
-    {"gemma3", "gemma3_text", read_gemma2},
     {"glm4", "glm4", read_glm4},
     {"gpt2", "gpt2", read_gpt2},
     {"gptneox", "gpt_neox", read_gpt_neox},

@@ -28,6 +28,9 @@
 //                                                           other mixtures
 //   norms                    1 is added     as they are     gemma, gemma2,     saved whole: gets
 //                                                           gemma3             the 1 too
+//   matrices of streams      one tensor     one each        gemma3n            fits the slices
+//   rows of per-layer        of tokens      some            gemma3n            is refused if the
+//   inputs                                                                     numbers differ
 //   rows of the embedding    of tokens      padded          gemma3             is refused if the
 //                                                                              numbers differ
 //   multipliers              in weights     beside them     falcon-h1          is refused
@@ -64,8 +67,8 @@ constexpr std::string_view kNormalised = "expert_weights_norm";
 std::span<const GgufFamily> gguf_families() {
   static const std::vector<GgufFamily> families = [] {
     std::vector<GgufFamily> all;
-    for (const auto& some :
-         {gguf_dense_families(), gguf_hybrid_families(), gguf_mixture_families()}) {
+    for (const auto& some : {gguf_dense_families(), gguf_gemma_families(), gguf_hybrid_families(),
+                             gguf_mixture_families()}) {
       std::ranges::copy(some, std::back_inserter(all));
     }
     std::ranges::sort(all, {}, &GgufFamily::name);

@@ -23,6 +23,7 @@ struct GgufFamily {
 
 // By kind, a file each.
 std::span<const GgufFamily> gguf_dense_families();
+std::span<const GgufFamily> gguf_gemma_families();
 std::span<const GgufFamily> gguf_hybrid_families();
 std::span<const GgufFamily> gguf_mixture_families();
 

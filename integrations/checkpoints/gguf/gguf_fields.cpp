@@ -28,6 +28,22 @@ bool GgufFields::flag(std::string_view key, bool otherwise) const {
   return has(key) ? file_.flag(full(key)) : otherwise;
 }
 
+std::vector<std::int64_t> GgufFields::by_block(std::string_view key, std::int64_t blocks) const {
+  const std::int64_t all = blocks + further_blocks();
+  std::vector<std::int64_t> numbers;
+  if (is_array(key)) {
+    numbers = integers(key);
+  } else {
+    numbers.assign(static_cast<std::size_t>(all), integer(key));
+  }
+  if (std::ssize(numbers) != all) {
+    fail(key, "has " + std::to_string(numbers.size()) + " numbers for " + std::to_string(all) +
+                  " blocks");
+  }
+  numbers.resize(static_cast<std::size_t>(blocks));
+  return numbers;
+}
+
 std::int64_t GgufFields::further_blocks() const {
   constexpr std::int64_t kMaxFurtherBlocks = 64;
   constexpr std::string_view key = "nextn_predict_layers";

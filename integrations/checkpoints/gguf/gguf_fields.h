@@ -27,7 +27,11 @@ class GgufFields {
   std::vector<std::int64_t> integers(std::string_view key) const {
     return file_.integers(full(key));
   }
+  std::vector<double> reals(std::string_view key) const { return file_.reals(full(key)); }
   bool flag(std::string_view key, bool otherwise) const;
+  std::vector<bool> flags(std::string_view key) const { return file_.flags(full(key)); }
+  /// A number for each block of the model itself: the key holds one each, or one for all.
+  std::vector<std::int64_t> by_block(std::string_view key, std::int64_t blocks) const;
 
   /// Of the model itself, and behind them: those predict further tokens.
   std::int64_t blocks() const;

@@ -131,6 +131,10 @@ std::vector<double> GgufFile::reals(std::string_view key) const {
   return contents_->first().array<double>(key);
 }
 
+std::vector<bool> GgufFile::flags(std::string_view key) const {
+  return contents_->first().array<bool>(key);
+}
+
 std::vector<std::string_view> GgufFile::strings(std::string_view key) const {
   return contents_->first().array<std::string_view>(key);
 }

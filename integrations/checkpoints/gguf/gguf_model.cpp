@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "azimuth/further_blocks.h"
-#include "gguf/gguf_experts.h"
 #include "gguf/gguf_families.h"
 #include "gguf/gguf_shapes.h"
+#include "gguf/gguf_stacked.h"
 
 namespace azimuth {
 namespace {
@@ -56,21 +57,29 @@ const GgufFamily& family_of(const GgufFile& file) {
                   "'" + std::string(name) + "' is not known; known are " + known);
 }
 
-// One number, or one a block: what those have that attend.
+constexpr std::string_view kKvHeads = "attention.head_count_kv";
+
+// One number, or one a block: that of the first which attends.
 std::int64_t kv_heads_of(const GgufFields& fields, std::int64_t heads, std::int64_t max) {
-  constexpr std::string_view key = "attention.head_count_kv";
-  if (!fields.is_array(key)) return fields.count(key, heads, max);
+  if (!fields.is_array(kKvHeads)) return fields.count(kKvHeads, heads, max);
   std::int64_t found = 0;
-  for (const std::int64_t kv_heads : fields.integers(key)) {
-    if (kv_heads < 0 || kv_heads > max) fields.fail(key, "holds " + std::to_string(kv_heads));
-    if (kv_heads != 0 && found != 0 && kv_heads != found) {
-      fields.fail(key, "holds " + std::to_string(found) + " and " + std::to_string(kv_heads) +
-                           ": blocks that differ so are not supported");
-    }
-    if (kv_heads != 0) found = kv_heads;
+  for (const std::int64_t kv_heads : fields.integers(kKvHeads)) {
+    if (kv_heads < 0 || kv_heads > max) fields.fail(kKvHeads, "holds " + std::to_string(kv_heads));
+    if (found == 0) found = kv_heads;
   }
-  if (found == 0) fields.fail(key, "holds no number but 0");
+  if (found == 0) fields.fail(kKvHeads, "holds no number but 0");
   return found;
+}
+
+// Where the family does not say for each block how it attends.
+void check_same_kv_heads(const GgufFields& fields, const Architecture& a) {
+  if (!a.attention.empty() || !fields.is_array(kKvHeads)) return;
+  for (const std::int64_t kv_heads : fields.integers(kKvHeads)) {
+    if (kv_heads == 0 || kv_heads == a.kv_heads) continue;
+    fields.fail(kKvHeads, "holds " + std::to_string(a.kv_heads) + " and " +
+                              std::to_string(kv_heads) +
+                              ": blocks that differ so are not supported");
+  }
 }
 
 Architecture read_architecture(const GgufFile& file, const GgufFamily& family,
@@ -82,6 +91,7 @@ Architecture read_architecture(const GgufFile& file, const GgufFamily& family,
   a.kv_heads = kv_heads_of(fields, a.heads, kMaxHeads);
   a.head_size = fields.count("attention.value_length", 0, kMaxHeadSize);
   family.read(fields, a);
+  check_same_kv_heads(fields, a);
   check_supported(fields, family, a);
   a.special_token_ids = special_token_ids(file, fields.rows(kTokenEmbedding));
   a.check();
@@ -95,14 +105,19 @@ void check_size(const GgufFields& fields, std::string_view key, std::int64_t fou
 }
 
 // Matrices of heads have as many rows as the key says, in every block: it stands for hidden size
-// through heads where it is missing, as in llama.cpp.
+// through heads where it is missing, as in llama.cpp. Where blocks differ, the family has read what
+// keys say of each.
 void check_heads(const GgufFields& fields, std::string_view key, const ModelWeights& weights,
-                 Role role, std::int64_t heads) {
-  const std::int64_t otherwise = weights.hidden_size() / weights.architecture().heads;
-  const std::int64_t size = fields.has(key) ? fields.count(key, kMaxHeadSize) : otherwise;
-  const std::vector<std::int64_t> expected = {heads * size, weights.hidden_size()};
-  for (std::size_t block = 1; block <= weights.blocks().size(); ++block) {
-    const auto found = weights.stored_shape(role, static_cast<std::int64_t>(block));
+                 Role role) {
+  const Architecture& a = weights.architecture();
+  const std::int64_t otherwise = weights.hidden_size() / a.heads;
+  const std::int64_t of_all = fields.has(key) ? fields.count(key, kMaxHeadSize) : otherwise;
+  for (std::int64_t block = 1; block <= std::ssize(weights.blocks()); ++block) {
+    const AttentionPlan plan = a.attention_of(block);
+    const std::int64_t size = a.attention.empty() ? of_all : plan.head_size;
+    const std::int64_t heads = role == Role::query_weight ? a.heads : plan.kv_heads;
+    const std::vector<std::int64_t> found = weights.stored_shape(role, block);
+    const std::vector<std::int64_t> expected = {heads * size, weights.hidden_size()};
     if (found.empty() || found == expected) continue;
     fields.fail(key, (fields.has(key) ? "is " : "is missing, and stands for ") +
                          std::to_string(size) + ", but " + std::string(name_of(role)) +
@@ -124,17 +139,32 @@ void check_widths(const GgufFields& fields, const GgufFamily& family, const Mode
   constexpr std::string_view of_shared = "expert_shared_feed_forward_length";
   constexpr std::string_view shared_count = "expert_shared_count";
   const bool four_times = writes_four_times(family.name) && fields.has(of_ffns) &&
+                          !fields.is_array(of_ffns) &&
                           fields.integer(of_ffns) == 4 * weights.hidden_size();
   const auto width = [](const FeedForward& ffn) { return ffn.down.map->columns(); };
-  for (const BlockWeights& block : weights.blocks()) {
+  std::vector<std::int64_t> by_block;
+  if (fields.has(of_ffns)) by_block = fields.by_block(of_ffns, std::ssize(weights.blocks()));
+  for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
+    const BlockWeights& block = weights.blocks()[b];
+    const auto check_ffn = [&](std::int64_t found) {
+      if (by_block.empty() || by_block[b] == found) return;
+      fields.fail(of_ffns, "is " + std::to_string(by_block[b]) + ", but the weights have " +
+                               std::to_string(found) + " in block " + std::to_string(b + 1));
+    };
     if (const auto* const ffn = block.work<FeedForward>(); ffn != nullptr && !four_times) {
-      check_size(fields, of_ffns, width(*ffn));
+      check_ffn(width(*ffn));
     }
     const auto* const mixture = block.work<Experts>();
     if (mixture == nullptr) continue;
     const std::int64_t expert = width(mixture->experts.front());
-    check_size(fields, fields.has(of_experts) ? of_experts : of_ffns, expert);
+    if (fields.has(of_experts)) {
+      check_size(fields, of_experts, expert);
+    } else {
+      check_ffn(expert);
+    }
     if (!mixture->shared) continue;
+    // Of Gemma 4 it is the FFN that there is without experts too.
+    if (weights.architecture().expert_norms) check_ffn(width(*mixture->shared));
     check_size(fields, of_shared, width(*mixture->shared));
     if (!fields.has(of_shared) && fields.has(shared_count)) {
       const std::int64_t count = fields.count(shared_count, kMaxHeadSize);
@@ -159,12 +189,12 @@ void check_sizes(const GgufFile& file, const GgufFamily& family, const GgufField
   check_size(fields, "vocab_size", weights.vocab_size());
   check_widths(fields, family, weights);
   constexpr std::string_view kKeySize = "attention.key_length";
-  if (weights.has(Role::query_key_value_weight, 1)) {
+  if (a.attention.empty() && weights.has(Role::query_key_value_weight, 1)) {
     check_size(fields, kKeySize, weights.head_size());
   }
-  check_heads(fields, kKeySize, weights, Role::query_weight, a.heads);
-  check_heads(fields, kKeySize, weights, Role::key_weight, a.kv_heads);
-  check_heads(fields, "attention.value_length", weights, Role::value_weight, a.kv_heads);
+  check_heads(fields, kKeySize, weights, Role::query_weight);
+  check_heads(fields, kKeySize, weights, Role::key_weight);
+  check_heads(fields, "attention.value_length", weights, Role::value_weight);
   if (a.learned_positions) {
     check_size(fields, "context_length", weights.stored_shape(Role::position_embedding, 0).front());
   }
@@ -205,11 +235,15 @@ ModelWeights load_gguf(const std::filesystem::path& file) {
       warnings = leave_further_blocks_out("blk.", fields.blocks(), further, tensors);
     }
     restore_shapes(tensors);
-    split_experts(gguf.path(), architecture.experts, tensors);
+    if (architecture.per_layer_in_part) leave_padding_out(tensors);
+    split_stacked(gguf.path(), architecture, tensors);
     ModelWeights weights = ModelWeights::from_tensors(architecture, std::move(tensors), names);
     check_sizes(gguf, family, fields, weights);
     note_ids_outside(gguf, weights);
     for (const std::string& warning : warnings) weights.add_warning(warning);
+    if (const std::string caveat = architecture.caveat(); !caveat.empty()) {
+      weights.add_warning(caveat);
+    }
     if (!family.fixed.empty()) weights.refuse_changes(std::string(family.fixed));
     return weights;
   });

@@ -1,5 +1,7 @@
 #include "gguf/gguf_shapes.h"
 
+#include <algorithm>
+
 namespace azimuth {
 
 void restore_shapes(NamedTensors& tensors) {
@@ -15,6 +17,19 @@ void restore_shapes(NamedTensors& tensors) {
     } else if (is(".ffn_gate_inp_shexp.weight") && shape.size() == 1) {
       shape.insert(shape.begin(), 1);
     }
+  }
+}
+
+void leave_padding_out(NamedTensors& tensors) {
+  for (NamedTensor& tensor : tensors.tensors) {
+    TensorView& view = tensor.view;
+    if (tensor.name != "per_layer_token_embd.weight" || view.shape.size() != 2) continue;
+    std::vector<float> row(static_cast<std::size_t>(view.columns()));
+    const auto is_padding = [&](std::int64_t at) {
+      unpack(view, at, 1, row.data());
+      return std::ranges::all_of(row, [](float number) { return number == 0; });
+    };
+    while (view.shape[0] > 1 && is_padding(view.shape[0] - 1)) --view.shape[0];
   }
 }
 

@@ -8,4 +8,8 @@ namespace azimuth {
 /// llama.cpp's converters add a dimension, or its tools take one of 1 away.
 void restore_shapes(NamedTensors& tensors);
 
+/// Of a table of per-layer inputs that Gemma 3n's converter has filled up with rows of zeros, for
+/// tokens that have none: they take the first row, and not zeros.
+void leave_padding_out(NamedTensors& tensors);
+
 }  // namespace azimuth

@@ -167,6 +167,9 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
   }
   check_rows(config, described, weights);
   check_unread(model, described, weights);
+  if (const std::string caveat = weights.architecture().caveat(); !caveat.empty()) {
+    weights.add_warning(caveat);
+  }
   for (const auto& list : {described.warnings, warnings}) {
     for (const std::string& warning : list) weights.add_warning(warning);
   }

@@ -127,9 +127,6 @@ void read_gemma3n(Fields fields, Config config) {
   a.streams = fields.count({streams}, 4, kMaxStreams);
   if (a.streams == 1) fields.fail(streams, "is 1; several residual streams are supported");
   a.stream_output_scale = fields.flag("altup_correct_scale", true);
-  config.warnings.push_back("of " + std::to_string(a.streams) +
-                            " residual streams the first is observed, which attention and FFNs "
-                            "read and write");
   const std::int64_t rank = fields.count({"laurel_rank"}, 64, kMaxFfnSize);
   for (std::int64_t b = 1; b <= config.block_count; ++b) {
     config.rows.push_back({"laurel_rank", Role::low_rank_inner_weight, b, rank});

@@ -252,6 +252,9 @@ struct Architecture {
   /// Whether one of them is of that kind.
   bool has(MixerKind kind, std::int64_t block) const;
 
+  /// A line that is to be said with what is observed of such a model. Empty: there is none.
+  std::string caveat() const;
+
   /// Throws std::invalid_argument for what no model can have: an unknown name, heads that are not a
   /// multiple of the KV heads, a negative epsilon. Called wherever weights are bound.
   void check() const;

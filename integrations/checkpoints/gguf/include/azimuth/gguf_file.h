@@ -49,6 +49,7 @@ class GgufFile {
   std::int64_t length(std::string_view key) const;      ///< of an array
   std::vector<std::int64_t> integers(std::string_view key) const;
   std::vector<double> reals(std::string_view key) const;
+  std::vector<bool> flags(std::string_view key) const;
   std::vector<std::string_view> strings(std::string_view key) const;
 
   /// All tensors in the order of the file. Shapes are outermost first, the reverse of what the file
