@@ -35,7 +35,8 @@ endfunction()
 # azimuth_test(<name> LABEL fast|slow SOURCES ... [LIBRARIES ...] [SLOW <filter>] [CALCULATES])
 #
 # One executable for the tests of a folder compiles soonest; those that match the filter of GoogleTest are slow all the same.
-# Tests are not optimised, unless they multiply matrices themselves.
+# Tests are not optimised, unless they multiply matrices themselves. With AZIMUTH_TESTS_TOGETHER the fast tests of an executable
+# run in two processes, not one each: under a sanitizer, or with LibTorch, a process takes longer to start than most tests do.
 function(azimuth_test name)
   cmake_parse_arguments(ARG "CALCULATES" "LABEL;SLOW;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -54,6 +55,14 @@ function(azimuth_test name)
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_FILTER "${ARG_SLOW}" TEST_LIST ${name}_SLOW_TESTS
       PROPERTIES LABELS slow TIMEOUT 600)
     set(others "*-${ARG_SLOW}")
+  endif()
+  if(AZIMUTH_TESTS_TOGETHER)
+    foreach(half 0 1)
+      add_test(NAME ${name}.${half} COMMAND ${name} --gtest_brief=1 "--gtest_filter=${others}")
+      set_tests_properties(${name}.${half} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 900
+        ENVIRONMENT "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${half}")
+    endforeach()
+    return()
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_FILTER "${others}"
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
