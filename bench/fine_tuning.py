@@ -27,7 +27,7 @@ RUNS = (("full", 1e-5), ("full", 1e-4), ("full", 1e-3), ("LoRA, r = 16", 2e-4))
 
 
 def windows(ids):
-    ids = torch.from_numpy(numpy.fromfile(ids, dtype="<u2").astype(numpy.int64))
+    ids = torch.from_numpy(numpy.fromfile(ids, dtype="<u2", offset=64).astype(numpy.int64))
     return ids[: len(ids) // TOKENS * TOKENS].view(-1, TOKENS)
 
 
@@ -82,7 +82,7 @@ def fine_tune(base, method, rate, train, held_out, azimuth):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gguf", type=Path, help="SmolLM2-135M, as scripts/fetch_model fetches it")
-    parser.add_argument("ids", type=Path, help="text: token ids of SmolLM2, unsigned 16-bit little-endian")
+    parser.add_argument("ids", type=Path, help="text: token ids of SmolLM2 (docs/token-ids.md)")
     parser.add_argument("azimuth", type=Path, help="the program")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")

@@ -200,7 +200,7 @@ int main(int argc, char** argv) {
   azimuth::examples::keep_freed_memory();
   try {
     auto model = azimuth::examples::load_decoder(options.model);
-    const auto ids = azimuth::examples::read_token_ids(options.ids, model.config.vocab);
+    const auto ids = azimuth::examples::token_ids(options.ids, options.model, model.config.vocab);
     Trainer trainer(
         std::move(model), ids,
         {.steps = std::numeric_limits<std::int64_t>::max(), .tokens_per_step = options.tokens});

@@ -66,7 +66,7 @@ class Measurement {
 void measure(const std::string& model, const std::string& ids,
              std::vector<std::int64_t> distances) {
   examples::LoadedDecoder decoder = examples::load_decoder(model);
-  const at::Tensor tokens = examples::read_token_ids(ids, decoder.config.vocab);
+  const at::Tensor tokens = examples::token_ids(ids, model, decoder.config.vocab);
   examples::TrainingOptions training;
   training.steps = std::reduce(distances.begin(), distances.end());
   examples::Trainer trainer(std::move(decoder), tokens, training);

@@ -80,7 +80,7 @@ void finetune(const Options& options) {
   if (!reason.empty()) std::printf("%s\n", reason.c_str());
 
   auto model = examples::load_decoder(options.model);
-  const auto ids = examples::read_token_ids(options.ids, model.config.vocab);
+  const auto ids = examples::token_ids(options.ids, options.model, model.config.vocab);
   examples::Trainer trainer(std::move(model), ids, options.training);
   std::printf(
       "Fine-tuning %s: %lld steps of %lld tokens, a snapshot every %lld steps.\n"

@@ -6,8 +6,9 @@
 
 namespace azimuth::examples {
 
-/// The ids in a file of unsigned 16-bit little-endian integers, as a vector of int64. Throws
-/// std::runtime_error if the file cannot be read or holds an id that the vocabulary does not have.
-at::Tensor read_token_ids(const std::filesystem::path& file, std::int64_t vocab);
+/// The ids in a file of tokens of the model in `checkpoint`, as a vector of int64. Throws FileError,
+/// as read_token_ids and refuse_tokens_of_another do.
+at::Tensor token_ids(const std::filesystem::path& file, const std::filesystem::path& checkpoint,
+                     std::int64_t vocab);
 
 }  // namespace azimuth::examples

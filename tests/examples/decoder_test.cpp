@@ -30,7 +30,7 @@ class Smollm2 : public ::testing::Test {
 
 TEST_F(Smollm2, LogitsAgreeWithTransformers) {
   const auto expected = read_json(EXPECTED_LOGITS);
-  const auto ids = read_token_ids(OPTICKS_IDS, model_.config.vocab)
+  const auto ids = token_ids(OPTICKS_IDS, testing::smollm2_path(), model_.config.vocab)
                        .slice(0, 0, expected["tokens"].get<std::int64_t>());
   const auto logits = model_.decoder->forward(ids.unsqueeze(0)).squeeze(0);
   ASSERT_EQ(expected["positions"].size(), 5u);

@@ -13,7 +13,6 @@
 #include "decoder.h"
 #include "report.h"
 #include "run_name.h"
-#include "token_ids.h"
 #include "trainer.h"
 
 namespace azimuth::examples {
@@ -98,20 +97,6 @@ TEST(Decoder, LaterTokensDoNotReachEarlierOnes) {
   auto changed = ids.clone();
   changed.index_put_({0, 7}, 20);
   EXPECT_TRUE(torch::equal(decoder(ids).slice(1, 0, 7), decoder(changed).slice(1, 0, 7)));
-}
-
-using TokenIds = Files;
-
-TEST_F(TokenIds, AreLittleEndian) {
-  const auto ids = read_token_ids(write("ids", std::string("\x02\x01\x07\x00", 4)), 1000);
-  EXPECT_TRUE(torch::equal(ids, torch::tensor({258, 7}, torch::kInt64)));
-}
-
-TEST_F(TokenIds, RefuseFilesThatCannotBeRight) {
-  EXPECT_THROW(read_token_ids(folder_ / "none", 1000), std::runtime_error);
-  EXPECT_THROW(read_token_ids(write("empty", ""), 1000), std::runtime_error);
-  EXPECT_THROW(read_token_ids(write("odd", "abc"), 1 << 16), std::runtime_error);
-  EXPECT_THROW(read_token_ids(write("large", std::string("\x02\x01", 2)), 258), std::runtime_error);
 }
 
 using Checkpoints = Files;

@@ -23,7 +23,7 @@ FIXED_IDS = list(range(7, 49152, 983))  # 50 ids, evenly spread over the vocabul
 
 def main() -> None:
     model_file, ids_file, out_file = map(pathlib.Path, sys.argv[1:])
-    ids = list(struct.unpack(f"<{TOKENS}H", ids_file.read_bytes()[: 2 * TOKENS]))
+    ids = list(struct.unpack(f"<{TOKENS}H", ids_file.read_bytes()[64:64 + 2 * TOKENS]))
     model = AutoModelForCausalLM.from_pretrained(model_file.parent, gguf_file=model_file.name, dtype=torch.float32)
     model.eval()
     with torch.no_grad():

@@ -6,7 +6,6 @@
 #include "azimuth/file_error.h"
 #include "azimuth/gguf_file.h"
 #include "tokens/spelling.h"
-#include "tokens/token_table.h"
 
 namespace azimuth {
 namespace {
@@ -40,7 +39,7 @@ std::string text_of(Spelling spelling, std::int64_t type, std::string_view token
 
 }  // namespace
 
-std::vector<std::string> read_gguf_tokenizer(const std::filesystem::path& file) {
+std::vector<std::string> read_gguf_tokenizer(const std::filesystem::path& file, TokenForm form) {
   const GgufFile gguf = GgufFile::open(file);
   if (!gguf.has(kModel) || !gguf.has(kTokens)) return {};
   const std::optional<Spelling> spelling = spelling_of(gguf.string(kModel));
@@ -54,7 +53,7 @@ std::vector<std::string> read_gguf_tokenizer(const std::filesystem::path& file) 
   }
   const std::vector<std::int64_t> types =
       gguf.has(kTypes) ? gguf.integers(kTypes) : std::vector<std::int64_t>(tokens.size(), kNormal);
-  TokenTable table(gguf.path());
+  TokenTable table(gguf.path(), form);
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     table.put(static_cast<std::int64_t>(id), tokens[id], text_of(*spelling, types[id], tokens[id]));
   }

@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "tokens/token_table.h"
+
 namespace azimuth {
 
-/// The strings of the tokenizer in a GGUF file's metadata, as read_token_strings gives them.
-std::vector<std::string> read_gguf_tokenizer(const std::filesystem::path& file);
+/// The strings of the tokenizer in a GGUF file's metadata, by id.
+std::vector<std::string> read_gguf_tokenizer(const std::filesystem::path& file, TokenForm form);
 
 }  // namespace azimuth

@@ -4,7 +4,6 @@
 #include "files/mapped_file.h"
 #include "tokens/sentencepiece_model.pb.h"
 #include "tokens/spelling.h"
-#include "tokens/token_table.h"
 
 namespace azimuth {
 namespace {
@@ -34,7 +33,8 @@ std::string text_of(const std::filesystem::path& file, const Model::Piece& piece
 
 }  // namespace
 
-std::vector<std::string> read_sentencepiece_model(const std::filesystem::path& file) {
+std::vector<std::string> read_sentencepiece_model(const std::filesystem::path& file,
+                                                  TokenForm form) {
   constexpr std::string_view kWhat = "SentencePiece model";
   const MappedFile mapping(file);
   const auto bytes = mapping.bytes();
@@ -50,7 +50,7 @@ std::vector<std::string> read_sentencepiece_model(const std::filesystem::path& f
     throw FileError(file, kWhat, "has no tokens: it is damaged, or is no such model");
   }
   TokenTable::check_count(file, kWhat, model.pieces_size());
-  TokenTable table(file);
+  TokenTable table(file, form);
   std::int64_t id = 0;
   for (const Model::Piece& piece : model.pieces()) {
     table.put(id++, piece.piece(), text_of(file, piece));

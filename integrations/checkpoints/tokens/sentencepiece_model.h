@@ -4,9 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "tokens/token_table.h"
+
 namespace azimuth {
 
-/// The strings of a SentencePiece model (`tokenizer.model`), as read_token_strings gives them.
-std::vector<std::string> read_sentencepiece_model(const std::filesystem::path& file);
+/// The strings of a SentencePiece model (`tokenizer.model`), by id.
+std::vector<std::string> read_sentencepiece_model(const std::filesystem::path& file,
+                                                  TokenForm form);
 
 }  // namespace azimuth

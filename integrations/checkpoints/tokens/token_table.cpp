@@ -18,7 +18,7 @@ void TokenTable::check_count(const std::filesystem::path& file, std::string_view
                       std::to_string(kMostTokens) + " are read");
 }
 
-void TokenTable::put(std::int64_t id, std::string_view spelling, std::string bytes) {
+void TokenTable::put(std::int64_t id, std::string_view spelling, std::string text) {
   const auto fail = [&](const std::string& why) {
     throw FileError(file_, "token " + std::string(spelling), why);
   };
@@ -29,7 +29,7 @@ void TokenTable::put(std::int64_t id, std::string_view spelling, std::string byt
   }
   const auto at = static_cast<std::size_t>(id);
   if (at >= strings_.size()) strings_.resize(at + 1);
-  strings_[at] = std::move(bytes);
+  strings_[at] = form_ == TokenForm::text ? std::move(text) : std::string(spelling);
 }
 
 }  // namespace azimuth

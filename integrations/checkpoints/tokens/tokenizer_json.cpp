@@ -11,7 +11,6 @@
 #include "azimuth/file_error.h"
 #include "files/strict_json.h"
 #include "tokens/spelling.h"
-#include "tokens/token_table.h"
 
 namespace azimuth {
 namespace {
@@ -248,14 +247,14 @@ void refuse_twice(const std::filesystem::path& file, std::unordered_set<std::int
 
 }  // namespace
 
-std::vector<std::string> read_tokenizer_json(const std::filesystem::path& file) {
+std::vector<std::string> read_tokenizer_json(const std::filesystem::path& file, TokenForm form) {
   TokenizerReader reader(file);
   read_json_file(file, kMostTokenizerBytes, kMostTokenizerValues, reader);
   const TokenizerFields& fields = reader.fields;
   if (!fields.has_vocabulary) throw FileError(file, "key model.vocab", "is missing");
   const Respell respelled = respelling_of(fields);
   if (respelled == nullptr) return {};
-  TokenTable table(file);
+  TokenTable table(file, form);
   std::unordered_set<std::int64_t> ids;
   for (const auto& [token, id] : fields.vocabulary) {
     refuse_twice(file, ids, token, id);

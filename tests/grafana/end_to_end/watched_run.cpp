@@ -159,7 +159,7 @@ void train(const char* model_file, const char* ids_file, const char* run, const 
   at::set_num_threads(1);
   auto model = examples::load_decoder(model_file);
   const auto config = model.config;
-  const auto ids = examples::read_token_ids(ids_file, config.vocab);
+  const auto ids = examples::token_ids(ids_file, model_file, config.vocab);
   examples::Trainer trainer(
       std::move(model), ids,
       {.steps = std::numeric_limits<std::int64_t>::max(), .tokens_per_step = 32});

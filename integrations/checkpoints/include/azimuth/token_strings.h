@@ -23,4 +23,8 @@ namespace azimuth {
 /// tokens, ids that are negative, beyond that, or given twice, or strings that are not UTF-8.
 std::vector<std::string> read_token_strings(const std::filesystem::path& checkpoint);
 
+/// The tokens of a model as its tokenizer spells them ("Ġthe", "▁the", "<s>"), by id; empty are ids
+/// that it does not use. From the same files, with the same errors.
+std::vector<std::string> read_token_spellings(const std::filesystem::path& checkpoint);
+
 }  // namespace azimuth
