@@ -61,21 +61,24 @@ DeltaRule BlockReader::delta_rule(std::int64_t b) const {
   rule.key_size = sizes.key_size;
   rule.value_size = sizes.value_size;
   rule.repeats = sizes.value_heads / sizes.key_heads;
-  rule.tiled = sizes.tiled;
-  if (sizes.by_key_head) {
+  rule.tiled = sizes.layout == DeltaRuleLayout::tiled;
+  const auto matrix = [&](Role role, std::int64_t outputs) {
+    return Projection{tensors_.map(role, b, 0, {outputs, d, false}), {}};
+  };
+  if (sizes.layout == DeltaRuleLayout::by_key_head) {
     const std::array parts = {sizes.key_size, sizes.key_size, rule.repeats * sizes.value_size,
                               rule.repeats * sizes.value_size};
-    const std::array strengths_and_decays = {rule.repeats, rule.repeats};
     rule.input = by_key_head(Role::recurrent_input_weight, b, parts, {0, 1, 2});
     rule.gate = by_key_head(Role::recurrent_input_weight, b, parts, {3});
+  } else {
+    rule.input = matrix(Role::recurrent_input_weight, 2 * keys + values);
+    rule.gate = matrix(Role::recurrent_gate_weight, values);
+  }
+  if (sizes.strengths_by_key_head()) {
+    const std::array strengths_and_decays = {rule.repeats, rule.repeats};
     rule.strength =
         by_key_head(Role::recurrent_strength_decay_weight, b, strengths_and_decays, {0});
   } else {
-    const auto matrix = [&](Role role, std::int64_t outputs) {
-      return Projection{tensors_.map(role, b, 0, {outputs, d, false}), {}};
-    };
-    rule.input = matrix(Role::recurrent_input_weight, 2 * keys + values);
-    rule.gate = matrix(Role::recurrent_gate_weight, values);
     rule.strength = matrix(Role::recurrent_strength_weight, sizes.value_heads);
   }
   rule.convolution = convolution(b, 2 * keys + values);

@@ -133,7 +133,21 @@ constexpr ModuleName kGgufDeltaRule[] = {
     {"blk.{}.attn_gate", recurrent_gate_weight},
     {"blk.{}.ssm_alpha", recurrent_decay_weight},
     {"blk.{}.ssm_beta", recurrent_strength_weight},
+    {"blk.{}.ssm_ba", recurrent_strength_decay_weight},
     parameter("blk.{}.ssm_dt.bias", recurrent_decay_bias),
+};
+constexpr ModuleName kGgufJamba[] = {
+    parameter("blk.{}.ssm_d", skip),
+    {"blk.{}.ssm_in", recurrent_input_weight, recurrent_input_bias},
+    {"blk.{}.ssm_x", state_parameters_weight},
+    {"blk.{}.ssm_dt_norm", step_norm_weight},
+    {"blk.{}.ssm_b_norm", state_write_norm_weight},
+    {"blk.{}.ssm_c_norm", state_read_norm_weight},
+    {"blk.{}.ssm_dt", step_weight, step_bias},
+};
+constexpr ModuleName kGgufProjectedExperts[] = {
+    {"blk.{}.ffn_latent_down", experts_input_weight},
+    {"blk.{}.ffn_latent_up", experts_output_weight},
 };
 constexpr ModuleName kGgufShortConvolution[] = {
     {"token_embd_norm", final_norm_weight},
@@ -148,19 +162,24 @@ std::vector<RoleTable> hybrid_tables() {
   return {
       {"bamba", {kMambaDecoder, kAttention, kMamba2, kGguf, kGgufRecurrence, kGgufMamba2}},
       {"falcon_h1", {kMambaDecoder, kAttention, kMamba2, kGguf, kGgufRecurrence, kGgufMamba2}},
-      {"jamba", {kMambaDecoder, kAttention, kJamba}},
+      {"jamba",
+       {kMambaDecoder, kAttention, kJamba, kGguf, kGgufExperts, kGgufRecurrence, kGgufJamba}},
       {"lfm2", {kLfm2, kGguf, kGgufQueryKeyNorms, kGgufShortConvolution}},
-      {"nemotron_h", {kNemotronH}},
+      {"nemotron_h",
+       {kNemotronH, kGguf, kGgufRecurrence, kGgufMamba2, kGgufExperts, kGgufSharedExperts,
+        kGgufProjectedExperts}},
       {"qwen3_5_moe_text",
        {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
-        kDeltaRuleMatrices, kExperts, kGatedSharedExpert}},
+        kDeltaRuleMatrices, kExperts, kGatedSharedExpert, kGgufDeltaRule, kGguf, kGgufNormBetween,
+        kGgufQueryKeyNorms, kGgufRecurrence, kGgufExperts, kGgufSharedExperts}},
       {"qwen3_5_text",
        {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
         kDeltaRuleMatrices, kGatedFfn, kGgufDeltaRule, kGguf, kGgufNormBetween, kGgufQueryKeyNorms,
         kGgufRecurrence}},
       {"qwen3_next",
        {kDecoder, kNormsBefore, kGatedQueries, kAttention, kQueryKeyNorms, kDeltaRule,
-        kDeltaRuleByKeyHead, kExperts, kGatedSharedExpert, kGatedFfn}},
+        kDeltaRuleByKeyHead, kExperts, kGatedSharedExpert, kGatedFfn, kGgufDeltaRule, kGguf,
+        kGgufNormBetween, kGgufQueryKeyNorms, kGgufRecurrence, kGgufExperts, kGgufSharedExperts}},
   };
 }
 

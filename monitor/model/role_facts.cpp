@@ -31,11 +31,14 @@ bool with_gated_queries(const Architecture& a, std::int64_t b) {
 bool with_delta_rule(const Architecture& a, std::int64_t b) {
   return a.has(MixerKind::delta_rule, b);
 }
-bool with_own_matrices(const Architecture& a, std::int64_t b) {
-  return with_delta_rule(a, b) && !a.delta_rule.by_key_head;
+bool with_own_strengths(const Architecture& a, std::int64_t b) {
+  return with_delta_rule(a, b) && !a.delta_rule.strengths_by_key_head();
 }
-bool with_matrices_by_key_head(const Architecture& a, std::int64_t b) {
-  return with_delta_rule(a, b) && a.delta_rule.by_key_head;
+bool with_own_gates(const Architecture& a, std::int64_t b) {
+  return with_delta_rule(a, b) && a.delta_rule.layout != DeltaRuleLayout::by_key_head;
+}
+bool with_strengths_by_key_head(const Architecture& a, std::int64_t b) {
+  return with_delta_rule(a, b) && a.delta_rule.strengths_by_key_head();
 }
 bool with_selective_space(const Architecture& a, std::int64_t b) {
   return a.has(MixerKind::selective_state_space, b);
@@ -197,10 +200,10 @@ constexpr RoleFacts kFacts[] = {
     {output_bias, "output_bias", block, other, read, optional, with_attention},
     {recurrent_input_weight, "recurrent_input_weight", block, matrix, read, required, with_recurrence},
     {recurrent_input_bias, "recurrent_input_bias", block, other, read, optional, with_biased_recurrence},
-    {recurrent_gate_weight, "recurrent_gate_weight", block, matrix, read, required, with_own_matrices},
-    {recurrent_strength_weight, "recurrent_strength_weight", block, matrix, read, required, with_own_matrices},
-    {recurrent_decay_weight, "recurrent_decay_weight", block, matrix, unread, optional, with_own_matrices},
-    {recurrent_strength_decay_weight, "recurrent_strength_decay_weight", block, matrix, read, required, with_matrices_by_key_head},
+    {recurrent_gate_weight, "recurrent_gate_weight", block, matrix, read, required, with_own_gates},
+    {recurrent_strength_weight, "recurrent_strength_weight", block, matrix, read, required, with_own_strengths},
+    {recurrent_decay_weight, "recurrent_decay_weight", block, matrix, unread, optional, with_own_strengths},
+    {recurrent_strength_decay_weight, "recurrent_strength_decay_weight", block, matrix, read, required, with_strengths_by_key_head},
     {recurrent_decay_bias, "recurrent_decay_bias", block, other, unread, optional, with_delta_rule},
     {recurrent_decay, "recurrent_decay", block, other, unread, optional, with_decay},
     {convolution_weight, "convolution_weight", block, other, read, required, with_recurrence},

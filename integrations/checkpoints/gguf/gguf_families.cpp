@@ -20,7 +20,8 @@
 //   rows of Q and K          permuted       as they are     llama, also        is not read by the
 //                                           (rotary)        Mistral, Mixtral;  pass: digest alone
 //                                                           granitehybrid,
-//                                                           mistral3, smollm3
+//                                                           mistral3,
+//                                                           nemotron_h, smollm3
 //   fused Q, K, V            fused          three matrices  --fuse-qkv         is refused
 //   matrices                 outputs first  inputs first    gpt2               fits both: factors
 //                                                                              say which is which
@@ -34,7 +35,8 @@
 //   rows of the embedding    of tokens      padded          gemma3             is refused if the
 //                                                                              numbers differ
 //   multipliers              in weights     beside them     falcon-h1          is refused
-//   heads of values          key head by    of a key head   qwen35             is refused
+//   delta rules: Q, K, V     by kind        by key head     qwen3next          is refused
+//   and their value heads    one of each    of a key head   qwen35, qwen35moe  is refused
 //                            key head       together
 //
 // V where it is alone, O and the matrices of the FFN, gate and up in one too (chatglm, glm4, phi3),

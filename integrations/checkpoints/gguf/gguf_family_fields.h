@@ -21,5 +21,17 @@ void read_rms_norm(Fields fields, Architecture& a);
 void read_plain(Fields fields, Architecture& a, Activation activation);
 /// How many experts there are, and how many a token goes to.
 void read_experts(Fields fields, Architecture& a);
+/// The same of experts that are chosen by groups, with a bias, and by what scores: a sigmoid's
+/// where the file does not say.
+void read_grouped_routing(Fields fields, Architecture& a);
+
+/// GgufFamily::reads of those that have such routers.
+inline constexpr std::string_view kGroupedRouting[] = {"expert_count",
+                                                       "expert_gating_func",
+                                                       "expert_group_count",
+                                                       "expert_shared_count",
+                                                       "expert_weights_norm",
+                                                       "expert_weights_scale",
+                                                       "leading_dense_block_count"};
 
 }  // namespace azimuth::gguf_family

@@ -30,31 +30,11 @@ void read_qwen3_moe(Fields fields, Architecture& a) {
   read_experts(fields, a);
 }
 
-Routing::Score score_of(Fields fields) {
-  constexpr std::string_view key = "expert_gating_func";
-  const std::int64_t function = fields.has(key) ? fields.integer(key) : 2;
-  if (function != 1 && function != 2) {
-    fields.fail(key, "is " + std::to_string(function) + "; 1 and 2 are supported");
-  }
-  return function == 1 ? Routing::Score::softmax : Routing::Score::sigmoid;
-}
-
 // Of DeepSeek V3 and those after it: experts chosen by groups, and one more for all tokens behind
 // the first blocks, which are dense.
 void read_grouped_experts(Fields fields, Architecture& a) {
   read_rms_norm(fields, a);
-  read_experts(fields, a);
-  Routing& routing = a.routing;
-  routing.score = score_of(fields);
-  routing.choice_bias = true;
-  routing.normalised = fields.flag("expert_weights_norm", false);
-  constexpr std::string_view scale = "expert_weights_scale";
-  if (fields.has(scale) && fields.real(scale) != 0) routing.scale = fields.real(scale);
-  const auto count = [&](std::string_view key) {
-    return fields.has(key) && fields.integer(key) != 0 ? fields.count(key, a.experts) : 1;
-  };
-  routing.groups = count("expert_group_count");
-  routing.groups_per_token = count("expert_group_used_count");
+  read_grouped_routing(fields, a);
   constexpr std::string_view shared = "expert_shared_count";
   a.shared_expert = fields.has(shared) && fields.integer(shared) != 0;
 
@@ -69,20 +49,13 @@ void read_grouped_experts(Fields fields, Architecture& a) {
 }
 
 constexpr std::string_view kExperts[] = {"expert_count"};
-constexpr std::string_view kGroupedExperts[] = {"expert_count",
-                                                "expert_gating_func",
-                                                "expert_group_count",
-                                                "expert_shared_count",
-                                                "expert_weights_norm",
-                                                "expert_weights_scale",
-                                                "leading_dense_block_count"};
-
 constexpr GgufFamily kFamilies[] = {
-    {"dots1", "dots1", read_grouped_experts, kGroupedExperts},
-    {"glm4moe", "glm4_moe", read_grouped_experts, kGroupedExperts},
+    {"dots1", "dots1", read_grouped_experts, kGroupedRouting},
+    {"glm4moe", "glm4_moe", read_grouped_experts, kGroupedRouting},
     {"llama", "llama", read_llama, kExperts},
     {"qwen2moe", "qwen2_moe", read_qwen2_moe, kExperts},
     {"qwen3moe", "qwen3_moe", read_qwen3_moe, kExperts},
+    {"qwen3vlmoe", "qwen3_moe", read_qwen3_moe, kExperts},
 };
 
 }  // namespace

@@ -132,7 +132,7 @@ void read_qwen3_5_moe(Fields fields, Config config) {
 void read_qwen3_next(Fields fields, Config config) {
   read_delta_rule(fields, config, 5'632, 2);
   Architecture& a = config.architecture;
-  a.delta_rule.by_key_head = true;
+  a.delta_rule.layout = DeltaRuleLayout::by_key_head;
   read_shared_mixture(fields, config, 512, 10);
   a.routing.normalised = fields.flag("norm_topk_prob", true);
   const std::int64_t step = fields.count({"decoder_sparse_step"}, 1, kMaxInterval);

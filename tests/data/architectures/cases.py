@@ -170,6 +170,8 @@ HYBRIDS = {
         NEMOTRON_H, n_routed_experts=6, n_group=3, topk_group=2, moe_latent_size=10, time_step_min=0.4, use_bias=True, **BIASES,
         layers_block_type=["linear_attention", "moe", "full_attention", "mlp"] * 2)),
     "nemotron_h_pattern": ("nemotron_h", dict(NEMOTRON_H, hybrid_override_pattern="ME*M*E", use_conv_bias=False)),
+    "nemotron_h_dense": ("nemotron_h", dict(NEMOTRON_H, hybrid_override_pattern="M-*-")),
+    "nemotron_h_latent": ("nemotron_h", dict(NEMOTRON_H, hybrid_override_pattern="M*E", moe_latent_size=10)),
     "lfm2": ("lfm2", dict(LFM2, num_hidden_layers=4, layer_types=["conv", "full_attention"] * 2)),
     "lfm2_biases": ("lfm2", dict(LFM2, layer_types=["full_attention", "conv"], conv_bias=True,
                                  block_auto_adjust_ff_dim=False)),
@@ -237,6 +239,13 @@ PUBLISHED_AS = {
     "falcon_h1_gate_first": dict(time_step_limit=[0.0, float("inf")]),  # `Infinity`, which is not JSON
     "nemotron_h_pattern": dict(layers_block_type=..., mtp_layers_block_type=..., hybrid_override_pattern="ME*M*E",
                                num_hidden_layers=6, dtype=..., torch_dtype="float32"),
+    "nemotron_h_dense": dict(
+        layers_block_type=..., mtp_layers_block_type=..., hybrid_override_pattern="M-*-", num_hidden_layers=4,
+        n_routed_experts=..., n_shared_experts=..., num_experts_per_tok=..., moe_intermediate_size=...,
+        moe_shared_expert_intermediate_size=..., moe_latent_size=..., routed_scaling_factor=..., norm_topk_prob=...,
+        n_group=..., topk_group=...),
+    "nemotron_h_latent": dict(layers_block_type=..., mtp_layers_block_type=..., hybrid_override_pattern="M*E",
+                              num_hidden_layers=3),
     "kimi_k2": dict(
         model_type="kimi_k2", scoring_func="sigmoid", topk_method="noaux_tc", moe_layer_freq=1, ep_size=1, seq_aux=True,
         num_nextn_predict_layers=0, torch_dtype="float32", dtype=..., rope_parameters=..., rope_theta=50000.0,

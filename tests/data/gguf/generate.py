@@ -31,8 +31,10 @@ from gguf import LlamaFileType as Stored
 BLOCKS = 2
 # Where two blocks are not all kinds of them, or share what a later one has.
 MORE_BLOCKS = {"bamba": 4, "deepseek_v2": 3, "deepseek_v2_groups": 3, "deepseek_v3": 3, "dots1": 3, "gemma3n_text": 4,
-               "gemma4_text": 6, "glm4_moe": 4, "jamba": 5, "nemotron_h_pattern": 6, "qwen3_next": 4}
-# What the converters read otherwise than Transformers 5 writes it.
+               "gemma4_text": 6, "glm4_moe": 4, "jamba": 5, "nemotron_h_dense": 4, "nemotron_h_latent": 3,
+               "nemotron_h_pattern": 6, "qwen3_next": 4}
+# What the converters read otherwise than Transformers 5 writes it; `...` is left out.
+NEMOTRON_H = {"mamba_d_head": 6, "norm_eps": 3e-3}
 FIELDS = {
     "falcon_7b": {"num_kv_heads": 1},
     "cohere2": {"rotary_pct": 1.0},
@@ -44,13 +46,17 @@ FIELDS = {
     "gpt_neox_sequential": {"rotary_pct": 0.25},
     "minimax_m2": {"rotary_dim": 6, "scoring_func": "sigmoid"},
     "mpt": {"architectures": ["MPTForCausalLM"]},
-    "nemotron_h_pattern": {"mamba_d_head": 6, "norm_eps": 3e-3},
+    # As published, which Transformers changes as it reads it.
+    "nemotron_h_dense": NEMOTRON_H | {"hybrid_override_pattern": "M-*-", "num_experts_per_tok": ..., "n_routed_experts": ...,
+                                      "num_local_experts": ..., "n_group": ..., "topk_group": ...},
+    "nemotron_h_latent": NEMOTRON_H,
+    "nemotron_h_pattern": NEMOTRON_H,
 }
 # What llama.cpp does not have, or does not tell from another: README.md.
 NOT_CONVERTED = {
     "falcon_rw", "gpt_neo", "gptj", "ministral", "mistral", "opt",
     # Text parts of multimodal models, which are written as the models of text alone.
-    "gemma3", "gemma4", "llama4", "llava", "mistral3", "qwen2_5_vl", "qwen3_5", "qwen3_5_moe", "qwen3_vl",
+    "gemma3", "gemma4", "llama4", "llava", "mistral3", "qwen3_5", "qwen3_5_moe",
     # What they have besides has no place in GGUF.
     "falcon_h1", "gpt_oss_other", "lfm2_biases", "nemotron_h", "phimoe", "qwen3_moe_dense", "qwen3_vl_moe",
 }
@@ -130,6 +136,7 @@ def convert(case, folder):
         if "layer_types" in part:
             part["layer_types"] = part["layer_types"][:blocks]
     config.update(FIELDS.get(model, {}))
+    config = {key: value for key, value in config.items() if value is not ...}
     # Gemma 3's converter cuts the embedding to the tokens that there are.
     tokens = {str(token): token for token in range(config.get("text_config", config)["vocab_size"])}
     (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": tokens}, "added_tokens": []}))

@@ -55,7 +55,6 @@ inline std::vector<std::string> known_to_gguf() {
       {"granite", ""},
       {"granitemoe", ""},
       {"hunyuan_v1_dense", "hunyuan-dense"},
-      {"jamba", ""},
       {"llama4_text", ""},
       {"minimax_m2", ""},
       {"ministral", "llama"},
@@ -63,7 +62,7 @@ inline std::vector<std::string> known_to_gguf() {
       {"mistral", "llama"},
       {"mixtral", "llama"},
       {"nemotron", ""},
-      {"nemotron_h", ""},
+      {"nemotron_h", "nemotron_h_moe"},
       {"olmo", ""},
       {"olmo3", "olmo2"},
       {"olmoe", ""},
@@ -71,10 +70,10 @@ inline std::vector<std::string> known_to_gguf() {
       {"phi", "phi2"},
       {"phimoe", ""},
       {"qwen2_moe", "qwen2moe"},
-      {"qwen3_5_moe_text", ""},
+      {"qwen3_5_moe_text", "qwen35moe"},
       {"qwen3_5_text", "qwen35"},
       {"qwen3_moe", "qwen3moe"},
-      {"qwen3_next", ""},
+      {"qwen3_next", "qwen3next"},
   };
   // clang-format on
   std::vector<std::string> names;
@@ -82,6 +81,8 @@ inline std::vector<std::string> known_to_gguf() {
     const auto found = otherwise.find(name);
     names.push_back(found == otherwise.end() ? name : found->second);
   }
+  // Text parts that are a family under another name, and one without experts.
+  names.insert(names.end(), {"nemotron_h", "qwen2vl", "qwen3vl", "qwen3vlmoe"});
   std::ranges::sort(names);
   names.erase(names.begin(), std::ranges::upper_bound(names, std::string()));
   const auto repeated = std::ranges::unique(names);

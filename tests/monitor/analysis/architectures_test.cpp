@@ -406,9 +406,17 @@ constexpr FieldChange kRecurrenceChanges[] = {
     {"value_heads", [](Architecture& a) { a.delta_rule.value_heads *= 2; }, has_delta_rule},
     {"key_size", [](Architecture& a) { ++a.delta_rule.key_size; }, has_delta_rule},
     {"value_size", [](Architecture& a) { ++a.delta_rule.value_size; }, has_delta_rule},
-    {"by_key_head", [](Architecture& a) { a.delta_rule.by_key_head = !a.delta_rule.by_key_head; },
+    {"layout",
+     [](Architecture& a) {
+       const bool by_key_head = a.delta_rule.layout == DeltaRuleLayout::by_key_head;
+       a.delta_rule.layout = by_key_head ? DeltaRuleLayout::apart : DeltaRuleLayout::by_key_head;
+     },
      has_delta_rule},
-    {"tiled", [](Architecture& a) { a.delta_rule.tiled = !a.delta_rule.tiled; }, has_delta_rule},
+    {"layout", [](Architecture& a) { a.delta_rule.layout = DeltaRuleLayout::tiled; },
+     has_delta_rule},
+    {"layout",
+     [](Architecture& a) { a.delta_rule.layout = DeltaRuleLayout::strengths_by_key_head; },
+     has_delta_rule},
     {"heads", [](Architecture& a) { a.state_space.heads *= 2; }, has_state_space},
     {"head_size", [](Architecture& a) { ++a.state_space.head_size; }, has_state_space},
     {"groups", [](Architecture& a) { a.state_space.groups = 1; }, has_state_space},
@@ -451,7 +459,7 @@ constexpr FieldChange kRecurrenceChanges[] = {
     {"ffn_output", [](Architecture& a) { a.multipliers.ffn_output *= 2; }},
 };
 static_assert(std::size(kRecurrenceChanges) ==
-                  testing::member_count<DeltaRuleSizes>() +
+                  testing::member_count<DeltaRuleSizes>() + 2 +  // a layout three times
                       testing::member_count<StateSpaceSettings>() +
                       testing::member_count<SelectiveStateSpaceSizes>() +
                       testing::member_count<Multipliers>(),
@@ -522,6 +530,21 @@ TEST(Architectures, AVariantOfAnActivationIsSeen) {
     const Passes p =
         passes(ModelWeights::from_tensors(a, tensors_of(name)), expected.at("token_ids"));
     EXPECT_GT(difference(p, expected), 1e-5) << name;
+  }
+}
+
+// An audit would take what they read for hidden states.
+TEST(Architectures, ExpertsBetweenProjectionsAreNoFfnsOfTheResidualStream) {
+  for (const auto& [name, expected] :
+       {std::pair("nemotron_h_latent", 0u), std::pair("nemotron_h_pattern", 5u)}) {
+    int mixtures = 0;
+    const ModelWeights weights = load_hugging_face(kData / name);
+    for (const BlockWeights& block : weights.blocks()) {
+      if (block.work<Experts>() == nullptr) continue;
+      EXPECT_EQ(block.feed_forwards().size(), expected) << name;
+      ++mixtures;
+    }
+    EXPECT_GT(mixtures, 0) << name;
   }
 }
 

@@ -96,17 +96,29 @@ struct ClampedGate {
   bool operator==(const ClampedGate&) const = default;
 };
 
+/// How a gated delta rule's matrices hold their outputs.
+enum class DeltaRuleLayout {
+  apart,  ///< one of all queries, all keys, all values; one each for gates, strengths, decays
+  /// One holds for each key head its query, its key, its values and their gates, another its
+  /// values' strengths and decays (Qwen3-Next).
+  by_key_head,
+  strengths_by_key_head,  ///< as `apart`, but strengths and decays (Qwen3-Next in GGUF)
+  tiled,  ///< as `apart`; a key head serves every `key_heads`-th value head (Qwen3.5 in GGUF)
+};
+
 /// Sizes of a gated delta rule.
 struct DeltaRuleSizes {
-  std::int64_t key_heads = 0;    ///< of queries and keys; each serves consecutive value heads,
+  std::int64_t key_heads = 0;    ///< of queries and keys; each serves consecutive value heads
   std::int64_t value_heads = 0;  ///< a multiple of `key_heads`
   std::int64_t key_size = 0;     ///< numbers a head
   std::int64_t value_size = 0;
-  /// One matrix holds for each key head its query, its key, its values and their gates, another its
-  /// values' strengths and decays. Else there is a matrix of all queries, all keys, all values, and
-  /// one each for the rest.
-  bool by_key_head = false;
-  bool tiled = false;  ///< or every `key_heads`-th, as GGUF sorts them
+  DeltaRuleLayout layout = DeltaRuleLayout::apart;
+
+  /// One matrix has the strengths and decays of all value heads, key head by key head.
+  bool strengths_by_key_head() const {
+    return layout == DeltaRuleLayout::by_key_head ||
+           layout == DeltaRuleLayout::strengths_by_key_head;
+  }
 
   bool operator==(const DeltaRuleSizes&) const = default;
 };

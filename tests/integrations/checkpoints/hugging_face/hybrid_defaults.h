@@ -176,7 +176,7 @@ inline std::vector<ConfigCase> hybrid_defaults() {
                        .value_heads = 32,
                        .key_size = 128,
                        .value_size = 128,
-                       .by_key_head = true},
+                       .layout = DeltaRuleLayout::by_key_head},
         .convolution_taps = 4,
         .blocks = with_mixtures(hybrid_blocks(48, MixerKind::delta_rule, 4), 1),
         .special_token_ids = {}},
