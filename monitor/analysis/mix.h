@@ -26,16 +26,12 @@ typename Ops::Columns values_of(const Attention& attention, const typename Ops::
   return values;
 }
 
+/// What each head reads of the values: of one token its own, of which a sink leaves a share. Of
+/// sequences operations have a text of their own (decoder/attention.cpp).
 template <class Ops>
-typename Ops::Columns mix(const Attention& attention, const typename Ops::Columns& X,
-                          Carried<typename Ops::Columns>& carried, Ops& ops) {
-  typename Ops::Columns values = values_of(attention, X, carried, ops);
-  values = ops.repeated(values, attention.head_size, attention.repeats);
-  if (attention.gate) {
-    typename Ops::Columns gate = ops.product(attention.gate, X);
-    ops.sigmoid(gate);
-    ops.multiply_by(values, gate);
-  }
+typename Ops::Columns attended(const Attention& attention, const typename Ops::Columns& X,
+                               const typename Ops::Columns& values, Ops& ops) {
+  typename Ops::Columns read = ops.repeated(values, attention.head_size, attention.repeats);
   if (attention.sinks) {
     typename Ops::Columns share = ops.inner_products(
         ops.product(attention.sinks->query, X),
@@ -44,7 +40,19 @@ typename Ops::Columns mix(const Attention& attention, const typename Ops::Column
     ops.multiply_by(share, attention.sinks->scale);
     ops.add_to_rows(share, attention.sinks->offset);
     ops.sigmoid(share);
-    ops.multiply_by(values, ops.repeated(share, 1, attention.head_size));
+    ops.multiply_by(read, ops.repeated(share, 1, attention.head_size));
+  }
+  return read;
+}
+
+template <class Ops>
+typename Ops::Columns mix(const Attention& attention, const typename Ops::Columns& X,
+                          Carried<typename Ops::Columns>& carried, Ops& ops) {
+  typename Ops::Columns values = attended(attention, X, values_of(attention, X, carried, ops), ops);
+  if (attention.gate) {
+    typename Ops::Columns gate = ops.product(attention.gate, X);
+    ops.sigmoid(gate);
+    ops.multiply_by(values, gate);
   }
   return ops.product(attention.output, values);
 }

@@ -166,6 +166,7 @@ Attention BlockReader::attention(std::int64_t b) const {
   if (a_.gated_attention) attention.gate = query_gates(b);
   attention.output = attention_output(b, attention.head_size);
   if (a_.attention_sinks) attention.sinks = sinks(b);
+  if (for_sequences_) attention.scores = scores(b);
   return attention;
 }
 

@@ -30,10 +30,10 @@ struct ModelSizes {
 /// tensor whose shape does not fit.
 class BlockReader {
  public:
-  /// Keeps references to all three.
+  /// Keeps references to all three. `for_sequences`: attention gets its scores.
   BlockReader(const Architecture& architecture, const TensorsByRole& tensors,
-              const ModelSizes& sizes)
-      : a_(architecture), tensors_(tensors), sizes_(sizes) {
+              const ModelSizes& sizes, bool for_sequences = false)
+      : a_(architecture), tensors_(tensors), sizes_(sizes), for_sequences_(for_sequences) {
     for (const AttentionPlan& plan : a_.attention) shared_values_.insert(plan.values_of);
   }
 
@@ -65,6 +65,11 @@ class BlockReader {
                            std::int64_t inputs, bool transposed) const;
   FeedForward shared_expert(std::int64_t block) const;
   Experts experts(std::int64_t block) const;
+  // For sequences: block_reader_sequences.cpp.
+  Projection queries_or_keys(Role weight, Role bias, std::int64_t block) const;
+  Norm query_or_key_norm(Role weight, Role bias, std::int64_t block, std::int64_t heads,
+                         bool& of_all) const;
+  AttentionScores scores(std::int64_t block) const;
   // Those that keep a state over tokens: block_reader_recurrent.cpp.
   Convolution convolution(std::int64_t block, std::int64_t channels) const;
   Norm recurrent_norm(Role weight, std::int64_t block, std::int64_t size,
@@ -86,6 +91,7 @@ class BlockReader {
   const Architecture& a_;
   const TensorsByRole& tensors_;
   const ModelSizes& sizes_;
+  bool for_sequences_;
   std::set<std::int64_t> shared_values_;  // blocks, from 1, whose values others read
 };
 

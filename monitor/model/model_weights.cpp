@@ -305,7 +305,7 @@ Eigen::VectorXf ModelWeights::embedding_scales(const TensorsByRole& tensors) con
   return scales.cast<float>().matrix();
 }
 
-Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) const {
+Eigen::MatrixXf ModelWeights::token_embeddings(std::span<const std::int64_t> token_ids) const {
   const TensorsByRole tensors(*tensors_, bound_, updates_, nudge_);
   const NamedTensor& table = tensors.at(Role::token_embedding, 0);
   const Nudge nudge = nudge_for(nudge_, tensors.index(Role::token_embedding, 0));
@@ -323,6 +323,12 @@ Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) con
     if (update != nullptr) states.col(i) += update->a.transpose() * update->b.row(id).transpose();
     if (embedding_scales_.size() > 0) states.col(i).array() *= embedding_scales_.array();
   }
+  return states;
+}
+
+Eigen::MatrixXf ModelWeights::embed(std::span<const std::int64_t> token_ids) const {
+  const TensorsByRole tensors(*tensors_, bound_, updates_, nudge_);
+  Eigen::MatrixXf states = token_embeddings(token_ids);
   states *= static_cast<float>(architecture_.embedding_multiplier);
   if (architecture_.learned_positions) {
     const NamedTensor& positions = tensors.at(Role::position_embedding, 0);

@@ -77,6 +77,14 @@ Eigen::VectorXf TensorsByRole::vector_or_empty(Role role, std::int64_t block, st
   return has(role, block, member) ? vector(role, block, size, member) : Eigen::VectorXf();
 }
 
+Eigen::VectorXf TensorsByRole::all_rows(Role role, std::int64_t block) const {
+  const NamedTensor& tensor = at(role, block);
+  Eigen::VectorXf all(tensor.view.size());
+  unpack(in_host_memory(tensor), 0, tensor.view.rows(), all.data(),
+         nudge_for(nudge_, index(role, block)));
+  return all;
+}
+
 Eigen::VectorXf TensorsByRole::last_tap(Role role, std::int64_t block, std::int64_t channels,
                                         std::int64_t taps) const {
   const NamedTensor& tensor = at(role, block);

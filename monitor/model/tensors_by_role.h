@@ -50,6 +50,8 @@ class TensorsByRole {
                          std::int64_t member = 0) const;
   Eigen::VectorXf vector_or_empty(Role role, std::int64_t block, std::int64_t size,
                                   std::int64_t member = 0) const;
+  /// Of a matrix of few numbers, row after row.
+  Eigen::VectorXf all_rows(Role role, std::int64_t block) const;
   /// Of a convolution over tokens, a channel a row (with or without the dimension of 1 that PyTorch
   /// puts between): the last tap of each.
   Eigen::VectorXf last_tap(Role role, std::int64_t block, std::int64_t channels,

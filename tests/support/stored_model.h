@@ -18,7 +18,9 @@ struct StoredModel {
   NamedTensors tensors;  ///< of all shards, with their files
 };
 
-inline StoredModel stored_model(const std::filesystem::path& folder) {
+/// `config`: in the place of its own.
+inline StoredModel stored_model(const std::filesystem::path& folder,
+                                const std::filesystem::path& config_file) {
   NamedTensors all;
   std::vector<SafetensorsFile> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -29,10 +31,14 @@ inline StoredModel stored_model(const std::filesystem::path& folder) {
     }
   }
   all.storage = std::make_shared<std::vector<SafetensorsFile>>(std::move(files));
-  HuggingFaceConfig config = HuggingFaceConfig::open(folder / "config.json");
+  HuggingFaceConfig config = HuggingFaceConfig::open(config_file);
   leave_further_blocks_out("layers.", config.block_count, config.further_blocks, all);
   split_fused_experts(config, all);
   return {config.architecture, std::move(all)};
+}
+
+inline StoredModel stored_model(const std::filesystem::path& folder) {
+  return stored_model(folder, folder / "config.json");
 }
 
 }  // namespace azimuth::testing

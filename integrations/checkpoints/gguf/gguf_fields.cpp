@@ -69,6 +69,16 @@ std::int64_t GgufFields::rows(std::string_view tensor) const {
   return found == shapes_.end() ? 0 : found->second.rows();
 }
 
+std::vector<float> GgufFields::numbers(std::string_view tensor) const {
+  const auto found = shapes_.find(tensor);
+  if (found == shapes_.end() || found->second.data == nullptr || found->second.shape.size() != 1) {
+    throw FileError(file_.path(), "tensor " + std::string(tensor), "is not a vector");
+  }
+  std::vector<float> all(static_cast<std::size_t>(found->second.size()));
+  unpack(found->second, 0, 1, all.data());
+  return all;
+}
+
 void GgufFields::fail(std::string_view key, std::string_view why) const {
   throw FileError(file_.path(), "key " + full(key), why);
 }

@@ -28,6 +28,7 @@ class GgufFields {
     return file_.integers(full(key));
   }
   std::vector<double> reals(std::string_view key) const { return file_.reals(full(key)); }
+  std::string_view string(std::string_view key) const { return file_.string(full(key)); }
   bool flag(std::string_view key, bool otherwise) const;
   std::vector<bool> flags(std::string_view key) const { return file_.flags(full(key)); }
   /// A number for each block of the model itself: the key holds one each, or one for all.
@@ -40,6 +41,8 @@ class GgufFields {
   bool has_tensor(std::string_view name) const { return shapes_.contains(name); }
   /// Whether there is a tensor of a module, whatever is behind the point.
   bool has_module(std::string_view name) const;
+  /// Of a vector that is there; throws FileError where it is none.
+  std::vector<float> numbers(std::string_view tensor) const;
   /// 0 if there is no such tensor.
   std::int64_t rows(std::string_view tensor) const;
 

@@ -6,6 +6,7 @@
 
 #include "azimuth/further_blocks.h"
 #include "gguf/gguf_families.h"
+#include "gguf/gguf_sequences.h"
 #include "gguf/gguf_shapes.h"
 #include "gguf/gguf_stacked.h"
 
@@ -93,6 +94,7 @@ Architecture read_architecture(const GgufFile& file, const GgufFamily& family,
   family.read(fields, a);
   check_same_kv_heads(fields, a);
   check_supported(fields, family, a);
+  a.sequences = gguf_sequences(fields, family.name, a);
   a.special_token_ids = special_token_ids(file, fields.rows(kTokenEmbedding));
   a.check();
   return a;

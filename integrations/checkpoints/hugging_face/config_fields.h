@@ -41,6 +41,9 @@ class ConfigFields {
   /// Without any fields where it is not there.
   ConfigFields object(std::string_view key) const;
 
+  /// At the same place in the file, what `object` says instead: keeps a reference to it.
+  ConfigFields with(const Json& object) const { return {file_, object, prefix_}; }
+
   bool has(std::string_view key) const { return object_.contains(key); }
   /// Neither left out nor null.
   bool gives(std::string_view key) const { return find(key) != nullptr; }

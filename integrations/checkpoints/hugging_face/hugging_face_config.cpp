@@ -9,6 +9,7 @@
 #include "hugging_face/config_fields.h"
 #include "hugging_face/hugging_face_families.h"
 #include "hugging_face/quantisation.h"
+#include "hugging_face/sequence_families.h"
 
 namespace azimuth {
 namespace {
@@ -162,6 +163,7 @@ HuggingFaceConfig read(const std::filesystem::path& file, const ConfigFields::Js
                        kMaxHeads);
   a.kv_heads = a.heads;
   family.read(text, config);
+  a.sequences = read_sequences(family.model_type, fields, text, config);
   config.head_size = a.head_size > 0 ? a.head_size : config.hidden_size / a.heads;
   SpecialTokens special = special_tokens(fields, text, config.vocab_size, family.bos);
   a.special_token_ids = special.take();

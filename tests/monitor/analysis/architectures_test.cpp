@@ -362,6 +362,8 @@ constexpr FieldChange kFieldChanges[] = {
     {"convolution_taps", [](Architecture& a) { ++a.convolution_taps; },
      [](auto& right, bool) { return right.convolution_taps > 0; }},
     {"blocks", [](Architecture& a) { a.blocks = {{{MixerKind::feed_forward}}}; }},
+    // Of one token there is nothing to see: tests/decoder.
+    {"sequences", nullptr, [](auto&, bool) { return false; }},
     // What audits know of training, what the probe is made of, and nothing that a block computes.
     {"nested_ffn", nullptr, [](auto&, bool) { return false; }},
     {"special_token_ids", nullptr, [](auto&, bool) { return false; }},

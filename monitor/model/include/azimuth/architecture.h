@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "azimuth/activation.h"
+#include "azimuth/sequences.h"
 
 namespace azimuth {
 
@@ -232,6 +233,7 @@ struct Architecture {
   /// By block, where blocks differ: its mixers, in the order in which they write. Empty: each is
   /// attention, then an FFN or, where there are `experts`, a mixture.
   std::vector<std::vector<MixerPlan>> blocks = {};
+  Sequences sequences = {};
   /// BOS, EOS and every other id that the model's configuration names. Part of every probe.
   std::vector<std::int64_t> special_token_ids;
 

@@ -38,6 +38,22 @@ struct AttentionSinks {
   Eigen::VectorXf offset;  ///< one a head: minus the sink's logit
 };
 
+/// How much a token reads of itself and of those before it: the softmax over them of
+/// `scale q·k`, with positions.
+struct AttentionScores {
+  Projection query;            ///< heads * key size × hidden_size
+  Projection key;              ///< kv_heads * key size × hidden_size
+  std::int64_t head_size = 0;  ///< of queries and keys
+  Norm query_norm;             ///< of every head, or of all at once, as its weight has numbers
+  Norm key_norm;
+  bool norms_of_all = false;  ///< of all heads at once
+  bool norms_behind_rotary = false;
+  double scale = 1;
+  double cap = 0;  ///< logits become cap · tanh(x / cap); 0: they do not
+  AttentionReach reach;
+  Eigen::VectorXf sinks;  ///< one logit a head, beside those of tokens; empty: none
+};
+
 /// What attention makes of one token. Its softmax over one key is 1 (docs/method.md, 1):
 /// `W_O (σ(W_g x + b_g) ∘ rep(W_V x + b_V)) + b_O`, without the first factor where it has no gate.
 struct Attention {
@@ -51,6 +67,9 @@ struct Attention {
   Projection gate;             ///< heads * head_size × hidden_size
   Projection output;           ///< hidden_size × heads * head_size
   std::optional<AttentionSinks> sinks;
+  /// Only where it is read for sequences (ModelWeights::for_sequences): over one token the softmax
+  /// is 1, or what the sinks leave.
+  std::optional<AttentionScores> scores;
 };
 
 /// The same where values are made from a normed vector of fewer numbers: `W_O W_V norm(W_c x)`.

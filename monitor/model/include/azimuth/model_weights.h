@@ -15,6 +15,7 @@
 #include "azimuth/model_info.h"
 #include "azimuth/nonfinite_tensor.h"
 #include "azimuth/roles.h"
+#include "azimuth/sequence_weights.h"
 #include "azimuth/tensor_view.h"
 
 namespace azimuth {
@@ -85,6 +86,14 @@ class ModelWeights {
   /// `h_0` of one-token sequences, what block 1 reads: hidden_size × ids. Throws std::out_of_range
   /// for an id that the vocabulary, or the snapshot, does not have.
   Eigen::MatrixXf embed(std::span<const std::int64_t> token_ids) const;
+
+  /// The same before anything is added to it or multiplied with: rows of the token embedding.
+  Eigen::MatrixXf token_embeddings(std::span<const std::int64_t> token_ids) const;
+
+  /// What a decoder reads, as `Architecture::sequences` says how. Nothing is copied but vectors.
+  /// Throws std::invalid_argument: how the model reads sequences is not known, a tensor that one
+  /// token does without is missing or does not fit.
+  SequenceWeights for_sequences() const;
 
   /// What blocks read of a token beside its hidden state; most models have none of it.
   const TokenInputs& token_inputs() const { return inputs_; }

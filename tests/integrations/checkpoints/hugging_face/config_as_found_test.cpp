@@ -106,7 +106,10 @@ TEST_P(ConfigAsFound, NullIsLeftOut) {
     const Json& fields = part.empty() ? config_ : config_.at(part);
     for (const auto& [key, value] : fields.items()) {
       // Null: there is none.
-      if (key == "bos_token_id" || key == "q_lora_rank") continue;
+      if (key == "bos_token_id" || key == "q_lora_rank" || key == "sliding_window" ||
+          key == "rotary_dim" || key.ends_with("_softcapping")) {
+        continue;
+      }
       expect_equal(config_, config_, part, key);
     }
   }

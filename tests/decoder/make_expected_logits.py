@@ -2,7 +2,7 @@
 """Makes expected_logits.json: logits of SmolLM2-135M-Instruct on the first tokens of examples/data/opticks.ids, as
 Transformers computes them in float32 from the dequantised GGUF.
 
-    make_expected_logits.py "$(scripts/fetch_model)" examples/data/opticks.ids tests/examples/expected_logits.json
+    make_expected_logits.py "$(scripts/fetch_model)" examples/data/opticks.ids tests/decoder/expected_logits.json
 
 Needs the PyPI packages torch, transformers, accelerate and gguf. Made with torch 2.15.0 and transformers 5.23.0.
 """

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "azimuth/decoder.h"
+#include "azimuth/sequence_weights.h"
+#include "parameters.h"
+
+namespace azimuth {
+
+class AtenOperations;
+
+class DecoderModule : public torch::nn::Module {
+ public:
+  DecoderModule(const ModelWeights& weights, at::Device device, at::ScalarType type);
+
+  at::Tensor forward(const at::Tensor& ids, const Decoder::Tap& tap);
+  const Architecture& architecture() const { return architecture_; }
+  const RoleNames& role_names() const { return names_; }
+  std::int64_t vocab_size() const { return embedding_.size(0); }
+
+ private:
+  class Builder;
+
+  at::Tensor embedded(const at::Tensor& ids, AtenOperations& ops) const;
+
+  Architecture architecture_;
+  RoleNames names_;
+  SequenceWeights weights_;  // its projections and vectors are what `parameters_` is known by
+  at::Tensor embedding_;
+  at::Tensor positions_;  // undefined: none
+  Parameters parameters_;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,117 @@
+#include "mixer_parameters.h"
+
+#include <cstddef>
+#include <string>
+#include <variant>
+
+namespace azimuth {
+namespace {
+
+using enum Role;
+
+class Walk {
+ public:
+  explicit Walk(MixerParts& parts) : parts_(parts) {}
+
+  void norm(Role weight, Role bias, const Norm& norm) {
+    vector(weight, norm.weight);
+    vector(bias, norm.bias);
+  }
+
+  std::string operator()(const Attention& attention) {
+    if (!attention.scores) return "its attention has no scores";
+    if (!attention.value || attention.shared_values > 0) return "its blocks share values";
+    const AttentionScores& scores = *attention.scores;
+    if (scores.reach.rotary) {
+      const std::string why = why_not(*scores.reach.rotary, scores.head_size);
+      if (!why.empty()) return "its rotary positions: " + why;
+    }
+    const bool sinks = scores.sinks.size() > 0;
+    projection(sinks ? sink_query_weight : query_weight, sinks ? sink_query_bias : query_bias,
+               scores.query);
+    projection(sinks ? sink_key_weight : key_weight, sinks ? sink_key_bias : key_bias, scores.key);
+    query_or_key_norm(query_norm_weight, query_norm_bias, scores.query_norm, scores);
+    query_or_key_norm(key_norm_weight, key_norm_bias, scores.key_norm, scores);
+    vector(Role::sinks, scores.sinks);
+    projection(value_weight, value_bias, attention.value);
+    projection(query_gate_weight, query_gate_bias, attention.gate);
+    projection(output_weight, output_bias, attention.output);
+    return "";
+  }
+
+  std::string operator()(const FeedForward& ffn) {
+    feed_forward(ffn, -1);
+    return "";
+  }
+
+  std::string operator()(const Experts& mixture) {
+    const auto& [of_router, input, output, shared_input, shared_output] = mixture.norms;
+    for (const Norm* norm : {&of_router, &input, &output, &shared_input, &shared_output}) {
+      if (norm->kind != NormKind::none) return "its mixtures have norms of their own";
+    }
+    projection(router_weight, router_bias, mixture.router);
+    vector(router_choice_bias, mixture.choice_bias);
+    projection(experts_input_weight, experts_input_bias, mixture.input);
+    projection(experts_output_weight, experts_output_bias, mixture.output);
+    for (std::size_t expert = 0; expert < mixture.experts.size(); ++expert) {
+      feed_forward(mixture.experts[expert], static_cast<std::int64_t>(expert));
+    }
+    if (mixture.shared) {
+      const FeedForward& shared = *mixture.shared;
+      projection(shared_gate_weight, gate_bias, shared.gate);
+      projection(shared_up_weight, shared_up_bias, shared.up);
+      projection(shared_down_weight, shared_down_bias, shared.down);
+    }
+    projection(shared_router_weight, router_bias, mixture.shared_gate);
+    return "";
+  }
+
+  std::string operator()(const LatentAttention&) { return "its attention is latent"; }
+  std::string operator()(const DeltaRule&) { return "it has delta rules"; }
+  std::string operator()(const StateSpace&) { return "it has state spaces"; }
+  std::string operator()(const SelectiveStateSpace&) { return "it has state spaces"; }
+  std::string operator()(const ShortConvolution&) { return "it has short convolutions"; }
+  std::string operator()(const LowRankResidual&) { return "it has residuals of low rank"; }
+  std::string operator()(const PerLayerInput&) { return "tokens' ids give its blocks inputs"; }
+
+ private:
+  void projection(Role weight, Role bias, const Projection& projection, std::int64_t member = -1) {
+    if (projection) parts_.projection(weight, bias, member, projection);
+  }
+  void vector(Role role, const Eigen::VectorXf& vector, std::int64_t rows = 1) {
+    if (vector.size() > 0) parts_.vector(role, vector, rows);
+  }
+  // Heads' own weights are a row each.
+  void query_or_key_norm(Role weight, Role bias, const Norm& norm, const AttentionScores& scores) {
+    const std::int64_t rows = scores.norms_of_all ? 1 : norm.weight.size() / scores.head_size;
+    vector(weight, norm.weight, rows);
+    vector(bias, norm.bias);
+  }
+  void feed_forward(const FeedForward& ffn, std::int64_t member) {
+    projection(gate_weight, gate_bias, ffn.gate, member);
+    projection(up_weight, up_bias, ffn.up, member);
+    projection(down_weight, down_bias, ffn.down, member);
+  }
+
+  MixerParts& parts_;
+};
+
+}  // namespace
+
+std::string walk(const Mixer& mixer, bool alone, MixerParts& parts) {
+  Walk walk(parts);
+  if (mixer.mixes_tokens() || alone) {
+    walk.norm(attention_norm_weight, attention_norm_bias, mixer.norm);
+  } else {
+    walk.norm(ffn_norm_weight, ffn_norm_bias, mixer.norm);
+  }
+  if (mixer.mixes_tokens()) {
+    walk.norm(attention_output_norm_weight, attention_output_norm_bias, mixer.output_norm);
+  } else {
+    walk.norm(ffn_output_norm_weight, ffn_output_norm_bias, mixer.output_norm);
+  }
+  if (mixer.stream_scale != 1) return "its blocks scale the residual stream";
+  return std::visit(walk, mixer.work);
+}
+
+}  // namespace azimuth
