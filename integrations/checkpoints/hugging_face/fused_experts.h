@@ -8,15 +8,14 @@ namespace azimuth {
 /// Puts in the place of each tensor that holds the matrices of all experts of a block, as
 /// Transformers 5 keeps them, views of one matrix or bias each:
 ///
-/// | tensor | shape | becomes |
-/// | --- | --- | --- |
-/// | `experts.gate_up_proj`, `input_linear.weight` | {experts, 2 × FFN, hidden} |
-/// `experts.3.gate_proj.weight`, `experts.3.up_proj.weight` | | the same by turns, or {experts,
-/// hidden, 2 × FFN} | | `experts.3.gate_up_proj.weight` | | `experts.up_proj` | {experts, FFN,
-/// hidden} | `experts.3.up_proj.weight` | | `experts.down_proj`, `output_linear.weight` | {experts,
-/// hidden, FFN}, or transposed too | `experts.3.down_proj.weight` | | `experts.gate_up_proj_bias`,
-/// `experts.down_proj_bias` | {experts, outputs} | `experts.3.gate_up_proj.bias`,
-/// `experts.3.down_proj.bias` |
+/// - `experts.gate_up_proj` or `input_linear.weight`, {experts, 2 × FFN, hidden}:
+///   `experts.3.gate_proj.weight` and `experts.3.up_proj.weight`
+/// - the same by turns, or {experts, hidden, 2 × FFN}: `experts.3.gate_up_proj.weight`
+/// - `experts.up_proj`, {experts, FFN, hidden}: `experts.3.up_proj.weight`
+/// - `experts.down_proj` or `output_linear.weight`, {experts, hidden, FFN}, or transposed too:
+///   `experts.3.down_proj.weight`
+/// - `experts.gate_up_proj_bias` and `experts.down_proj_bias`, {experts, outputs}:
+///   `experts.3.gate_up_proj.bias` and `experts.3.down_proj.bias`
 ///
 /// Whether they are transposed the shapes say, and where they fit both ways the family: sets
 /// `transposed_experts`, which no model has whose files keep each expert by itself. Leaves models
