@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "residual_rows.h"
 #include "support/audited_model.h"
 #include "support/tiny_random_model.h"
 
@@ -274,6 +275,17 @@ TEST(AuditTests, NoPValueWhereTrainingIsKnownToMakeAnOrder) {
   EXPECT_EQ(exact(b, order_test::values).made, 0);
   EXPECT_THAT(exact(b, order_test::values).no_p, HasSubstr("values of block 1 are its keys"));
   EXPECT_LT(corrected(b, order_test::neurons), -20);
+}
+
+// Gemma 4's: the mixture has none, and what beside them reads the same has another.
+TEST(AuditTests, NormsOfExpertsAreFoldedIntoTheirRows) {
+  Experts experts;
+  experts.norms.input = {NormKind::rms, 1e-6, Eigen::Vector2f(2, 3), {}};
+  experts.norms.shared_input = {NormKind::rms, 1e-6, Eigen::Vector2f(5, 7), {}};
+  Mixer mixer;
+  mixer.work = experts;
+  const NeuronVectors vectors = neuron_vectors(AuditedModel::architecture(), mixer, FeedForward{});
+  EXPECT_THAT(vectors.first.norm.scale(), ::testing::ElementsAre(2, 3));
 }
 
 TEST(AuditTests, NoPValueOfCoordinatesThatShareAScale) {
