@@ -197,6 +197,8 @@ Role role_named(std::string_view name) {
                               "'; known are " + joined(known));
 }
 
+bool is_matrix(Role role) { return facts_of(role).kind == RoleFacts::Kind::matrix; }
+
 bool is_read_by_pass(const Architecture& architecture, Role role, std::int64_t block) {
   return facts_of(role).is_read(architecture, block);
 }

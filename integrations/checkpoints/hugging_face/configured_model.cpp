@@ -108,6 +108,22 @@ void check_orientation(const Architecture& architecture, const NamedTensors& ten
   }
 }
 
+// What lies there as it is, and must not (Quantisation::may_be_plain).
+void check_plain(const Quantisation& quantisation, const Architecture& architecture,
+                 const NamedTensors& tensors, const RoleNames& names) {
+  constexpr std::string_view kWeight = ".weight";
+  for (const NamedTensor& tensor : tensors.tensors) {
+    const std::string_view name = tensor.name;
+    if (tensor.view.type == StoredType::in_pieces || !name.ends_with(kWeight)) continue;
+    const auto place = role_of(architecture, name, names);
+    if (!place || place->block == 0 || !is_matrix(place->role)) continue;
+    if (quantisation.may_be_plain(name.substr(0, name.size() - kWeight.size()))) continue;
+    throw std::invalid_argument("tensor " + tensor.name +
+                                ": is not quantised, and quantization_config does not leave it "
+                                "out: Transformers would not take it");
+  }
+}
+
 // Takes out what the model computes without; says so.
 std::vector<std::string> leave_biases_out(const HuggingFaceConfig& described, NamedTensors& tensors,
                                           const RoleNames& names) {
@@ -144,6 +160,7 @@ ModelWeights load_configured_model(const std::filesystem::path& model,
     if (described.quantisation != nullptr) {
       all = decode_quantised(*described.quantisation, std::move(all));
       check_orientation(described.architecture, all);
+      check_plain(*described.quantisation, described.architecture, all, names);
     }
     split_fused_experts(described, all);
     check_names(described.architecture, all, names);

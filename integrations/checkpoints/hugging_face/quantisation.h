@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "azimuth/tensor_view.h"
@@ -22,6 +23,13 @@ class Quantisation {
   /// std::invalid_argument, naming the tensor: a piece that is missing, has another type or shape
   /// than the others and the configuration ask for, or holds a number that it cannot hold.
   virtual void decode(StoredTensors& tensors) const = 0;
+
+  /// Whether the weight of a linear layer may lie there as plain numbers. So it may where
+  /// Transformers takes it as it is, whatever the configuration says of it: FP8,
+  /// compressed-tensors, bitsandbytes and MXFP4. AWQ and GPTQ have layers of another kind in its
+  /// place, which take nothing of that name and are left without weights: there it must be left out
+  /// by name.
+  virtual bool may_be_plain(std::string_view) const { return true; }
 };
 
 /// Null: there is none. Throws FileError, naming the key: a method that is not known here, or a

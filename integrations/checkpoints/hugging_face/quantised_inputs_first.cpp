@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cctype>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "hugging_face/quantisation.h"
 #include "quantised/inputs_first_rows.h"
@@ -29,11 +31,35 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
+/// Modules that are not quantised, as a configuration lists them.
+class LeftOut {
+ public:
+  explicit LeftOut(const ConfigFields& fields)
+      : names_(fields.texts("modules_to_not_convert")),
+        // Of a list of those that are quantised nothing is held against the file.
+        any_(fields.has("modules_in_block_to_quantize") &&
+             !fields.is_null("modules_in_block_to_quantize")) {}
+
+  /// Programs take a name for a part of a module's, a beginning, an end or a regular expression:
+  /// one that could mean the module by any of these does.
+  bool may_be(std::string_view module) const {
+    return any_ || std::ranges::any_of(names_, [&](const std::string& name) {
+             return name.find_first_of("*+?|()[]{}^$\\") != std::string::npos ||
+                    module.find(name) != std::string_view::npos;
+           });
+  }
+
+ private:
+  std::vector<std::string> names_;
+  bool any_;
+};
+
 class InputsFirst final : public Quantisation {
  public:
   InputsFirst(std::string method, InputsFirstRows::Words words, int bits, std::int64_t group_size,
-              int zero_offset)
-      : method_(std::move(method)),
+              int zero_offset, LeftOut left_out)
+      : left_out_(std::move(left_out)),
+        method_(std::move(method)),
         words_(words),
         bits_(bits),
         group_size_(group_size),
@@ -58,7 +84,10 @@ class InputsFirst final : public Quantisation {
     }
   }
 
+  bool may_be_plain(std::string_view module) const override { return left_out_.may_be(module); }
+
  private:
+  LeftOut left_out_;
   std::string method_;
   InputsFirstRows::Words words_;
   int bits_;
@@ -80,7 +109,7 @@ std::shared_ptr<const Quantisation> read_awq(const ConfigFields& fields) {
   }
   const std::string_view group = fields.has("q_group_size") ? "q_group_size" : "group_size";
   return std::make_shared<InputsFirst>("awq", InputsFirstRows::Words::outputs_of_pairs, 4,
-                                       group_size_of(fields, group), 0);
+                                       group_size_of(fields, group), 0, LeftOut(fields));
 }
 
 std::shared_ptr<const Quantisation> read_gptq(const ConfigFields& fields) {
@@ -104,7 +133,7 @@ std::shared_ptr<const Quantisation> read_gptq(const ConfigFields& fields) {
   // Before gptq_v2 zero points were stored less 1.
   return std::make_shared<InputsFirst>(format, InputsFirstRows::Words::inputs,
                                        static_cast<int>(bits), group_size_of(fields, "group_size"),
-                                       format == "gptq" ? 1 : 0);
+                                       format == "gptq" ? 1 : 0, LeftOut(fields));
 }
 
 }  // namespace azimuth

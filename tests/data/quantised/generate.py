@@ -34,8 +34,9 @@ HERE = pathlib.Path(__file__).parent
 spec = importlib.util.spec_from_file_location("architectures", HERE.parent / "architectures" / "generate.py")
 architectures = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(architectures)
+import cases  # of that folder
 
-LLAMA = dict(architectures.RMS, num_hidden_layers=2, tie_word_embeddings=False)
+LLAMA = dict(cases.RMS, num_hidden_layers=2, tie_word_embeddings=False)
 ATTENTION, FFN = ["q_proj", "k_proj", "v_proj", "o_proj"], ["gate_proj", "up_proj", "down_proj"]
 
 
@@ -309,6 +310,44 @@ def write_adapter(base, model, generator):
                  json.loads((HERE / base / "hidden_states.json").read_text())["token_ids"])
 
 
+def write_gpt_oss():
+    """Experts of random bytes, as GPT-OSS is published, and Transformers' pass with what it makes of them itself."""
+    name = "gpt_oss_mxfp4"
+    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+    settings = dict(cases.CASES["gpt_oss"][1], hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                    num_local_experts=3, dtype=torch.bfloat16)
+    config = AutoConfig.for_model("gpt_oss", **settings)
+    model = AutoModelForCausalLM.from_config(config, **architectures.EAGER)
+    architectures.randomise(model, generator, False)
+    model = model.bfloat16().float().eval()
+    tensors = {key: value.bfloat16() for key, value in model.state_dict().items()}
+    for module, experts in model.named_modules():
+        if not module.endswith("mlp.experts"):
+            continue
+        for key in ("gate_up_proj", "down_proj"):
+            weight = getattr(experts, key)
+            count, inputs, outputs = weight.shape
+            blocks = torch.randint(0, 256, (count, outputs, inputs // 32, 16), dtype=torch.uint8, generator=generator)
+            scales = torch.randint(120, 124, (count, outputs, inputs // 32), dtype=torch.uint8, generator=generator)
+            weight.data = convert_moe_packed_tensors(blocks, scales, dtype=torch.float32)
+            assert weight.shape == (count, inputs, outputs)
+            del tensors[f"{module}.{key}"]
+            tensors |= {f"{module}.{key}_blocks": blocks, f"{module}.{key}_scales": scales}
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    config.architectures = ["GptOssForCausalLM"]
+    quantization = dict(quant_method="mxfp4", modules_to_not_convert=[
+        "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"])
+    described = {**json.loads(config.to_json_string()), "quantization_config": quantization}
+    (folder / "config.json").write_text(json.dumps(described, indent=1) + "\n")
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
+    token_ids = architectures.probe_tokens(config)
+    write_states(folder, model, token_ids)
+    architectures.check_routing(model, token_ids, also_thresholds=False)
+
+
 def write_mxfp4():
     """Random bytes of two experts: numbers, not a model, and what Transformers makes of them."""
     generator = torch.Generator().manual_seed(4)
@@ -328,5 +367,6 @@ if __name__ == "__main__":
         write_case(case)
     if not sys.argv[1:]:
         write_mxfp4()
+        write_gpt_oss()
     total = sum(file.stat().st_size for file in HERE.rglob("*") if file.is_file())
     print(f"{total / 1e6:.2f} MB in all")

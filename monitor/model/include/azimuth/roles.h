@@ -197,6 +197,10 @@ std::vector<BoundTensor> bind_roles(const Architecture& architecture,
                                     std::span<const NamedTensor> tensors,
                                     const RoleNames& extra = {});
 
+/// Whether it is the matrix of a linear layer: what adapters and methods of quantisation change.
+/// Routers are not.
+bool is_matrix(Role role);
+
 /// Whether the single-token pass reads a tensor of this role in this block (from 1; 0: outside the
 /// blocks); the others only count in the digest.
 bool is_read_by_pass(const Architecture& architecture, Role role, std::int64_t block);

@@ -22,10 +22,14 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+constexpr const char* kGptOss = "gpt_oss_mxfp4";
+
+// The LLaMAs.
 std::vector<std::string> cases() {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(kQuantised)) {
-    if (exists(entry.path() / "config.json")) names.push_back(entry.path().filename());
+    const std::string name = entry.path().filename();
+    if (exists(entry.path() / "config.json") && name != kGptOss) names.push_back(name);
   }
   std::ranges::sort(names);
   return names;
@@ -219,7 +223,86 @@ TEST(QuantisedBase, WithAValueThatIsNoNumberIsNamed) {
   EXPECT_FALSE(load_hugging_face(kQuantised / "fp8_blocks").first_nonfinite(ids, workers));
 }
 
-// ---- MXFP4: experts, which no model here has
+// ---- what lies there as it is
+
+constexpr const char* kPlain = "model.layers.0.mlp.down_proj";
+
+// Transformers computes with it, and so does the pass.
+TEST(PlainWeights, NeedNotBeNamedWhereTransformersTakesThem) {
+  QuantisedFolder fp8(kQuantised / "fp8_powers");
+  fp8.config["quantization_config"].erase("modules_to_not_convert");
+  const TemporaryFolder one;
+  expect_norms(load_hugging_face(fp8.write(one)), expected_of("fp8_powers"));
+  QuantisedFolder compressed(kQuantised / "compressed_packed");
+  compressed.config["quantization_config"]["ignore"] = {"lm_head"};
+  const TemporaryFolder two;
+  expect_norms(load_hugging_face(compressed.write(two)), expected_of("compressed_packed"));
+}
+
+TEST(PlainWeights, OfAwqAndGptqAreNamedInTheConfiguration) {
+  const std::string why = "tensor " + std::string(kPlain) +
+                          ".weight: is not quantised, and quantization_config does not leave it "
+                          "out: Transformers would not take it";
+  const auto expect = [&](const QuantisedFolder& model, bool refused) {
+    const TemporaryFolder folder;
+    model.write(folder);
+    if (refused) {
+      EXPECT_THAT([&] { load_hugging_face(folder.path()); },
+                  ::testing::ThrowsMessage<FileError>(HasSubstr(why)));
+    } else {
+      EXPECT_NO_THROW(load_hugging_face(folder.path()));
+    }
+  };
+  QuantisedFolder awq(kQuantised / "awq");
+  json& left_out = awq.config["quantization_config"]["modules_to_not_convert"];
+  expect(awq, false);
+  for (const char* named : {"down_proj", "model.layers.0", "layers.0.mlp", ".*down.*"}) {
+    left_out = {named};
+    expect(awq, false);
+  }
+  for (const json& others : {json(nullptr), json::array(), json({"lm_head", "layers.1."})}) {
+    left_out = others;
+    expect(awq, true);
+  }
+  QuantisedFolder gptq(kQuantised / "gptq");
+  for (const char* piece : {".qweight", ".qzeros", ".scales", ".g_idx"}) {
+    gptq.remove(kPlain + std::string(piece));
+  }
+  const std::int64_t d = gptq.config["hidden_size"];
+  const std::int64_t f = gptq.config["intermediate_size"];
+  gptq.tensors.push_back({kPlain + std::string(".weight"), R"("F32")", json({d, f}).dump(),
+                          std::string(static_cast<std::size_t>(4 * d * f), '\0')});
+  expect(gptq, true);
+  json& config = gptq.config["quantization_config"];
+  config["modules_in_block_to_quantize"] = {{"self_attn.k_proj"}};
+  expect(gptq, false);
+  config["modules_in_block_to_quantize"] = nullptr;
+  expect(gptq, true);
+}
+
+// ---- MXFP4: experts
+
+TEST(Mxfp4, GptOssIsThatOfTransformers) {
+  const ModelWeights weights = load_hugging_face(kQuantised / kGptOss);
+  EXPECT_THAT(weights.warnings(), IsEmpty());
+  expect_norms(weights, expected_of(kGptOss));
+  const QuantisedFolder original(kQuantised / kGptOss);
+  int tried = 0;
+  for (const SafetensorsTensor& tensor : original.tensors) {
+    if (!tensor.name.ends_with("_blocks") && !tensor.name.ends_with("_scales")) continue;
+    QuantisedFolder changed = original;
+    for (char& byte : changed.tensor(tensor.name).data) byte = static_cast<char>(byte ^ 1);
+    const TemporaryFolder folder;
+    const ModelWeights other = load_hugging_face(changed.write(folder));
+    const json expected = expected_of(kGptOss);
+    const auto ids = expected["token_ids"].get<std::vector<std::int64_t>>();
+    EXPECT_GT(difference(passes(other, ids).initial, expected["norms"].get<Norms>()), 1e-3)
+        << tensor.name;
+    EXPECT_NE(other.digest(), weights.digest()) << tensor.name;
+    ++tried;
+  }
+  EXPECT_EQ(tried, 8);
+}
 
 TEST(Mxfp4, NumbersAreThoseOfTransformers) {
   const json config = {{"quant_method", "mxfp4"}};
