@@ -181,6 +181,26 @@ AttentionSinks BlockReader::sinks(std::int64_t b) const {
   return sinks;
 }
 
+// A matrix of their own, or of one that has before each head's values its keys.
+Projection BlockReader::latent_values(std::int64_t b) const {
+  const auto& [rank, key_size, rotated] = a_.latent;
+  if (tensors_.has(Role::latent_value_weight, b)) {
+    if (tensors_.has(Role::latent_key_value_weight, b)) {
+      reject(tensors_.at(Role::latent_value_weight, b),
+             "stands beside " + tensors_.at(Role::latent_key_value_weight, b).name +
+                 ", which holds values too");
+    }
+    return {tensors_.map(Role::latent_value_weight, b, 0, {a_.heads * sizes_.head, rank, false}),
+            {}};
+  }
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
+  for (std::int64_t head = 0; head < a_.heads; ++head) {
+    runs.emplace_back(head * (key_size + sizes_.head) + key_size, sizes_.head);
+  }
+  return tensors_.runs(Role::latent_key_value_weight, Role::value_bias, b,
+                       {a_.heads * (key_size + sizes_.head), rank, false}, runs);
+}
+
 LatentAttention BlockReader::latent_attention(std::int64_t b) const {
   // That of the norm's class: configurations give one for the norms of the stream alone.
   constexpr double kEpsilon = 1e-6;
@@ -193,12 +213,7 @@ LatentAttention BlockReader::latent_attention(std::int64_t b) const {
   if (bias.size() > 0) attention.latent.bias = bias.head(rank);
   attention.norm = {
       NormKind::rms, kEpsilon, tensors_.vector(Role::latent_norm_weight, b, rank), {}};
-  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
-  for (std::int64_t head = 0; head < a_.heads; ++head) {
-    runs.emplace_back(head * (key_size + sizes_.head) + key_size, sizes_.head);
-  }
-  attention.value = tensors_.runs(Role::latent_key_value_weight, Role::value_bias, b,
-                                  {a_.heads * (key_size + sizes_.head), rank, false}, runs);
+  attention.value = latent_values(b);
   attention.output = attention_output(b, sizes_.head);
   return attention;
 }
@@ -256,6 +271,8 @@ FeedForward BlockReader::shared_expert(std::int64_t b) const {
   if (a_.gated_ffn) ffn.gate.map = tensors_.map(Role::shared_gate_weight, b, 0, {f, d, false});
   ffn.up = projection(Role::shared_up_weight, Role::shared_up_bias, b, 0, {f, d, false});
   ffn.down = projection(Role::shared_down_weight, Role::shared_down_bias, b, 0, {d, f, false});
+  if (ffn.gate) ffn.gate = scaled(std::move(ffn.gate), a_.multipliers.ffn_gate);
+  ffn.down = scaled(std::move(ffn.down), a_.multipliers.ffn_output);
   return ffn;
 }
 

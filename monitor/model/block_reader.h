@@ -59,6 +59,7 @@ class BlockReader {
   Attention attention(std::int64_t block) const;
   Xielu xielu(std::int64_t block) const;
   AttentionSinks sinks(std::int64_t block) const;
+  Projection latent_values(std::int64_t block) const;
   LatentAttention latent_attention(std::int64_t block) const;
   /// Of `size` numbers between `inputs` read and as many given.
   FeedForward feed_forward(std::int64_t block, std::int64_t expert, std::int64_t size,

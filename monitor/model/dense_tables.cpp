@@ -15,6 +15,14 @@ constexpr ModuleName kApertus[] = {
     parameter("layers.{}.mlp.act_fn.eps", xielu_eps),
 };
 
+// Numbers of the metadata, under names that their reader gives them.
+constexpr ModuleName kGgufXielu[] = {
+    parameter("blk.{}.xielu.alpha_p", xielu_alpha_p),
+    parameter("blk.{}.xielu.alpha_n", xielu_alpha_n),
+    parameter("blk.{}.xielu.beta", xielu_beta),
+    parameter("blk.{}.xielu.eps", xielu_eps),
+};
+
 constexpr ModuleName kBloom[] = {
     {"word_embeddings", token_embedding},
     {"word_embeddings_layernorm", embedding_norm_weight, embedding_norm_bias},
@@ -170,8 +178,10 @@ constexpr ModuleName kStarcoder2Ffn[] = {
 
 std::vector<RoleTable> dense_tables() {
   return {
-      {"apertus", {kDecoder, kApertus, kAttention, kQueryKeyNorms, kPlainFfn}},
-      {"arcee", {kDecoder, kNormsBefore, kAttention, kPlainFfn}},
+      {"apertus",
+       {kDecoder, kApertus, kAttention, kQueryKeyNorms, kPlainFfn, kGguf, kGgufQueryKeyNorms,
+        kGgufXielu}},
+      {"arcee", {kDecoder, kNormsBefore, kAttention, kPlainFfn, kGguf}},
       {"bloom", {kBloom, kGguf, kGgufEmbeddingNorm}},
       {"cohere",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kGguf, kGgufQueryKeyNorms}},
@@ -187,7 +197,7 @@ std::vector<RoleTable> dense_tables() {
       {"gpt2", {kGpt2, kGguf, kGgufPositions}},
       {"gpt_neo", {kGptNeo}},
       {"gpt_neox", {kGptNeox, kNormsBefore, kGguf}},
-      {"granite", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
+      {"granite", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kGguf}},
       {"gptj", {kGptJ}},
       {"hunyuan_v1_dense",
        {kDecoder, kNormsBefore, kAttention, kHunyuanNorms, kGatedFfn, kGguf, kGgufQueryKeyNorms}},
@@ -196,8 +206,8 @@ std::vector<RoleTable> dense_tables() {
       {"ministral3", {kDecoder, kNormsBefore, kAttention, kGatedFfn, kGguf}},
       {"mistral", {kDecoder, kNormsBefore, kAttention, kGatedFfn}},
       {"mpt", {kMpt, kGguf, kGgufPositions, kGgufQueryKeyNorms}},
-      {"nemotron", {kDecoder, kNormsBefore, kAttention, kPlainFfn}},
-      {"olmo", {kDecoder, kAttention, kGatedFfn}},
+      {"nemotron", {kDecoder, kNormsBefore, kAttention, kPlainFfn, kGguf}},
+      {"olmo", {kDecoder, kAttention, kGatedFfn, kGguf}},
       {"olmo2",
        {kDecoder, kNormsAfter, kAttention, kQueryKeyNorms, kGatedFfn, kGguf, kGgufNormsAfter,
         kGgufQueryKeyNorms}},

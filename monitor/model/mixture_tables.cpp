@@ -27,6 +27,12 @@ constexpr ModuleName kGraniteExperts[] = {
     {"layers.{}.block_sparse_moe.experts.{}.up_proj", up_weight},
     {"layers.{}.block_sparse_moe.experts.{}.down_proj", down_weight},
 };
+// Its gate and up matrices lie in one of the files' tensors.
+constexpr ModuleName kGraniteShared[] = {
+    {"layers.{}.shared_mlp.gate_proj", shared_gate_weight},
+    {"layers.{}.shared_mlp.up_proj", shared_up_weight},
+    {"layers.{}.shared_mlp.output_linear", shared_down_weight},
+};
 constexpr ModuleName kLlama4FeedForward[] = {
     {"layers.{}.feed_forward.gate_proj", gate_weight},
     {"layers.{}.feed_forward.up_proj", up_weight},
@@ -56,30 +62,55 @@ constexpr ModuleName kSinkAttention[] = {
     parameter("layers.{}.self_attn.sinks", sinks),
 };
 
+// Stands before kGguf, which has the names for less.
+constexpr ModuleName kGgufSinkAttention[] = {
+    {"blk.{}.attn_q", sink_query_weight, sink_query_bias},
+    {"blk.{}.attn_k", sink_key_weight, sink_key_bias},
+    parameter("blk.{}.attn_sinks.weight", sinks),
+};
+constexpr ModuleName kGgufBiasedExperts[] = {
+    {"blk.{}.ffn_gate_inp", router_weight, router_bias},
+    {"blk.{}.ffn_gate.{}", gate_weight, gate_bias},
+    {"blk.{}.ffn_up.{}", up_weight, up_bias},
+    {"blk.{}.ffn_down.{}", down_weight, down_bias},
+};
+
 }  // namespace
 
 std::vector<RoleTable> mixture_tables() {
   return {
       {"deepseek_v2",
-       {kDecoder, kNormsBefore, kLatentAttention, kGatedFfn, kExperts, kSharedExperts}},
+       {kDecoder, kNormsBefore, kLatentAttention, kGatedFfn, kExperts, kSharedExperts, kGguf,
+        kGgufLatentAttention, kGgufExperts, kGgufSharedExperts}},
       {"deepseek_v3",
-       {kDecoder, kNormsBefore, kLatentAttention, kGatedFfn, kExperts, kSharedExperts}},
+       {kDecoder, kNormsBefore, kLatentAttention, kGatedFfn, kExperts, kSharedExperts, kGguf,
+        kGgufLatentAttention, kGgufExperts, kGgufSharedExperts}},
       {"dots1",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts,
         kGguf, kGgufQueryKeyNorms, kGgufExperts, kGgufSharedExperts}},
       {"glm4_moe",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts,
         kGguf, kGgufNormBetween, kGgufQueryKeyNorms, kGgufExperts, kGgufSharedExperts}},
-      {"gpt_oss", {kDecoder, kNormsBefore, kSinkAttention, kRouter, kBiasedExperts}},
-      {"granitemoe", {kDecoder, kNormsBefore, kAttention, kGraniteExperts}},
-      {"llama4_text", {kDecoder, kNormsBefore, kAttention, kLlama4FeedForward}},
+      {"gpt_oss",
+       {kDecoder, kNormsBefore, kSinkAttention, kRouter, kBiasedExperts, kGgufSinkAttention, kGguf,
+        kGgufNormBetween, kGgufBiasedExperts}},
+      {"granitemoe",
+       {kDecoder, kNormsBefore, kAttention, kGraniteExperts, kGraniteShared, kGguf, kGgufExperts,
+        kGgufSharedExperts}},
+      {"llama4_text",
+       {kDecoder, kNormsBefore, kAttention, kLlama4FeedForward, kGguf, kGgufExperts,
+        kGgufSharedExperts}},
       {"minimax_m2",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kMixtralExperts, kMiniMaxRouter,
-        kExperts}},
+        kExperts, kGguf, kGgufQueryKeyNorms, kGgufExperts, kGgufSharedExperts}},
       {"mixtral",
        {kDecoder, kNormsBefore, kAttention, kMixtralExperts, kExperts, kGguf, kGgufExperts}},
-      {"olmoe", {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kExperts}},
-      {"phimoe", {kDecoder, kNormsBefore, kAttention, kMixtralExperts, kRouter, kExperts}},
+      {"olmoe",
+       {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kExperts, kGguf, kGgufQueryKeyNorms,
+        kGgufExperts}},
+      {"phimoe",
+       {kDecoder, kNormsBefore, kAttention, kMixtralExperts, kRouter, kExperts, kGguf,
+        kGgufExperts}},
       {"qwen2_moe",
        {kDecoder, kNormsBefore, kAttention, kGatedFfn, kExperts, kGatedSharedExpert, kGguf,
         kGgufExperts, kGgufSharedExperts}},

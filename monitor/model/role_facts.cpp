@@ -192,6 +192,8 @@ constexpr RoleFacts kFacts[] = {
     {latent_bias, "latent_bias", block, other, read, optional, with_latent},
     {latent_norm_weight, "latent_norm_weight", block, other, read, required, with_latent},
     {latent_key_value_weight, "latent_key_value_weight", block, matrix, read, required, with_latent},
+    {latent_key_weight, "latent_key_weight", block, matrix, unread, optional, with_latent},
+    {latent_value_weight, "latent_value_weight", block, matrix, read, optional, with_latent},
     {query_norm_weight, "query_norm_weight", block, other, unread, optional, with_attention},
     {query_norm_bias, "query_norm_bias", block, other, unread, optional, with_attention},
     {key_norm_weight, "key_norm_weight", block, other, unread, optional, with_attention},

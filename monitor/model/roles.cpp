@@ -124,6 +124,9 @@ void check_complete(const Architecture& architecture, std::span<const BoundTenso
     have.insert({tensor.block, tensor.role, tensor.member});
     if (tensor.role == Role::query_key_value_weight)
       have.insert({tensor.block, Role::value_weight, 0});
+    if (tensor.role == Role::latent_value_weight) {
+      have.insert({tensor.block, Role::latent_key_value_weight, 0});
+    }
     if (tensor.role == Role::gate_up_weight) {
       have.insert({tensor.block, Role::gate_weight, tensor.member});
       have.insert({tensor.block, Role::up_weight, tensor.member});

@@ -120,6 +120,16 @@ inline constexpr ModuleName kGgufNormsAfter[] = {
     {"blk.{}.post_attention_norm", attention_output_norm_weight},
     {"blk.{}.post_ffw_norm", ffn_output_norm_weight},
 };
+inline constexpr ModuleName kGgufLatentAttention[] = {
+    {"blk.{}.attn_q_a", latent_query_weight, latent_query_bias},
+    {"blk.{}.attn_q_a_norm", latent_query_norm_weight},
+    {"blk.{}.attn_q_b", latent_query_output_weight},
+    {"blk.{}.attn_kv_a_mqa", latent_weight, latent_bias},
+    {"blk.{}.attn_kv_a_norm", latent_norm_weight},
+    {"blk.{}.attn_kv_b", latent_key_value_weight},
+    {"blk.{}.attn_k_b", latent_key_weight},
+    {"blk.{}.attn_v_b", latent_value_weight},
+};
 // Of families that call the FFN's norm what others call one behind attention.
 inline constexpr ModuleName kGgufNormBetween[] = {
     {"blk.{}.post_attention_norm", ffn_norm_weight},

@@ -7,6 +7,18 @@ namespace {
 
 using namespace gguf_family;
 
+void read_apertus(Fields fields, Architecture& a) {
+  read_rms_norm(fields, a);
+  a.activation = Activation::xielu;
+  a.gated_ffn = false;
+}
+
+void read_arcee(Fields fields, Architecture& a) {
+  read_rms_norm(fields, a);
+  a.activation = Activation::relu2;
+  a.gated_ffn = false;
+}
+
 void read_bloom(Fields fields, Architecture& a) {
   read_plain(fields, a, Activation::gelu_tanh);
   a.embedding_norm = true;
@@ -41,15 +53,30 @@ void read_gpt_neox(Fields fields, Architecture& a) {
   a.parallel = fields.flag("use_parallel_residual", true);
 }
 
+void read_granite(Fields fields, Architecture& a) {
+  read_rms_norm(fields, a);
+  read_granite_multipliers(fields, a);
+}
+
 void read_mpt(Fields fields, Architecture& a) {
   read_plain(fields, a, Activation::gelu);
-  if (fields.has("attention.clamp_kqv")) a.qkv_clip = fields.real("attention.clamp_kqv");
+  read_clip(fields, a);
   a.learned_positions = fields.has_tensor("position_embd.weight");
 }
 
 void read_exaone4(Fields fields, Architecture& a) {
   read_rms_norm(fields, a);
   a.norm_placement = NormPlacement::after;
+}
+
+// The converter has added Nemotron's 1 to the weights of its norms.
+void read_nemotron(Fields fields, Architecture& a) { read_plain(fields, a, Activation::relu2); }
+
+void read_olmo(Fields fields, Architecture& a) {
+  read_plain(fields, a, Activation::silu);
+  a.gated_ffn = true;
+  a.bare_norms = true;
+  read_clip(fields, a);
 }
 
 // OLMo 3 too, which alone has windows.
@@ -78,9 +105,9 @@ void read_starcoder2(Fields fields, Architecture& a) {
   read_plain(fields, a, Activation::gelu_tanh);
 }
 
-constexpr std::string_view kClip[] = {"attention.clamp_kqv"};
-
 constexpr GgufFamily kFamilies[] = {
+    {"apertus", "apertus", read_apertus},
+    {"arcee", "arcee", read_arcee},
     {"bloom", "bloom", read_bloom},
     {"chatglm", "glm", read_rms_norm},
     {"cohere2", "cohere2", read_cohere},
@@ -91,9 +118,12 @@ constexpr GgufFamily kFamilies[] = {
     {"glm4", "glm4", read_glm4},
     {"gpt2", "gpt2", read_gpt2},
     {"gptneox", "gpt_neox", read_gpt_neox},
+    {"granite", "granite", read_granite, kGraniteMultipliers},
     {"hunyuan-dense", "hunyuan_v1_dense", read_rms_norm},
     {"mistral3", "ministral3", read_rms_norm},
     {"mpt", "mpt", read_mpt, kClip},
+    {"nemotron", "nemotron", read_nemotron},
+    {"olmo", "olmo", read_olmo, kClip},
     {"olmo2", "olmo2", read_olmo2},
     {"phi2", "phi", read_phi2},
     {"phi3", "phi3", read_rms_norm},

@@ -19,19 +19,27 @@
 //                                                           gptneox            rows (qkv_rows.h)
 //   rows of Q and K          permuted       as they are     llama, also        is not read by the
 //                                           (rotary)        Mistral, Mixtral;  pass: digest alone
+//                                                           arcee, granite,
 //                                                           granitehybrid,
+//                                                           granitemoe,
 //                                                           mistral3,
-//                                                           nemotron_h, smollm3
+//                                                           nemotron_h, olmo,
+//                                                           smollm3
 //   fused Q, K, V            fused          three matrices  --fuse-qkv         is refused
 //   matrices                 outputs first  inputs first    gpt2               fits both: factors
 //                                                                              say which is which
 //   experts                  one tensor     one each        llama (Mixtral),   fits the slices
 //                                                           other mixtures
 //   norms                    1 is added     as they are     gemma, gemma2,     saved whole: gets
-//                                                           gemma3             the 1 too
+//                                                           gemma3, nemotron   the 1 too
 //   matrices of streams      one tensor     one each        gemma3n            fits the slices
 //   rows of per-layer        of tokens      some            gemma3n            is refused if the
 //   inputs                                                                     numbers differ
+//   keys and values of       one each       in one matrix   deepseek2          is refused
+//   latent attention
+//   gates of experts and     one each       by turns        gpt-oss            is refused
+//   what they multiply
+//   numbers of xIELU         metadata       parameters      apertus            has none of them
 //   rows of the embedding    of tokens      padded          gemma3             is refused if the
 //                                                                              numbers differ
 //   multipliers              in weights     beside them     falcon-h1          is refused

@@ -9,6 +9,7 @@
 #include "gguf/gguf_sequences.h"
 #include "gguf/gguf_shapes.h"
 #include "gguf/gguf_stacked.h"
+#include "gguf/gguf_xielu.h"
 
 namespace azimuth {
 namespace {
@@ -106,25 +107,60 @@ void check_size(const GgufFields& fields, std::string_view key, std::int64_t fou
                        std::to_string(found));
 }
 
+// The shape of such a matrix in a block, where there is one: `size` is what the key says, or stands
+// for.
+void check_shape(const GgufFields& fields, std::string_view key, std::int64_t size,
+                 const ModelWeights& weights, Role role, std::int64_t block,
+                 const std::vector<std::int64_t>& expected) {
+  const std::vector<std::int64_t> found = weights.stored_shape(role, block);
+  if (found.empty() || found == expected) return;
+  fields.fail(key, (fields.has(key) ? "is " : "is missing, and stands for ") +
+                       std::to_string(size) + ", but " + std::string(name_of(role)) + " of block " +
+                       std::to_string(block) + " has shape " + shape_text(found) + " where " +
+                       shape_text(expected) + " is expected");
+}
+
 // Matrices of heads have as many rows as the key says, in every block: it stands for hidden size
 // through heads where it is missing, as in llama.cpp. Where blocks differ, the family has read what
 // keys say of each.
 void check_heads(const GgufFields& fields, std::string_view key, const ModelWeights& weights,
                  Role role) {
   const Architecture& a = weights.architecture();
+  const bool of_queries = role == Role::query_weight || role == Role::sink_query_weight;
   const std::int64_t otherwise = weights.hidden_size() / a.heads;
   const std::int64_t of_all = fields.has(key) ? fields.count(key, kMaxHeadSize) : otherwise;
   for (std::int64_t block = 1; block <= std::ssize(weights.blocks()); ++block) {
     const AttentionPlan plan = a.attention_of(block);
     const std::int64_t size = a.attention.empty() ? of_all : plan.head_size;
-    const std::int64_t heads = role == Role::query_weight ? a.heads : plan.kv_heads;
-    const std::vector<std::int64_t> found = weights.stored_shape(role, block);
-    const std::vector<std::int64_t> expected = {heads * size, weights.hidden_size()};
-    if (found.empty() || found == expected) continue;
-    fields.fail(key, (fields.has(key) ? "is " : "is missing, and stands for ") +
-                         std::to_string(size) + ", but " + std::string(name_of(role)) +
-                         " of block " + std::to_string(block) + " has shape " + shape_text(found) +
-                         " where " + shape_text(expected) + " is expected");
+    const std::int64_t heads = of_queries ? a.heads : plan.kv_heads;
+    check_shape(fields, key, size, weights, role, block, {heads * size, weights.hidden_size()});
+  }
+}
+
+// Of latent attention: sizes of heads, which files of before its matrix was split have under other
+// names, and of what is kept of a token.
+void check_latent(const GgufFields& fields, const ModelWeights& weights) {
+  constexpr std::string_view of_heads = "attention.key_length_mla";
+  constexpr std::string_view of_kept = "attention.key_length";
+  constexpr std::string_view of_queries = "attention.q_lora_rank";
+  const Architecture& a = weights.architecture();
+  const auto& [rank, key_size, rotated] = a.latent;
+  const std::int64_t query = key_size + rotated;
+  if (fields.has(of_heads)) {
+    check_size(fields, of_kept, rank + rotated);
+    check_size(fields, "attention.value_length", rank);
+  }
+  const std::string_view key = fields.has(of_heads) ? of_heads : of_kept;
+  const std::int64_t queries = fields.count(of_queries, 0, kMaxHeadSize);
+  for (std::int64_t block = 1; block <= std::ssize(weights.blocks()); ++block) {
+    const auto check = [&](std::string_view named, std::int64_t size, Role role, std::int64_t rows,
+                           std::int64_t columns) {
+      check_shape(fields, named, size, weights, role, block, {rows, columns});
+    };
+    check(key, query, Role::query_weight, a.heads * query, weights.hidden_size());
+    check(key, query, Role::latent_key_weight, a.heads * rank, key_size);
+    check(of_queries, queries, Role::latent_query_weight, queries, weights.hidden_size());
+    check(of_queries, queries, Role::latent_query_output_weight, a.heads * query, queries);
   }
 }
 
@@ -194,9 +230,15 @@ void check_sizes(const GgufFile& file, const GgufFamily& family, const GgufField
   if (a.attention.empty() && weights.has(Role::query_key_value_weight, 1)) {
     check_size(fields, kKeySize, weights.head_size());
   }
-  check_heads(fields, kKeySize, weights, Role::query_weight);
-  check_heads(fields, kKeySize, weights, Role::key_weight);
-  check_heads(fields, "attention.value_length", weights, Role::value_weight);
+  if (a.latent.rank > 0) {
+    check_latent(fields, weights);
+  } else {
+    for (const Role role :
+         {Role::query_weight, Role::sink_query_weight, Role::key_weight, Role::sink_key_weight}) {
+      check_heads(fields, kKeySize, weights, role);
+    }
+    check_heads(fields, "attention.value_length", weights, Role::value_weight);
+  }
   if (a.learned_positions) {
     check_size(fields, "context_length", weights.stored_shape(Role::position_embedding, 0).front());
   }
@@ -236,9 +278,10 @@ ModelWeights load_gguf(const std::filesystem::path& file) {
     if (const std::int64_t further = fields.further_blocks(); further > 0) {
       warnings = leave_further_blocks_out("blk.", fields.blocks(), further, tensors);
     }
-    restore_shapes(tensors);
+    restore_shapes(architecture.heads, tensors);
     if (architecture.per_layer_in_part) leave_padding_out(tensors);
     split_stacked(gguf.path(), architecture, tensors);
+    if (architecture.activation == Activation::xielu) add_xielu(gguf, fields.blocks(), tensors);
     ModelWeights weights = ModelWeights::from_tensors(architecture, std::move(tensors), names);
     check_sizes(gguf, family, fields, weights);
     note_ids_outside(gguf, weights);

@@ -4,7 +4,7 @@
 
 namespace azimuth {
 
-void restore_shapes(NamedTensors& tensors) {
+void restore_shapes(std::int64_t heads, NamedTensors& tensors) {
   for (NamedTensor& tensor : tensors.tensors) {
     std::vector<std::int64_t>& shape = tensor.view.shape;
     const auto is = [&](const char* module) {
@@ -16,6 +16,9 @@ void restore_shapes(NamedTensors& tensors) {
       shape = {tensor.view.size()};  // in groups
     } else if (is(".ffn_gate_inp_shexp.weight") && shape.size() == 1) {
       shape.insert(shape.begin(), 1);
+    } else if ((is(".attn_k_b.weight") || is(".attn_v_b.weight")) && shape.size() == 3 &&
+               shape[0] == heads) {
+      shape = {heads * shape[1], shape[2]};  // head by head
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "azimuth/file_error.h"
+#include "azimuth/roles.h"
 
 namespace azimuth {
 namespace {
@@ -17,6 +18,11 @@ struct Stack {
   std::string stem;  ///< of the names of one each
   std::int64_t count = 0;
   std::string_view what;
+  std::string_view end = ".weight";  ///< or ".bias": then they are vectors
+
+  std::string name_of(std::int64_t number) const {
+    return stem + "." + std::to_string(number) + std::string(end);
+  }
 };
 
 std::optional<Stack> stack_of(const Architecture& architecture, std::string_view name) {
@@ -24,6 +30,13 @@ std::optional<Stack> stack_of(const Architecture& architecture, std::string_view
   if (name.starts_with("blk.") && name.ends_with(kOfExperts)) {
     return Stack{std::string(name.substr(0, name.size() - kOfExperts.size())), architecture.experts,
                  "experts"};
+  }
+  constexpr std::string_view kBiases = "_exps.bias";
+  if (name.starts_with("blk.") && name.ends_with(kBiases)) {
+    Stack stack = {std::string(name.substr(0, name.size() - kBiases.size())), architecture.experts,
+                   "experts", ".bias"};
+    // Of experts that have none it stays as it is, to be refused by its name.
+    if (role_of(architecture, stack.name_of(0))) return stack;
   }
   if (name == "altup_proj.weight") {
     return Stack{"altup_proj", architecture.streams - 1, "further residual streams"};
@@ -53,16 +66,20 @@ void split_stacked(const std::filesystem::path& file, const Architecture& archit
     };
     const TensorView& view = tensor.view;
     const std::string what = std::string(stack->what);
-    if (view.shape.size() != 3 || view.shape[0] != stack->count) {
-      fail("does not hold one matrix for each of " + std::to_string(stack->count) + " " + what);
+    const bool vectors = stack->end == ".bias";
+    if (view.shape.size() != (vectors ? 2 : 3) || view.shape[0] != stack->count) {
+      fail("does not hold one " + std::string(vectors ? "bias" : "matrix") + " for each of " +
+           std::to_string(stack->count) + " " + what);
     }
     if (all.size() + static_cast<std::size_t>(stack->count) > kMaxTensors) {
       fail("these are more than " + std::to_string(kMaxTensors) + " tensors with those of " + what);
     }
+    const std::vector<std::int64_t> shape(view.shape.begin() + 1, view.shape.end());
+    const std::int64_t rows = vectors ? 1 : shape[0];
     for (std::int64_t i = 0; i < stack->count; ++i) {
       NamedTensor one;
-      one.name = stack->stem + "." + std::to_string(i) + ".weight";
-      one.view = part_of(view, i * view.shape[1], {view.shape[1], view.shape[2]});
+      one.name = stack->name_of(i);
+      one.view = part_of(view, i * rows, shape);
       all.push_back(std::move(one));
     }
   }

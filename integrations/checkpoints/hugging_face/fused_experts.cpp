@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::size_t kMaxTensors = 400'000;  // far more than any model has
 
-enum class FusedPart { gate_up, up, down, gate_up_bias, down_bias };
+enum class FusedPart { gate_up, up, down, gate_up_bias, down_bias, shared_gate_up };
 
 struct FusedName {
   std::string_view end;
   FusedPart part;
-  std::string_view stem = "experts.";  ///< of the names of single experts, in the place of `end`
+  std::string_view stem = "experts.";  ///< of the names of the parts, in the place of `end`
 };
 constexpr FusedName kFusedNames[] = {
     {"experts.gate_up_proj", FusedPart::gate_up},
@@ -29,6 +29,7 @@ constexpr FusedName kFusedNames[] = {
     {"experts.down_proj_bias", FusedPart::down_bias},
     {"moe.input_linear.weight", FusedPart::gate_up, "moe.experts."},
     {"moe.output_linear.weight", FusedPart::down, "moe.experts."},
+    {"shared_mlp.input_linear.weight", FusedPart::shared_gate_up, "shared_mlp."},
 };
 
 const FusedName* fused_name(std::string_view name) {
@@ -102,6 +103,9 @@ class Splitter {
       case FusedPart::down_bias:
         biases(tensor, fused, "down_proj");
         break;
+      case FusedPart::shared_gate_up:
+        shared(tensor, fused);
+        break;
     }
   }
 
@@ -119,7 +123,7 @@ class Splitter {
     std::int64_t row = 0;
     for (std::int64_t expert = 0; expert < a_.experts; ++expert) {
       for (const std::string_view name : names) {
-        add(tensor, fused, expert, std::string(name) + ".weight",
+        add(tensor, fused, std::to_string(expert) + "." + std::string(name) + ".weight",
             part_of(view, row, {rows, view.shape[2]}));
         row += rows;
       }
@@ -133,19 +137,31 @@ class Splitter {
                        std::to_string(a_.experts) + " experts");
     }
     for (std::int64_t expert = 0; expert < a_.experts; ++expert) {
-      add(tensor, fused, expert, name + ".bias", part_of(view, expert, {view.shape[1]}));
+      add(tensor, fused, std::to_string(expert) + "." + name + ".bias",
+          part_of(view, expert, {view.shape[1]}));
     }
   }
 
-  void add(const NamedTensor& tensor, const FusedName& fused, std::int64_t expert,
-           const std::string& end, TensorView view) {
+  /// Of the expert that every token goes to.
+  void shared(const NamedTensor& tensor, const FusedName& fused) {
+    const TensorView& view = tensor.view;
+    if (view.shape.size() != 2 || view.shape[0] % 2 != 0) {
+      fail(tensor, "shape " + shape_text(view.shape) + " is not that of two matrices");
+    }
+    const std::int64_t rows = view.shape[0] / 2;
+    add(tensor, fused, "gate_proj.weight", part_of(view, 0, {rows, view.shape[1]}));
+    add(tensor, fused, "up_proj.weight", part_of(view, rows, {rows, view.shape[1]}));
+  }
+
+  void add(const NamedTensor& tensor, const FusedName& fused, const std::string& end,
+           TensorView view) {
     if (all_.size() >= kMaxTensors) {
       fail(tensor,
            "these are more than " + std::to_string(kMaxTensors) + " tensors with those of experts");
     }
     NamedTensor one;
     const std::string before = tensor.name.substr(0, tensor.name.size() - fused.end.size());
-    one.name = before + std::string(fused.stem) + std::to_string(expert) + "." + end;
+    one.name = before + std::string(fused.stem) + end;
     one.view = std::move(view);
     all_.push_back(std::move(one));
   }

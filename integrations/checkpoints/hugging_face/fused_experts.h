@@ -16,6 +16,8 @@ namespace azimuth {
 ///   `experts.3.down_proj.weight`
 /// - `experts.gate_up_proj_bias` and `experts.down_proj_bias`, {experts, outputs}:
 ///   `experts.3.gate_up_proj.bias` and `experts.3.down_proj.bias`
+/// - `shared_mlp.input_linear.weight`, {2 × FFN, hidden}: `shared_mlp.gate_proj.weight` and
+///   `shared_mlp.up_proj.weight`
 ///
 /// Whether they are transposed the shapes say, and where they fit both ways the family: sets
 /// `transposed_experts`, which no model has whose files keep each expert by itself. Leaves models

@@ -251,6 +251,13 @@ void read_granitemoe(Fields fields, Config config) {
   read_experts(fields, config, {"num_local_experts", "num_experts"}, 8, 2);
 }
 
+// The same with an expert that every token goes to, where it has a size.
+void read_granitemoeshared(Fields fields, Config config) {
+  read_granitemoe(fields, config);
+  config.shared_expert_size = fields.count_from_zero("shared_intermediate_size", 0, kMaxFfnSize);
+  config.architecture.shared_expert = config.shared_expert_size > 0;
+}
+
 void read_llama4_text(Fields fields, Config config) {
   Architecture& a = config.architecture;
   read_like_llama(fields, config, {.kv_heads = 8, .head_size = 128, .epsilon = 1e-5});
@@ -331,6 +338,8 @@ constexpr HuggingFaceFamily kMixtures[] = {
     {"glm4_moe", 4'096, 46, 151'552, 96, -1, read_glm4_moe},
     {"gpt_oss", 2'880, 36, 201'088, 64, -1, read_gpt_oss},
     {"granitemoe", 4'096, 32, 32'000, 32, 1, read_granitemoe},
+    {"granitemoeshared", 4'096, 32, 32'000, 32, 1, read_granitemoeshared, QkvLayout::by_kind,
+     "granitemoe"},
     {"kimi_k2", 7'168, 61, 129'280, 128, 0, read_kimi_k2, QkvLayout::by_kind, "deepseek_v3"},
     {"llama4_text", 5'120, 48, 202'048, 40, 1, read_llama4_text},
     {"minimax_m2", 3'072, 62, 200'064, 48, 200'034, read_minimax_m2},

@@ -118,8 +118,12 @@ MIXTURES = {
     "qwen2_moe": ("qwen2_moe", dict(QWEN_MOE, shared_expert_intermediate_size=11)),
     "olmoe": ("olmoe", dict(MOE_ALONE, head_dim=4, num_experts=5, clip_qkv=0.8)),
     "phimoe": ("phimoe", dict(MOE_ALONE, attention_bias=True, lm_head_bias=True, router_jitter_noise=0.2)),
+    # So many that some lie within reach of each other.
+    "phimoe_published": ("phimoe", dict(MOE_ALONE, head_dim=4, num_local_experts=16, intermediate_size=5, attention_bias=True,
+                                        lm_head_bias=True, router_jitter_noise=0.01)),
     "minimax_m2": ("minimax_m2", MOE_ALONE),
     "granitemoe": ("granitemoe", dict(MOE_ALONE, attention_bias=True, **GRANITE)),
+    "granitemoeshared": ("granitemoeshared", dict(MOE_ALONE, attention_bias=True, shared_intermediate_size=11, **GRANITE)),
     "gpt_oss": ("gpt_oss", dict(MOE_ALONE, sliding_window=8)),
     "gpt_oss_other": ("gpt_oss", dict(
         MOE_ALONE, sliding_window=8, swiglu_limit=0.9, swiglu_alpha=1.3, attention_bias=False,

@@ -46,6 +46,7 @@ FIELDS = {
     "gpt_neox_sequential": {"rotary_pct": 0.25},
     "minimax_m2": {"rotary_dim": 6, "scoring_func": "sigmoid"},
     "mpt": {"architectures": ["MPTForCausalLM"]},
+    "phimoe_published": {"architectures": ["PhiMoEForCausalLM"], "original_max_position_embeddings": 16},
     # As published, which Transformers changes as it reads it.
     "nemotron_h_dense": NEMOTRON_H | {"hybrid_override_pattern": "M-*-", "num_experts_per_tok": ..., "n_routed_experts": ...,
                                       "num_local_experts": ..., "n_group": ..., "topk_group": ...},
@@ -64,6 +65,7 @@ NOT_CONVERTED = {
 CASES = {folder.name: (folder.name, {}) for folder in sorted(MODELS.iterdir())
          if folder.is_dir() and folder.name not in NOT_CONVERTED}
 CASES["llama_fused"] = ("llama_biases", dict(fuse_qkv=True))
+CASES["gpt_oss_mxfp4"] = ("../quantised/gpt_oss_mxfp4", {})
 CASES["qwen3_split"] = ("qwen3", dict(split_max_tensors=10))
 STORED_AS = {"qwen2": Stored.MOSTLY_BF16, "phi": Stored.MOSTLY_F16}  # as the models are; float32 elsewhere
 

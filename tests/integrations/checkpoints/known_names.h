@@ -20,9 +20,9 @@ inline std::string sorted_list(std::vector<std::string> names) {
 inline std::string known_to_hugging_face() {
   std::vector<std::string> names = Architecture::known();
   // What sees too, and the text parts that are a family under another name.
-  for (const char* name : {"gemma3", "kimi_k2", "llava", "llava_next", "mistral3", "qwen2_5_vl",
-                           "qwen2_5_vl_text", "qwen2_vl", "qwen2_vl_text", "qwen3_vl",
-                           "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_vl_text"}) {
+  for (const char* name : {"gemma3", "granitemoeshared", "kimi_k2", "llava", "llava_next",
+                           "mistral3", "qwen2_5_vl", "qwen2_5_vl_text", "qwen2_vl", "qwen2_vl_text",
+                           "qwen3_vl", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_vl_text"}) {
     names.emplace_back(name);
   }
   for (const char* name : {"gemma3n", "gemma4", "llama4", "qwen3_5", "qwen3_5_moe"}) {
@@ -36,12 +36,10 @@ inline std::string known_to_hugging_face() {
 inline std::vector<std::string> known_to_gguf() {
   // clang-format off
   const std::map<std::string, std::string> otherwise = {
-      {"apertus", ""},
-      {"arcee", ""},
       {"bamba", "granitehybrid"},
       {"cohere", "command-r"},
-      {"deepseek_v2", ""},
-      {"deepseek_v3", ""},
+      {"deepseek_v2", "deepseek2"},
+      {"deepseek_v3", "deepseek2"},
       {"falcon_h1", "falcon-h1"},
       {"gemma3_text", "gemma3"},
       {"gemma3n_text", "gemma3n"},
@@ -50,25 +48,19 @@ inline std::vector<std::string> known_to_gguf() {
       {"glm4_moe", "glm4moe"},
       {"gpt_neo", ""},
       {"gpt_neox", "gptneox"},
-      {"gpt_oss", ""},
+      {"gpt_oss", "gpt-oss"},
       {"gptj", ""},
-      {"granite", ""},
-      {"granitemoe", ""},
       {"hunyuan_v1_dense", "hunyuan-dense"},
-      {"llama4_text", ""},
-      {"minimax_m2", ""},
+      {"llama4_text", "llama4"},
+      {"minimax_m2", "minimax-m2"},
       {"ministral", "llama"},
       {"ministral3", "mistral3"},
       {"mistral", "llama"},
       {"mixtral", "llama"},
-      {"nemotron", ""},
       {"nemotron_h", "nemotron_h_moe"},
-      {"olmo", ""},
       {"olmo3", "olmo2"},
-      {"olmoe", ""},
       {"opt", ""},
       {"phi", "phi2"},
-      {"phimoe", ""},
       {"qwen2_moe", "qwen2moe"},
       {"qwen3_5_moe_text", "qwen35moe"},
       {"qwen3_5_text", "qwen35"},

@@ -51,6 +51,8 @@ enum class Role {
   latent_bias,
   latent_norm_weight,
   latent_key_value_weight,
+  latent_key_weight,
+  latent_value_weight,
   query_norm_weight,
   query_norm_bias,
   key_norm_weight,

@@ -144,6 +144,7 @@ TEST(HuggingFaceDefaults, AreTestedForEveryFamily) {
   std::vector<std::string> tested;
   for (const ConfigCase& config : all_defaults()) tested.push_back(config.expected.name);
   std::ranges::sort(tested);
+  tested.erase(std::ranges::unique(tested).begin(), tested.end());  // some have several names
   EXPECT_EQ(tested, Architecture::known());
 }
 

@@ -194,6 +194,28 @@ TEST(FusedExperts, OfExpertsEachByItselfNoneIsTransposed) {
   EXPECT_FALSE(config.architecture.transposed_experts);
 }
 
+TEST(FusedExperts, OfGraniteTheSharedOneHasItsMatricesInOneTensor) {
+  HuggingFaceConfig config;
+  config.hidden_size = 4;
+  config.architecture.experts = 2;
+  const auto shared = [](std::vector<std::int64_t> shape) {
+    NamedTensors tensors = gates(StoredType::f32, std::move(shape));
+    tensors.tensors[0].name = "layers.0.shared_mlp.input_linear.weight";
+    return tensors;
+  };
+  NamedTensors both = shared({6, 4});
+  split_fused_experts(config, both);
+  EXPECT_THAT(names_of(both), ElementsAre("layers.0.shared_mlp.gate_proj.weight",
+                                          "layers.0.shared_mlp.up_proj.weight"));
+  EXPECT_EQ(both.tensors[1].view.shape, (std::vector<std::int64_t>{3, 4}));
+  EXPECT_EQ(both.tensors[1].view.data - both.tensors[0].view.data, 3 * 4 * 4);
+  for (const std::vector<std::int64_t>& shape : {std::vector<std::int64_t>{5, 4}, {2, 2, 4}}) {
+    NamedTensors wrong = shared(shape);
+    EXPECT_THAT([&] { split_fused_experts(config, wrong); },
+                ThrowsMessage<std::invalid_argument>(HasSubstr("is not that of two matrices")));
+  }
+}
+
 TEST(FusedExperts, BiasesOfAnotherShapeAreAnError) {
   HuggingFaceConfig config;
   config.hidden_size = 4;
