@@ -19,9 +19,9 @@
 
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
+#include "azimuth/open_model.h"
 #include "idle_threads.h"
 #include "keep_memory.h"
-#include "load_decoder.h"
 #include "token_ids.h"
 #include "trainer.h"
 
@@ -66,7 +66,8 @@ struct Pair {
 // Runs the segments and returns their times.
 std::vector<Pair> measure(const Options& options, Trainer& trainer, azimuth::Monitor& monitor,
                           PausableClock& clock) {
-  azimuth::Attachment attached = monitor.attach(trainer.module(), trainer.architecture());
+  azimuth::Attachment attached =
+      monitor.attach(trainer.module(), trainer.architecture(), trainer.role_names());
   monitor.drain(std::chrono::minutes(5));  // the snapshot at attach stands apart
   IdleThreads analysis;
   clock.pause();
@@ -181,7 +182,8 @@ int report(const Options& options, const std::vector<Pair>& pairs,
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Measures what the monitor costs a fine-tuning of a real model.", "bench-overhead");
-  app.add_option("--model", options.model, "LLaMA model, a GGUF file")->required();
+  app.add_option("--model", options.model, "Model: a GGUF file or a Hugging Face folder")
+      ->required();
   app.add_option("--ids", options.ids, "Token ids, unsigned 16-bit little-endian")->required();
   app.add_option("--pairs", options.pairs, "Pairs of segments")
       ->check(CLI::PositiveNumber)
@@ -199,10 +201,10 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   azimuth::examples::keep_freed_memory();
   try {
-    auto model = azimuth::examples::load_decoder(options.model);
-    const auto ids = azimuth::examples::token_ids(options.ids, options.model, model.config.vocab);
+    const azimuth::Decoder decoder(azimuth::open_model(options.model), at::kCPU, at::kFloat);
+    const auto ids = azimuth::examples::token_ids(options.ids, options.model, decoder.vocab_size());
     Trainer trainer(
-        std::move(model), ids,
+        decoder, ids,
         {.steps = std::numeric_limits<std::int64_t>::max(), .tokens_per_step = options.tokens});
     const auto clock = std::make_shared<PausableClock>();
     azimuth::Monitor monitor({.run = "overhead", .max_overhead = options.budget, .clock = clock});

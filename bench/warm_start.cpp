@@ -13,8 +13,8 @@
 #include "azimuth/analysis.h"
 #include "azimuth/median.h"
 #include "azimuth/monitor.h"
+#include "azimuth/open_model.h"
 #include "azimuth/spectral.h"
-#include "load_decoder.h"
 #include "token_ids.h"
 #include "trainer.h"
 
@@ -36,7 +36,8 @@ ModelWeights snapshot_of(const examples::Trainer& trainer) {
     tensors.parameter_count += copy.numel();
     tensors.tensors.push_back(std::move(tensor));
   }
-  return ModelWeights::from_tensors(trainer.architecture(), std::move(tensors));
+  return ModelWeights::from_tensors(trainer.architecture(), std::move(tensors),
+                                    trainer.role_names());
 }
 
 class Measurement {
@@ -65,11 +66,11 @@ class Measurement {
 
 void measure(const std::string& model, const std::string& ids,
              std::vector<std::int64_t> distances) {
-  examples::LoadedDecoder decoder = examples::load_decoder(model);
-  const at::Tensor tokens = examples::token_ids(ids, model, decoder.config.vocab);
+  const Decoder decoder(open_model(model), at::kCPU, at::kFloat);
+  const at::Tensor tokens = examples::token_ids(ids, model, decoder.vocab_size());
   examples::TrainingOptions training;
   training.steps = std::reduce(distances.begin(), distances.end());
-  examples::Trainer trainer(std::move(decoder), tokens, training);
+  examples::Trainer trainer(decoder, tokens, training);
 
   std::printf(
       "products with L, R or F, of four vectors or one, and CPU seconds, of the spectral "

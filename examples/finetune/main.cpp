@@ -12,10 +12,10 @@
 #include "azimuth/history_store.h"
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
+#include "azimuth/open_model.h"
 #include "azimuth/prometheus_exporter.h"
 #include "checkpoint_keeper.h"
 #include "keep_memory.h"
-#include "load_decoder.h"
 #include "report.h"
 #include "run_name.h"
 #include "token_ids.h"
@@ -42,7 +42,8 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("--model", options.model, "LLaMA model to fine-tune, a GGUF file")
+  app.add_option("--model", options.model,
+                 "Model to fine-tune: a GGUF file or a Hugging Face folder")
       ->required()
       ->take_last();
   app.add_option("--ids", options.ids, "Text: token ids, unsigned 16-bit little-endian")
@@ -79,9 +80,9 @@ void finetune(const Options& options) {
   const auto [run, reason] = examples::choose_run_name(store, options.run);
   if (!reason.empty()) std::printf("%s\n", reason.c_str());
 
-  auto model = examples::load_decoder(options.model);
-  const auto ids = examples::token_ids(options.ids, options.model, model.config.vocab);
-  examples::Trainer trainer(std::move(model), ids, options.training);
+  const azimuth::Decoder decoder(azimuth::open_model(options.model), at::kCPU, at::kFloat);
+  const auto ids = examples::token_ids(options.ids, options.model, decoder.vocab_size());
+  examples::Trainer trainer(decoder, ids, options.training);
   std::printf(
       "Fine-tuning %s: %lld steps of %lld tokens, a snapshot every %lld steps.\n"
       "Metrics: http://127.0.0.1:9464/metrics. Live: build/release/bin/azimuth watch "
@@ -109,7 +110,7 @@ void finetune(const Options& options) {
     std::printf("The direction has changed at step %lld. The last checkpoint before: %s\n",
                 static_cast<long long>(observation.step), last.empty() ? "none" : last.c_str());
   });
-  monitor.attach(trainer);
+  monitor.attach(trainer, trainer.role_names());
   // The first analysis estimates the noise floor as well. A training that matters would not wait
   // for it; this one does, so that no snapshot is skipped meanwhile and two runs give the same.
   monitor.drain(std::chrono::minutes(1));

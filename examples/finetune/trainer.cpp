@@ -1,22 +1,21 @@
 #include "trainer.h"
 
 #include <torch/nn/functional/loss.h>
+#include <torch/nn/module.h>
 #include <torch/optim/adamw.h>
 #include <torch/serialize/output-archive.h>
 
 #include <stdexcept>
 #include <utility>
 
-#include "decoder.h"
-
 namespace azimuth::examples {
 
-Trainer::Trainer(LoadedDecoder model, at::Tensor ids, TrainingOptions options)
-    : model_(std::move(model)),
+Trainer::Trainer(Decoder decoder, at::Tensor ids, TrainingOptions options)
+    : decoder_(std::move(decoder)),
       ids_(std::move(ids)),
       options_(options),
       optimizer_(std::make_unique<torch::optim::AdamW>(
-          model_.decoder->parameters(), torch::optim::AdamWOptions(options.learning_rate))) {
+          decoder_.module()->parameters(), torch::optim::AdamWOptions(options.learning_rate))) {
   if (ids_.size(0) <= options_.tokens_per_step) {
     throw std::invalid_argument("the text is too short for one step");
   }
@@ -24,11 +23,11 @@ Trainer::Trainer(LoadedDecoder model, at::Tensor ids, TrainingOptions options)
 
 Trainer::~Trainer() = default;
 
-std::shared_ptr<torch::nn::Module> Trainer::module() const { return model_.decoder; }
+std::shared_ptr<torch::nn::Module> Trainer::module() const { return decoder_.module(); }
 
 NamedParameters Trainer::parameters() const {
   NamedParameters named;
-  for (auto& parameter : model_.decoder->named_parameters()) {
+  for (auto& parameter : decoder_.module()->named_parameters()) {
     named.emplace_back(parameter.key(), parameter.value());
   }
   return named;
@@ -46,7 +45,7 @@ void Trainer::set_learning_rate(double rate) {
 
 void Trainer::save(const std::filesystem::path& file) const {
   torch::serialize::OutputArchive archive;
-  model_.decoder->save(archive);
+  decoder_.module()->save(archive);
   archive.save_to(file.string());
 }
 
@@ -61,8 +60,7 @@ double Trainer::step(std::int64_t number) {
   const std::int64_t tokens = options_.tokens_per_step;
   const std::int64_t windows = (ids_.size(0) - 1) / tokens;
   const std::int64_t begin = (number - 1) % windows * tokens;
-  const torch::Tensor logits =
-      model_.decoder->forward(ids_.slice(0, begin, begin + tokens).unsqueeze(0));
+  const torch::Tensor logits = decoder_.forward(ids_.slice(0, begin, begin + tokens).unsqueeze(0));
   const torch::Tensor loss = torch::nn::functional::cross_entropy(
       logits.squeeze(0), ids_.slice(0, begin + 1, begin + tokens + 1));
   optimizer_->zero_grad();

@@ -8,9 +8,9 @@
 #include <memory>
 #include <vector>
 
+#include "azimuth/decoder.h"
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
-#include "load_decoder.h"
 
 namespace torch::optim {
 class AdamW;
@@ -26,15 +26,18 @@ struct TrainingOptions {
 
 /// Fine-tunes all weights of a decoder on one text with AdamW: each step takes the next tokens, and
 /// after the last ones the text begins again. Nothing is random. What Azimuth needs of it are the
-/// three functions of the concept azimuth::Trainer.
+/// three functions of the concept azimuth::Trainer, and the names of its parameters:
+///
+///     monitor.attach(trainer, trainer.role_names());
 class Trainer {
  public:
   /// `ids` is a vector of int64. Throws std::invalid_argument if it is too short for one step.
-  Trainer(LoadedDecoder model, at::Tensor ids, TrainingOptions options);
+  Trainer(Decoder decoder, at::Tensor ids, TrainingOptions options);
   ~Trainer();
 
   std::shared_ptr<torch::nn::Module> module() const;
-  Architecture architecture() const { return model_.architecture; }
+  Architecture architecture() const { return decoder_.architecture(); }
+  const RoleNames& role_names() const { return decoder_.role_names(); }
   void on_step_end(std::function<void(const StepInfo&)> callback);
 
   /// The weights, which training goes on changing.
@@ -53,7 +56,7 @@ class Trainer {
  private:
   double step(std::int64_t number);
 
-  LoadedDecoder model_;
+  Decoder decoder_;
   at::Tensor ids_;
   TrainingOptions options_;
   std::unique_ptr<torch::optim::AdamW> optimizer_;

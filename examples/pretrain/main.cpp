@@ -1,4 +1,5 @@
 #include <torch/nn/functional/loss.h>
+#include <torch/nn/module.h>
 #include <torch/optim/adamw.h>
 #include <torch/utils.h>
 
@@ -15,7 +16,7 @@
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
 #include "copy_task.h"
-#include "decoder.h"
+#include "new_llama.h"
 #include "report.h"
 
 namespace {
@@ -27,13 +28,18 @@ constexpr std::int64_t kBatch = 16;
 constexpr std::int64_t kTokens = 64;
 constexpr double kLearningRate = 3e-3;
 
-constexpr examples::DecoderConfig kConfig = {.hidden = 32,
-                                             .ffn = 128,
-                                             .blocks = 3,
-                                             .heads = 2,
-                                             .kv_heads = 2,
-                                             .vocab = examples::CopyTask::kVocab,
-                                             .tied_head = false};
+constexpr std::int64_t kBlocks = 3;
+
+azimuth::Decoder new_decoder() {
+  return examples::new_llama({.hidden = 32,
+                              .ffn = 128,
+                              .blocks = kBlocks,
+                              .heads = 2,
+                              .kv_heads = 2,
+                              .vocab = examples::CopyTask::kVocab,
+                              .tied_head = false,
+                              .special_token_ids = {examples::CopyTask::kBos}});
+}
 
 // A model this small does not reach the norms of real ones, and its direction turns for longer.
 // Chosen by measuring: BOS begins at about 1.1 times the norm of ordinary tokens and comes to about
@@ -59,18 +65,22 @@ void tap_all(azimuth::Attachment& watched, const std::vector<torch::Tensor>& hid
   }
 }
 
-void train(examples::Decoder& decoder, azimuth::Attachment& watched, const Options& options) {
+void train(const azimuth::Decoder& decoder, azimuth::Attachment& watched, const Options& options) {
   examples::CopyTask task(kSeed);
   torch::optim::AdamW optimizer(
-      decoder->parameters(),
+      decoder.module()->parameters(),
       torch::optim::AdamWOptions(kLearningRate).betas({0.9, 0.99}).weight_decay(1e-4));
   auto& settings =
       static_cast<torch::optim::AdamWOptions&>(optimizer.param_groups().front().options());
   for (std::int64_t step = 1; step <= options.steps; ++step) {
     settings.lr(learning_rate(step - 1, options.steps));
     const torch::Tensor ids = task.next(kBatch, kTokens);
-    std::vector<torch::Tensor> hidden_states;
-    const torch::Tensor logits = decoder(ids.slice(1, 0, kTokens), &hidden_states);
+    std::vector<torch::Tensor> hidden_states(kBlocks + 1);
+    const torch::Tensor logits =
+        decoder.forward(ids.slice(1, 0, kTokens),
+                        [&](std::int64_t block, std::size_t, const torch::Tensor& states) {
+                          hidden_states[static_cast<std::size_t>(block)] = states;
+                        });
     const torch::Tensor loss = torch::nn::functional::cross_entropy(
         logits.flatten(0, 1), ids.slice(1, 1, kTokens + 1).flatten());
     optimizer.zero_grad();
@@ -95,14 +105,14 @@ void pretrain(const Options& options) {
       "Training a decoder of %lld blocks from nothing: %lld steps, a snapshot every %lld steps.\n"
       "Its own thresholds: emerging at %.1f, high-norm at %.1f times the norm of ordinary tokens;\n"
       "stable where it turns by at most %.0f° over 5 snapshots.\n",
-      static_cast<long long>(kConfig.blocks), static_cast<long long>(options.steps),
+      static_cast<long long>(kBlocks), static_cast<long long>(options.steps),
       static_cast<long long>(options.every), kThresholds.emerging_ratio,
       kThresholds.high_norm_ratio, kThresholds.stable_angle);
   std::fflush(stdout);
 
   torch::set_num_threads(1);  // tensors this small are faster so
   torch::manual_seed(kSeed);
-  examples::Decoder decoder(kConfig);
+  const azimuth::Decoder decoder = new_decoder();
   // Only BOS is ever at position 0 here, so the probe is BOS alone, and what an ordinary token has
   // is measured where ordinary tokens are: in the training's own activations (`tap`).
   azimuth::Monitor monitor(
@@ -112,11 +122,7 @@ void pretrain(const Options& options) {
        .token_ids = {examples::CopyTask::kBos}});
   monitor.add(azimuth::ConsoleExporter::create({.total_steps = options.steps}));
   monitor.add(azimuth::HistoryStore::open(store));
-  auto watched = monitor.attach(
-      decoder, azimuth::Architecture::llama({.heads = kConfig.heads,
-                                             .kv_heads = kConfig.kv_heads,
-                                             .norm_epsilon = kConfig.norm_epsilon,
-                                             .special_token_ids = {examples::CopyTask::kBos}}));
+  auto watched = monitor.attach(decoder.module(), decoder.architecture(), decoder.role_names());
   train(decoder, watched, options);
   if (!monitor.finish(std::chrono::seconds(30))) {
     std::printf("Something was lost, as said above; what follows may lack it.\n");

@@ -12,6 +12,7 @@
 #include "azimuth/gguf_file.h"
 #include "azimuth/gguf_model.h"
 #include "azimuth/hugging_face_config.h"
+#include "azimuth/token_ids.h"
 #include "logits_case.h"
 #include "support/one_token_norms.h"
 #include "support/smollm2.h"
@@ -131,16 +132,13 @@ TEST(GgufDecoders, OthersAreRefusedByName) {
                                    "are bloom, chatglm"));
 }
 
-// The real model, on real text: examples/data/opticks.ids holds ids of 16 bits.
+// The real model, on real text.
 TEST(Smollm2Decoder, LogitsAgreeWithTransformers) {
   const torch::NoGradGuard no_grad;
   const auto expected = nlohmann::json::parse(std::ifstream(EXPECTED_LOGITS));
   const auto count = expected.at("tokens").get<std::size_t>();
-  std::vector<std::uint16_t> stored(count);
-  std::ifstream file(OPTICKS_IDS, std::ios::binary);
-  file.read(reinterpret_cast<char*>(stored.data()), static_cast<std::streamsize>(2 * count));
-  ASSERT_TRUE(file);
-  const std::vector<std::int64_t> ids(stored.begin(), stored.end());
+  std::vector<std::int64_t> ids = read_token_ids(OPTICKS_IDS).ids;
+  ids.resize(count);
   const Decoder decoder(load_gguf(testing::smollm2_path()), at::kCPU, torch::kFloat32);
   const torch::Tensor logits = decoder.forward(torch::tensor(ids, torch::kInt64).unsqueeze(0))[0];
   ASSERT_EQ(expected.at("positions").size(), 5u);

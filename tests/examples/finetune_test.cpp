@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/nn/module.h>
 #include <torch/utils.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -10,7 +12,7 @@
 #include "azimuth/history_store.h"
 #include "azimuth/trainer.h"
 #include "checkpoint_keeper.h"
-#include "decoder.h"
+#include "new_llama.h"
 #include "report.h"
 #include "run_name.h"
 #include "trainer.h"
@@ -26,8 +28,9 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-constexpr DecoderConfig kTiny = {
-    .hidden = 16, .ffn = 24, .blocks = 2, .heads = 4, .kv_heads = 2, .vocab = 32};
+Decoder tiny_decoder() {
+  return new_llama({.hidden = 16, .ffn = 24, .blocks = 2, .heads = 4, .kv_heads = 2, .vocab = 32});
+}
 
 /// A folder of its own for each test, removed at its end.
 class Files : public ::testing::Test {
@@ -50,10 +53,8 @@ class Files : public ::testing::Test {
 
 std::vector<double> losses_of_ten_steps() {
   torch::manual_seed(3);
-  const LoadedDecoder model = {Decoder(kTiny).ptr(), kTiny,
-                               Architecture::llama({.heads = 4, .kv_heads = 2})};
   const auto ids = torch::arange(40, torch::kInt64).remainder(32);
-  examples::Trainer trainer(model, ids,
+  examples::Trainer trainer(tiny_decoder(), ids,
                             {.steps = 10, .tokens_per_step = 16, .learning_rate = 1e-2});
   std::vector<double> losses;
   trainer.on_step_end([&](const StepInfo& info) {
@@ -72,31 +73,31 @@ TEST(Trainer, LearnsAndRepeatsItselfExactly) {
 }
 
 TEST(Trainer, RefusesATextThatIsTooShort) {
-  const LoadedDecoder model = {Decoder(kTiny).ptr(), kTiny, Architecture::llama({.heads = 4})};
-  EXPECT_THROW(examples::Trainer(model, torch::zeros(16, torch::kInt64), {.tokens_per_step = 16}),
-               std::invalid_argument);
+  EXPECT_THROW(
+      examples::Trainer(tiny_decoder(), torch::zeros(16, torch::kInt64), {.tokens_per_step = 16}),
+      std::invalid_argument);
 }
 
-TEST(Decoder, ParametersHaveTheNamesOfHuggingFace) {
-  DecoderConfig config = kTiny;
-  config.tied_head = false;
-  const auto names = Decoder(config)->named_parameters().keys();
-  EXPECT_EQ(names.size(), 3 + 2 * 9u);
-  for (const char* name :
-       {"model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.weight",
-        "model.layers.1.post_attention_layernorm.weight", "model.layers.1.mlp.down_proj.weight",
-        "model.norm.weight", "lm_head.weight"}) {
-    EXPECT_THAT(names, Contains(name));
+TEST(NewLlama, BeginsAsLibTorchsModulesDo) {
+  torch::manual_seed(7);
+  const Decoder decoder = new_llama({.hidden = 64,
+                                     .ffn = 128,
+                                     .blocks = 2,
+                                     .heads = 4,
+                                     .kv_heads = 2,
+                                     .vocab = 512,
+                                     .tied_head = false});
+  const auto parameters = decoder.module()->named_parameters();
+  EXPECT_EQ(parameters.size(), 3 + 2 * 9u);
+  EXPECT_NEAR(parameters["token_embedding"].std().item<double>(), 1, 0.02);
+  for (const auto& [name, inputs] : {std::pair("blocks.0.query_weight", 64),
+                                     {"blocks.1.down_weight", 128},
+                                     {"head_weight", 64}}) {
+    const double bound = parameters[name].abs().max().item<double>();
+    EXPECT_LE(bound, 1 / std::sqrt(inputs)) << name;
+    EXPECT_GE(bound, 0.98 / std::sqrt(inputs)) << name;
   }
-}
-
-TEST(Decoder, LaterTokensDoNotReachEarlierOnes) {
-  const torch::NoGradGuard no_grad;
-  Decoder decoder(kTiny);
-  const auto ids = torch::arange(8, torch::kInt64).unsqueeze(0);
-  auto changed = ids.clone();
-  changed.index_put_({0, 7}, 20);
-  EXPECT_TRUE(torch::equal(decoder(ids).slice(1, 0, 7), decoder(changed).slice(1, 0, 7)));
+  EXPECT_EQ(parameters["blocks.1.key_weight"].size(0), 32);
 }
 
 using Checkpoints = Files;

@@ -34,8 +34,8 @@
 #include "azimuth/history_store.h"
 #include "azimuth/libtorch.h"
 #include "azimuth/monitor.h"
+#include "azimuth/open_model.h"
 #include "azimuth/prometheus_exporter.h"
-#include "load_decoder.h"
 #include "token_ids.h"
 #include "trainer.h"
 
@@ -68,7 +68,7 @@ class Orders {
 };
 
 bool writes_residual_stream(const std::string& weight) {
-  return weight.ends_with("o_proj.weight") || weight.ends_with("down_proj.weight");
+  return weight.ends_with("output_weight") || weight.ends_with("down_weight");
 }
 
 /// The weights of another model of the same shapes: this one with its hidden dimensions in another
@@ -157,14 +157,13 @@ class Faults {
 void train(const char* model_file, const char* ids_file, const char* run, const char* store,
            bool absent) {
   at::set_num_threads(1);
-  auto model = examples::load_decoder(model_file);
-  const auto config = model.config;
-  const auto ids = examples::token_ids(ids_file, model_file, config.vocab);
+  const azimuth::ModelWeights model = azimuth::open_model(model_file);
+  const auto ids = examples::token_ids(ids_file, model_file, model.vocab_size());
   examples::Trainer trainer(
-      std::move(model), ids,
+      azimuth::Decoder(model, at::kCPU, at::kFloat), ids,
       {.steps = std::numeric_limits<std::int64_t>::max(), .tokens_per_step = 32});
   // Before `attach`, so that a snapshot sees what has been done to the weights.
-  Faults faults(trainer, config.hidden);
+  Faults faults(trainer, model.hidden_size());
   if (absent) faults.cut();
   trainer.on_step_end([&](const azimuth::StepInfo&) { faults.after_step(); });
 
@@ -176,7 +175,7 @@ void train(const char* model_file, const char* ids_file, const char* run, const 
   monitor.add(exporter);
   monitor.add(azimuth::HistoryStore::open(store));
   monitor.use_first_snapshot_as_base();
-  monitor.attach(trainer);
+  monitor.attach(trainer, trainer.role_names());
   monitor.drain(std::chrono::minutes(5));
   std::printf("port %d\n", exporter->port());
   std::fflush(stdout);
