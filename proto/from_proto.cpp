@@ -121,6 +121,8 @@ void convert(const v1::Block& in, BlockObservation& out) {
   out.rayleigh = in.rayleigh();
   if (in.has_eigen()) convert(in.eigen(), out.eigen);
   out.spectral_reason = in.spectral_reason();
+  get_numbers(in.spectral_experts(), out.spectral_experts);
+  if (in.has_gain_error()) out.gain_error = in.gain_error();
 }
 
 void convert(const v1::BlockFactor& in, BlockFactor& out) {

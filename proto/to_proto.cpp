@@ -242,6 +242,8 @@ void convert(const BlockObservation& in, v1::Block& out) {
   out.set_rayleigh(in.rayleigh);
   convert(in.eigen, *out.mutable_eigen());
   out.set_spectral_reason(in.spectral_reason);
+  set_numbers(in.spectral_experts, *out.mutable_spectral_experts());
+  out.set_gain_error(in.gain_error);
 }
 
 void convert(const BlockFactor& in, v1::BlockFactor& out) {

@@ -8,6 +8,7 @@
 #include "azimuth/absence.h"
 #include "azimuth/absence_words.h"
 #include "azimuth/largest_coordinates.h"
+#include "azimuth/linear_words.h"
 #include "azimuth/median.h"
 #include "azimuth/thresholds.h"
 #include "terminal/format_text.h"
@@ -155,8 +156,9 @@ std::string table(const Observation& o, bool colours) {
     const bool high = block.high_norm_count > 0;
     std::string line = right(std::to_string(block.block), 5);
     for (const Column& column : kColumns) line += right(number(column.value(block)), column.width);
-    if (high || !mark.empty()) line += high ? "  │ " : "    ";
-    line += mark;
+    const std::string experts = words::experts_text(block);
+    if (high || !mark.empty() || !experts.empty()) line += high ? "  │ " : "    ";
+    line += mark + (mark.empty() || experts.empty() ? "" : ", ") + experts;
     out += colours && high ? "\x1b[36m" + line + "\x1b[0m\n" : line + "\n";
   }
   return out;
@@ -172,8 +174,11 @@ constexpr const char* kLegend =
 
 std::string about_linear_approximation(const Observation& o) {
   constexpr std::size_t kLongest = 2000;  // characters; a signature is a stranger's
-  const std::string missing = words::no_spectral_text(o);
-  return missing.empty() ? "" : "\n" + printable(missing, kLongest) + "\n";
+  std::string out;
+  for (const std::string& sentence : {words::linear_gains_text(o), words::no_spectral_text(o)}) {
+    if (!sentence.empty()) out += "\n" + printable(sentence, kLongest) + "\n";
+  }
+  return out;
 }
 
 }  // namespace

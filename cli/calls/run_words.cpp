@@ -3,6 +3,7 @@
 #include "azimuth/absence.h"
 #include "azimuth/absence_words.h"
 #include "azimuth/largest_coordinates.h"
+#include "azimuth/linear_words.h"
 #include "azimuth/state_words.h"
 #include "calls/run_story.h"
 #include "calls/stored_runs.h"
@@ -90,8 +91,9 @@ std::vector<std::string> in_words(const RunStory& story) {
     if (angle.reference == "previous" || std::isnan(angle.degrees)) continue;
     sentences.push_back(about_angle(angle, story.farthest));
   }
-  if (const std::string missing = words::no_spectral_text(newest); !missing.empty()) {
-    sentences.push_back(printable(missing, kLongestReasons));
+  for (const std::string& linear :
+       {words::linear_gains_text(newest), words::no_spectral_text(newest)}) {
+    if (!linear.empty()) sentences.push_back(printable(linear, kLongestReasons));
   }
   for (const std::string& loss : losses_of(story.run)) {
     sentences.push_back("Not all is here: " + loss + ".");

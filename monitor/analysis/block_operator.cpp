@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <variant>
 
+#include "analysis/mixer_output.h"
+
 namespace azimuth {
 namespace {
 
@@ -10,39 +12,44 @@ namespace {
 // direction, and less to read and to multiply.
 constexpr double kFloatRounding = 2e-6;
 
-Eigen::Index hidden_size(const Mixer& mixer) {
-  const auto* const attention = std::get_if<Attention>(&mixer.work);
-  return attention != nullptr ? attention->output.map->rows()
-                              : std::get<FeedForward>(mixer.work).down.map->rows();
+// Of what a mixer writes.
+Eigen::Index output_size(const Mixer& mixer) {
+  return std::visit(
+      [](const auto& work) {
+        if constexpr (requires { work.experts; }) {
+          return work.router.map->columns();
+        } else if constexpr (requires { work.down; }) {
+          return work.down.map->rows();
+        } else {
+          return work.output.map->rows();
+        }
+      },
+      mixer.work);
 }
 
 }  // namespace
 
-std::string BlockOperator::why_not(const BlockWeights& block, const Eigen::MatrixXd& states) {
-  if (block.streams) return "there are several residual streams";
-  if (block.mixer<Experts>() != nullptr) return "experts route";
-  if (block.mixer<LatentAttention>() != nullptr) return "a norm stands within its attention";
-  if (block.mixer<DeltaRule>() != nullptr) return "a delta rule is not linear in one token";
-  if (block.mixer<StateSpace>() != nullptr || block.mixer<SelectiveStateSpace>() != nullptr) {
-    return "a state space is not linear in one token";
-  }
-  if (block.mixer<ShortConvolution>() != nullptr) {
-    return "a gated convolution is not linear in one token";
-  }
-  if (block.mixer<PerLayerInput>() != nullptr) return "each token has an input of its own";
-  const auto* const attention = block.work<Attention>();
-  if (attention == nullptr) return "";
-  if (!attention->value) return "its values are those of another block";
-  if (attention->value_norm.kind != NormKind::none) return "the value of each head is normalised";
-  return attention->gate && states.cols() == 0 ? "no direction to fix the gate of attention at"
-                                               : "";
-}
-
 BlockOperator::BlockOperator(const BlockWeights& block, const Eigen::MatrixXd& states,
                              Workers& workers)
-    : workers_(workers), size_(hidden_size(block.mixers.front())) {
-  // Attention comes first: it reads what the block does.
-  for (const Mixer& mixer : block.mixers) mixers_.emplace_back(mixer, states, workers);
+    : workers_(workers), size_(output_size(block.mixers.front())), ffn_(block.ffn()) {
+  if (block.streams) {
+    reason_ = "there are several residual streams";
+    return;
+  }
+  const auto last_held =
+      std::ranges::find_if(block.mixers.rbegin(), block.mixers.rend(), LinearMixer::is_held).base();
+  Eigen::MatrixXd left = states;  // by the mixers so far
+  Eigen::MatrixXd read;
+  for (auto mixer = block.mixers.begin(); mixer != block.mixers.end(); ++mixer) {
+    if (!mixer->beside) read = left;
+    const LinearMixer& linear = mixers_.emplace_back(*mixer, read, workers);
+    reason_ = linear.why_not();
+    if (reason_.empty() && mixer->stream_scale != 1) reason_ = "what it leaves is scaled";
+    if (!reason_.empty()) return;
+    experts_.insert(experts_.end(), linear.experts().begin(), linear.experts().end());
+    // Where one that follows is held, it is at what this one really writes.
+    if (mixer + 1 < last_held && states.cols() > 0) left += mixer_output(*mixer, read, workers);
+  }
 }
 
 template <class Scalar>
@@ -70,10 +77,19 @@ BlockOperator::Matrix<Scalar> BlockOperator::residual_transpose_product(
   return written;
 }
 
+Eigen::MatrixXf BlockOperator::linear_step(const Eigen::MatrixXf& before) const {
+  Eigen::MatrixXf H = before;
+  Eigen::MatrixXf read;
+  for (const LinearMixer& mixer : mixers_) {
+    if (!mixer.beside()) read = H;
+    H += mixer.output_at(read, workers_);
+  }
+  return H;
+}
+
 LinearOperator BlockOperator::ffn() const {
-  const LinearMixer& mixer = *std::ranges::find_if(mixers_, [](const LinearMixer& m) {
-    return std::holds_alternative<FeedForward>(m.mixer().work);
-  });
+  const LinearMixer& mixer =
+      *std::ranges::find_if(mixers_, [this](const LinearMixer& m) { return &m.mixer() == ffn_; });
   LinearOperator F;
   F.size = size_;
   F.apply = [this, &mixer](const Eigen::MatrixXd& X) {

@@ -45,15 +45,21 @@ typename Ops::Columns attended(const Attention& attention, const typename Ops::C
   return read;
 }
 
+/// Multiplies what the heads read, `values`, with their gate, if they have one.
+template <class Ops>
+void multiply_by_gate(const Attention& attention, const typename Ops::Columns& X,
+                      typename Ops::Columns& values, Ops& ops) {
+  if (!attention.gate) return;
+  typename Ops::Columns gate = ops.product(attention.gate, X);
+  ops.sigmoid(gate);
+  ops.multiply_by(values, gate);
+}
+
 template <class Ops>
 typename Ops::Columns mix(const Attention& attention, const typename Ops::Columns& X,
                           Carried<typename Ops::Columns>& carried, Ops& ops) {
   typename Ops::Columns values = attended(attention, X, values_of(attention, X, carried, ops), ops);
-  if (attention.gate) {
-    typename Ops::Columns gate = ops.product(attention.gate, X);
-    ops.sigmoid(gate);
-    ops.multiply_by(values, gate);
-  }
+  multiply_by_gate(attention, X, values, ops);
   return ops.product(attention.output, values);
 }
 
@@ -88,6 +94,15 @@ typename Ops::Columns mix(const FeedForward& ffn, const typename Ops::Columns& X
   return ops.product(ffn.down, inner);
 }
 
+/// How much each token takes of the shared expert, where that has a gate: a row.
+template <class Ops>
+typename Ops::Columns shared_share(const Experts& mixture, const typename Ops::Columns& X,
+                                   Ops& ops) {
+  typename Ops::Columns gate = ops.product(mixture.shared_gate, X);
+  ops.sigmoid(gate);
+  return gate;
+}
+
 // Each expert sees only the tokens that are sent to it.
 template <class Ops>
 typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X, Ops& ops) {
@@ -114,11 +129,7 @@ typename Ops::Columns mix(const Experts& mixture, const typename Ops::Columns& X
     typename Ops::Columns Z =
         mix(*mixture.shared, ops.normalised(mixture.norms.shared_input, X), ops);
     Z = ops.normalised(mixture.norms.shared_output, Z);
-    if (mixture.shared_gate) {
-      typename Ops::Columns gate = ops.product(mixture.shared_gate, X);
-      ops.sigmoid(gate);
-      ops.scale(Z, gate);
-    }
+    if (mixture.shared_gate) ops.scale(Z, shared_share(mixture, X, ops));
     ops.add(Y, Z);
   }
   return Y;

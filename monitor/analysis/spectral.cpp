@@ -9,6 +9,7 @@
 #include "analysis/leading_direction.h"
 #include "analysis/singular_triples.h"
 #include "azimuth/angle.h"
+#include "azimuth/median.h"
 
 namespace azimuth {
 namespace {
@@ -20,12 +21,12 @@ Eigen::MatrixXd columns_of(const Eigen::MatrixXf& states, const std::vector<std:
   return states(Eigen::all, tokens).cast<double>();
 }
 
-// What a block, from 0, reads of the tokens that are high-norm behind it or, where it is a decay
-// and there are none, before it.
-Eigen::MatrixXd high_norm_states(const AnalysisTrail& trail, std::size_t block) {
+// The tokens that a block, from 0, is approximated for: those that are high-norm behind it or,
+// where it is a decay and there are none, before it.
+std::vector<std::int32_t> high_norm_tokens_at(const AnalysisTrail& trail, std::size_t block) {
   for (const std::size_t at : {block + 1, block}) {
     if (at >= trail.high_norm_tokens.size() || trail.high_norm_tokens[at].empty()) continue;
-    return columns_of(trail.states.initial[block], trail.high_norm_tokens[at]);
+    return trail.high_norm_tokens[at];
   }
   return {};
 }
@@ -35,6 +36,16 @@ Eigen::MatrixXd start_from(const Eigen::MatrixXd& last, const Eigen::VectorXd& d
                            Eigen::Index size) {
   if (last.rows() == size) return last;
   return direction;
+}
+
+// How much larger the gain along `u` would be if the block were linear: a median over tokens.
+double gain_error(const BlockOperator& op, const Eigen::VectorXd& u, const Eigen::MatrixXf& before,
+                  const Eigen::MatrixXf& after) {
+  if (before.cols() == 0) return kNotApplicable;
+  const Eigen::MatrixXd difference = (op.linear_step(before) - after).cast<double>();
+  const Eigen::RowVectorXd errors =
+      (u.transpose() * difference).cwiseQuotient(u.transpose() * before.cast<double>());
+  return median({errors.begin(), errors.end()});
 }
 
 bool holds(const std::vector<BlockFactor>& list, std::int32_t block) {
@@ -62,10 +73,11 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
     next_part(progress);
     const BlockWeights& block = weights.blocks()[b];
     BlockObservation& seen = observation.blocks[b + 1];
-    const Eigen::MatrixXd states = high_norm_states(trail, b);
-    seen.spectral_reason = BlockOperator::why_not(block, states);
+    const std::vector<std::int32_t> tokens = high_norm_tokens_at(trail, b);
+    const BlockOperator op(block, columns_of(trail.states.initial[b], tokens), workers);
+    seen.spectral_reason = op.why_not();
     if (!seen.spectral_reason.empty()) continue;
-    const BlockOperator op(block, states, workers);
+    seen.spectral_experts = op.experts();
 
     Eigen::VectorXd direction;  // empty: none
     if (b + 1 < trail.high_norm_tokens.size() && !trail.high_norm_tokens[b + 1].empty()) {
@@ -92,8 +104,10 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
       const Eigen::VectorXd u = to_double(stage.direction).normalized();
       const LinearOperator R = op.residual();
       seen.rayleigh = u.dot(R.apply(u).col(0));
+      seen.gain_error = gain_error(op, u, trail.states.initial[b](Eigen::all, tokens),
+                                   trail.states.initial[b + 1](Eigen::all, tokens));
       if (holds(stage.decay_blocks, seen.block)) seen.eigen = closest_eigenpair(R, u);
-      const Mixer* const writes = block.mixer<FeedForward>();
+      const Mixer* const writes = block.ffn();
       if (writes != nullptr && holds(stage.explosion_blocks, seen.block)) {
         const SingularTriples ffn = singular_triples(
             op.ffn(), start_from(from.ffn[b], direction, weights.hidden_size()), kFfnTolerance);
@@ -122,6 +136,8 @@ void repeat_spectral(const std::vector<BlockObservation>& blocks, Observation& o
     observation.blocks[l].rayleigh = blocks[l].rayleigh;
     observation.blocks[l].eigen = blocks[l].eigen;
     observation.blocks[l].spectral_reason = blocks[l].spectral_reason;
+    observation.blocks[l].spectral_experts = blocks[l].spectral_experts;
+    observation.blocks[l].gain_error = blocks[l].gain_error;
   }
 }
 

@@ -1,13 +1,13 @@
 #include "model/activation.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <iterator>
 #include <numbers>
 #include <stdexcept>
 
 #include "model/enumerators.h"
+#include "model/quadrature.h"
 
 // All that is known of an activation. Every switch names all of them and has no default, so that
 // the compiler names every place that a new one misses.
@@ -196,27 +196,6 @@ GaussianMoments of_gelu(double mean, double deviation) {
           probability(t) + t * share * density(t),
           density(t) / width * (1 + share - t * t * share)};
 }
-
-// Nodes and weights of panels of width 2 that fill [begin, begin + 2 count].
-struct Quadrature {
-  Eigen::ArrayXd nodes;
-  Eigen::ArrayXd weights;
-
-  Quadrature(double begin, int count) : nodes(10 * count), weights(10 * count) {
-    constexpr std::array kNodes = {0.14887433898163122, 0.43339539412924719, 0.67940956829902441,
-                                   0.86506336668898451, 0.97390652851717172};
-    constexpr std::array kWeights = {0.29552422471475287, 0.26926671930999636, 0.21908636251598204,
-                                     0.14945134915058059, 0.06667134430868814};
-    for (int panel = 0, i = 0; panel < count; ++panel) {
-      for (std::size_t k = 0; k < kNodes.size(); ++k) {
-        for (const double sign : {-1.0, 1.0}) {
-          nodes[i] = begin + 2 * panel + 1 + sign * kNodes[k];
-          weights[i++] = kWeights[k];
-        }
-      }
-    }
-  }
-};
 
 // `x σ(v(x))` and its derivatives at x, from u = σ(−v).
 struct Gate {

@@ -30,9 +30,10 @@ const auto kModel = UnorderedElementsAre("architecture", "hidden_size", "ffn_siz
                                          "weights_fingerprint", "bfloat16_digest");
 const auto kProbe = UnorderedElementsAre("token_ids", "special_token_ids", "high_norm_token_ids",
                                          "reference", "vocabulary");
-const auto kBlock = UnorderedElementsAre(
-    "block", "stage", "norms", "reference_norm", "ratio_max", "high_norm_count", "growth", "gain",
-    "concentration", "angle_to_primary", "singular", "ffn", "rayleigh", "eigen", "spectral_reason");
+const auto kBlock = UnorderedElementsAre("block", "stage", "norms", "reference_norm", "ratio_max",
+                                         "high_norm_count", "growth", "gain", "concentration",
+                                         "angle_to_primary", "singular", "ffn", "rayleigh", "eigen",
+                                         "spectral_reason", "spectral_experts", "gain_error");
 const auto kSingular = UnorderedElementsAre("sigma", "angle_to_block_direction", "angle_to_primary",
                                             "residual", "converged", "step");
 const auto kFfn =

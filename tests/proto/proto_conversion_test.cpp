@@ -76,6 +76,8 @@ void expect_same(const BlockObservation& a, const BlockObservation& b) {
   expect_same(a.eigen.residual, b.eigen.residual);
   EXPECT_EQ(a.eigen.converged, b.eigen.converged);
   EXPECT_EQ(a.spectral_reason, b.spectral_reason);
+  EXPECT_EQ(a.spectral_experts, b.spectral_experts);
+  expect_same(a.gain_error, b.gain_error);
 }
 
 void expect_same(const BlockFactor& a, const BlockFactor& b) {

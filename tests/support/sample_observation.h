@@ -34,6 +34,8 @@ inline Observation sample_observation(std::int64_t sequence = 3) {
       b.rayleigh = -0.75;
       b.eigen = {-0.9, 0.1, 3.5, 1e-7, true};
       b.spectral_reason = "a <reason>";
+      b.spectral_experts = {1, 5};
+      b.gain_error = -0.25;
     }
     o.blocks.push_back(b);
   }

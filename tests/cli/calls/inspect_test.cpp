@@ -59,7 +59,7 @@ TEST(Inspect, SaysWhyAMixtureHasNoSpectralFigures) {
   const std::string mixture = AZIMUTH_TEST_DATA "/architectures/mixtral";
   const Ended ended = run_program({"inspect", mixture});
   EXPECT_EQ(ended.code, 0) << ended.err;
-  const std::string why = "have no singular direction and no eigenvalue: experts route.\n";
+  const std::string why = "have no singular direction and no eigenvalue: no direction to take experts by.\n";
   EXPECT_THAT(ended.out, HasSubstr("Blocks 1 to 3 " + why));
   const TemporaryFolder folder;
   const std::string signature = folder.path() / "mixture.azsig";

@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,10 +12,8 @@
 #include "azimuth/analysis.h"
 #include "azimuth/angle.h"
 #include "azimuth/hugging_face_folder.h"
-#include "azimuth/spectral.h"
 #include "model/role_facts.h"
-#include "support/decompositions.h"
-#include "support/dense_block.h"
+#include "support/architecture_cases.h"
 #include "support/member_count.h"
 #include "support/one_token_norms.h"
 #include "support/stored_model.h"
@@ -26,24 +22,12 @@ namespace azimuth {
 namespace {
 
 using nlohmann::json;
+using testing::cases;
 using testing::difference;
+using testing::expected_of;
+using testing::kData;
 using testing::Passes;
 using testing::passes;
-
-const std::filesystem::path kData = AZIMUTH_TEST_DATA "/architectures";
-
-std::vector<std::string> cases() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kData)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename());
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
-json expected_of(const std::string& name) {
-  return json::parse(std::ifstream(kData / name / "hidden_states.json"));
-}
 
 Architecture architecture_of(const std::string& name) {
   return testing::stored_model(kData / name).architecture;
@@ -56,22 +40,6 @@ NamedTensors tensors_of(const std::string& name) {
 double difference(const Passes& passes, const json& expected) {
   return std::max(difference(passes.initial, expected.at("norms")),
                   difference(passes.zero_attention, expected.at("zero_attention_norms")));
-}
-
-// What the linear approximation cannot do of a block, in part of its words.
-const char* why_not_linear(const BlockWeights& block) {
-  if (block.work<Experts>() != nullptr) return "experts route";
-  if (block.work<LatentAttention>() != nullptr) return "norm stands within";
-  if (block.work<DeltaRule>() != nullptr) return "delta rule";
-  if (block.work<StateSpace>() != nullptr) return "state space";
-  if (block.work<SelectiveStateSpace>() != nullptr) return "state space";
-  if (block.work<ShortConvolution>() != nullptr) return "convolution";
-  if (block.streams) return "several residual streams";
-  if (block.work<PerLayerInput>() != nullptr) return "an input of its own";
-  const auto* const attention = block.work<Attention>();
-  if (attention == nullptr) return "";
-  if (attention->value_norm.kind != NormKind::none) return "is normalised";
-  return attention->gate ? "no direction" : "";
 }
 
 class EveryArchitecture : public ::testing::TestWithParam<std::string> {
@@ -88,63 +56,6 @@ TEST_P(EveryArchitecture, NormsAreThoseOfTransformers) {
   EXPECT_LE(difference(p.initial, expected_.at("norms")), tolerance("float32_difference"));
   EXPECT_LE(difference(p.zero_attention, expected_.at("zero_attention_norms")),
             tolerance("zero_attention_float32_difference"));
-}
-
-// The dense matrices are formed and decomposed here, in float64, from the same weights.
-TEST_P(EveryArchitecture, SingularDirectionsAreThoseOfTheDenseMatrix) {
-  const ModelWeights weights = load_hugging_face(kData / GetParam());
-  Workers workers;
-  AnalysisOptions options;
-  options.token_ids = ids_;
-  AnalysisTrail trail;
-  Observation o = analyse(weights, options, workers, &trail);
-  add_spectral(weights, trail, o, workers);
-  for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
-    const SingularDirection& found = o.blocks[b + 1].singular;
-    const std::string& reason = o.blocks[b + 1].spectral_reason;
-    const std::string why = why_not_linear(weights.blocks()[b]);
-    EXPECT_THAT(reason, ::testing::HasSubstr(why));
-    EXPECT_EQ(reason.empty(), why.empty()) << reason;
-    if (!reason.empty()) {
-      EXPECT_TRUE(std::isnan(found.sigma[0])) << "the approximation does not apply";
-      continue;
-    }
-    const testing::DenseBlock dense(weights.blocks()[b]);
-    const Eigen::VectorXd sigma = testing::svd(dense.L).sigma;
-    EXPECT_NEAR(found.sigma[0], sigma[0], 1e-5 * sigma[0]) << "block " << b + 1;
-    EXPECT_NEAR(found.sigma[1], sigma[1], 1e-3 * sigma[1]) << "block " << b + 1;
-    const int stage = o.blocks[b + 1].stage;
-    if (stage < 0) continue;
-    const Eigen::VectorXf direction = Eigen::Map<const Eigen::VectorXf>(
-        o.stages[static_cast<std::size_t>(stage)].direction.data(), dense.L.rows());
-    const Eigen::VectorXd u = direction.cast<double>().normalized();
-    const double rayleigh = u.dot(dense.L * u) - 1;
-    EXPECT_NEAR(o.blocks[b + 1].rayleigh, rayleigh, 1e-5 * (1 + std::abs(rayleigh)));
-  }
-}
-
-// Where blocks say which tokens are high-norm behind them, and where only before them.
-TEST(Architectures, AGateIsHeldAtItsMeanOverTheHighNormTokens) {
-  const std::string name = "qwen3_5_text";
-  const ModelWeights weights = load_hugging_face(kData / name);
-  Workers workers;
-  AnalysisOptions options;
-  options.token_ids = expected_of(name).at("token_ids").get<std::vector<std::int64_t>>();
-  AnalysisTrail trail;
-  Observation o = analyse(weights, options, workers, &trail);
-  const std::vector<std::int32_t> behind = {0, 2};
-  const std::vector<std::int32_t> before = {1};
-  trail.high_norm_tokens = {{}, {}, behind, before, {}};
-  add_spectral(weights, trail, o, workers);
-  for (const auto& [block, tokens] : {std::pair(2, behind), std::pair(4, before)}) {
-    const auto b = static_cast<std::size_t>(block);
-    EXPECT_EQ(o.blocks[b].spectral_reason, "");
-    const Eigen::MatrixXd states = trail.states.initial[b - 1](Eigen::all, tokens).cast<double>();
-    const testing::DenseBlock dense(weights.blocks()[b - 1], states);
-    const Eigen::VectorXd sigma = testing::svd(dense.L).sigma;
-    EXPECT_NEAR(o.blocks[b].singular.sigma[0], sigma[0], 1e-5 * sigma[0]) << "block " << block;
-    EXPECT_NEAR(o.blocks[b].singular.sigma[1], sigma[1], 1e-3 * sigma[1]) << "block " << block;
-  }
 }
 
 // The comparison must see when a part of the table is wrong: here the part is broken, tensor by

@@ -126,9 +126,40 @@ TEST(Gemma, BlocksWithoutValuesOfTheirOwnHaveNoLinearApproximation) {
                                       {.kv_heads = Tiny::kv_heads, .head_size = Tiny::head_size});
   model.architecture.attention.back().values_of = 1;
   const ModelWeights weights = model.weights();
-  EXPECT_EQ(BlockOperator::why_not(weights.blocks().front(), {}), "");
-  EXPECT_EQ(BlockOperator::why_not(weights.blocks().back(), {}),
+  Workers workers;
+  EXPECT_EQ(BlockOperator(weights.blocks().front(), {}, workers).why_not(), "");
+  EXPECT_EQ(BlockOperator(weights.blocks().back(), {}, workers).why_not(),
             "its values are those of another block");
+}
+
+// Where the reason of Gemma's attention does not come first.
+TEST(Gemma, WhatStandsInABlockBesideAttentionIsNotTakenForLinear) {
+  Workers workers;
+  const ModelWeights weights = testing::TinyRandomModel("llama").weights();
+  const auto why_not = [&](const auto& change) {
+    BlockWeights block = weights.blocks().front();
+    change(block);
+    return BlockOperator(block, {}, workers).why_not();
+  };
+  const auto ffn = [](BlockWeights& block) -> FeedForward& {
+    return std::get<FeedForward>(block.mixers.back().work);
+  };
+  EXPECT_EQ(why_not([&](BlockWeights& block) { ffn(block).gate_cut = 0.5; }),
+            "its FFN cuts its gate");
+  EXPECT_EQ(why_not([](BlockWeights& block) { block.mixers.back().stream_scale = 2; }),
+            "what it leaves is scaled");
+  EXPECT_EQ(why_not([](BlockWeights& block) { block.mixers.back().work = PerLayerInput{}; }),
+            "each token has an input of its own");
+  EXPECT_EQ(why_not([](BlockWeights& block) { block.mixers.back().work = LowRankResidual{}; }),
+            "a norm stands within its low-rank residual");
+  EXPECT_EQ(why_not([](BlockWeights& block) {
+              Experts mixture;
+              mixture.norms.shared_output.kind = NormKind::rms;
+              block.mixers.back().work = mixture;
+            }),
+            "norms stand within its mixture");
+  EXPECT_EQ(why_not([](BlockWeights& block) { block.streams.emplace(); }),
+            "there are several residual streams");
 }
 
 // What published files of Gemma hold in blocks that read another's values.

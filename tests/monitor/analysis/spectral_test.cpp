@@ -3,11 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <memory>
 #include <numbers>
 #include <numeric>
+#include <utility>
+#include <vector>
 
 #include "azimuth/angle.h"
 #include "azimuth/median.h"
@@ -175,18 +179,55 @@ INSTANTIATE_TEST_SUITE_P(Spectral, EveryLayout,
                          ::testing::Values("llama", "gemma2", "olmo2", "phi", "gpt_neox", "gpt2"),
                          [](const auto& info) { return std::string(info.param); });
 
-TEST(Spectral, SaysNothingOfAMixtureOfExperts) {
-  Scene scene{TinyRandomModel("mixtral")};
-  const SpectralCost cost = scene.add();
-  for (const BlockObservation& block : scene.observation.blocks) {
-    EXPECT_EQ(block.spectral_reason, block.block > 0 ? "experts route" : "");
-    EXPECT_TRUE(std::isnan(block.singular.sigma[0]));
-    EXPECT_FALSE(block.singular.converged);
-    EXPECT_TRUE(std::isnan(block.rayleigh));
-    EXPECT_TRUE(std::isnan(block.eigen.real));
-    EXPECT_TRUE(std::isnan(block.ffn.sigma[0]));
+// Of three experts each token takes two.
+TEST(Spectral, OfAMixtureIsThatOfTheExpertsThatAllHighNormTokensTake) {
+  const auto with_tokens = [](const std::vector<std::int32_t>& tokens) {
+    auto scene = std::make_unique<Scene>(TinyRandomModel("mixtral"));
+    std::fill(scene->trail.high_norm_tokens.begin() + 1, scene->trail.high_norm_tokens.end(),
+              tokens);
+    scene->add();
+    return scene;
+  };
+  const std::array singles = {with_tokens({0}), with_tokens({1}), with_tokens({2})};
+  const auto& one = singles[0];
+  for (std::size_t b = 1; b < one->observation.blocks.size(); ++b) {
+    SCOPED_TRACE("block " + std::to_string(b));
+    const BlockObservation& seen = one->observation.blocks[b];
+    EXPECT_EQ(seen.spectral_experts.size(), 2u);
+    const BlockWeights& block = one->weights.blocks()[b - 1];
+    const Eigen::MatrixXd before = one->trail.states.initial[b - 1].leftCols(1).cast<double>();
+    const DenseBlock dense(block, before);
+    EXPECT_EQ(seen.spectral_experts, dense.experts);
+    const Svd F = testing::svd(dense.F);
+    EXPECT_NEAR(seen.ffn.sigma[0], F.sigma[0], 1e-6 * F.sigma[0]);
+    EXPECT_NEAR(seen.ffn.sigma[1], F.sigma[1], 1e-6 * F.sigma[1]);
+    EXPECT_NEAR(std::abs(seen.ffn.coefficient), std::abs(F.V.col(0).dot(before.col(0))), 1e-4);
+    EXPECT_TRUE(std::isfinite(seen.ffn.output_norm_plus[0]));
+    const Eigen::Index d = dense.L.rows();
+    const ClosestEigenpair pair =
+        closest_eigenpair(dense.L - Eigen::MatrixXd::Identity(d, d), one->direction);
+    EXPECT_NEAR(seen.eigen.angle, pair.angle, 1e-3);
   }
-  EXPECT_EQ(std::accumulate(cost.products.begin(), cost.products.end(), 0), 0);
+  int together = 0;
+  int apart = 0;
+  for (const auto& [first, second] : {std::pair(0, 1), std::pair(0, 2), std::pair(1, 2)}) {
+    const auto both = with_tokens({first, second});
+    for (std::size_t b = 1; b < both->observation.blocks.size(); ++b) {
+      const auto experts_of = [&](int token) {
+        return singles[static_cast<std::size_t>(token)]->observation.blocks[b].spectral_experts;
+      };
+      const BlockObservation& joint = both->observation.blocks[b];
+      const bool same = experts_of(first) == experts_of(second);
+      ++(same ? together : apart);
+      EXPECT_EQ(joint.spectral_reason, same ? "" : "its high-norm tokens take different experts");
+      EXPECT_EQ(joint.spectral_experts, same ? experts_of(first) : std::vector<std::int32_t>{});
+      EXPECT_EQ(std::isnan(joint.singular.sigma[0]), !same);
+      EXPECT_EQ(std::isnan(joint.ffn.sigma[0]), !same);
+      EXPECT_EQ(std::isnan(joint.gain_error), !same);
+    }
+  }
+  EXPECT_GT(together, 0);
+  EXPECT_GT(apart, 0);
 }
 
 // ---- a model with a planted explosion and decay

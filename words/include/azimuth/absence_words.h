@@ -17,8 +17,8 @@ std::string nearest_text(const Observation& observation);
 std::string base_absent_text(const Observation& observation);
 
 /// For which blocks the linear approximation has no figures, a sentence for each reason:
-/// "Blocks 1 to 4 have no singular direction and no eigenvalue: experts route." Empty where none
-/// lacks them. The reasons of a stranger's observation may hold anything.
+/// "Blocks 1 to 4 have no singular direction and no eigenvalue: its high-norm tokens take different
+/// experts." Empty where none lacks them. The reasons of a stranger's observation may hold anything.
 std::string no_spectral_text(const Observation& observation);
 
 }  // namespace azimuth::words

@@ -24,21 +24,22 @@ struct SpectralStart {
 struct SpectralCost {
   /// By block from 1: products with L, R or F, or a transpose of them: of four vectors at once for
   /// singular triples, of one for eigenpairs. A product with L or R reads the block's weights once.
-  /// The fit of the FFN comes on top.
+  /// The fit of the FFN and what `gain_error` takes come on top.
   std::vector<std::int64_t> products;
 };
 
 /// Fills in what the linear approximation of each block says (docs/method.md, 3 and 4; the paper's
-/// section 4): `blocks[1..n].singular` everywhere, `rayleigh` where a block has a stage, `eigen` at
-/// decay blocks, `ffn` at explosion blocks. Nothing is sampled and no d × d matrix is formed.
+/// section 4): `blocks[1..n].singular` everywhere, `rayleigh` and `gain_error` where a block has a
+/// stage, `eigen` at decay blocks, `ffn` at explosion blocks, and of mixtures `spectral_experts`.
+/// Nothing is sampled and no d × d matrix is formed.
 ///
 /// `trail` is what `analyse` gives with `observation`, whose `step` must be set, since
 /// `singular.step` takes it. Angles are in degrees and acute; those to a direction that does not
 /// exist are NaN.
 ///
 /// Iterations that do not converge say so (`converged`, `residual`) and do not throw. Weights that
-/// are not finite and mixtures of experts, to which the approximation does not apply, leave
-/// everything NaN, and `spectral_reason` says why. A limit on values (`qkv_clip`) and all biases
+/// are not finite, and blocks to which the approximation does not apply, leave everything NaN, and
+/// `spectral_reason` says why. A limit on values (`qkv_clip`) and all biases
 /// are no part of the approximation; those of the FFN count in its fit, and N_2's bias and the
 /// FFN's in `ffn.output_norm_*`, which are norms of the true output, through the block's output
 /// norm where it has one.

@@ -78,9 +78,15 @@ struct BlockObservation {
   ExplosionSubspace ffn;
   double rayleigh = kNotApplicable;
   DecayEigenpair eigen;
-  /// Why `singular`, `ffn`, `rayleigh` and `eigen` have no figures, as "experts route"; empty where
-  /// they have, and at block 0.
+  /// Why `singular`, `ffn`, `rayleigh` and `eigen` have no figures, as "its high-norm tokens take
+  /// different experts"; empty where they have, and at block 0.
   std::string spectral_reason;
+  /// Of a mixture, the experts that the block's high-norm tokens take, and `singular`, `ffn`,
+  /// `rayleigh` and `eigen` are of: counted from 0, ascending.
+  std::vector<std::int32_t> spectral_experts;
+  /// How much larger `gain` would be if attention and FFN were linear, as they are taken to be in
+  /// `singular`: what is lost of the truth. Median over the tokens that gates are held at.
+  double gain_error = kNotApplicable;
 };
 
 struct BlockFactor {
