@@ -6,18 +6,14 @@
 #include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <spawn.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -27,51 +23,12 @@
 #include "azimuth/gguf_model.h"
 #include "azimuth/monitor.h"
 #include "bounds.h"
+#include "called_program.h"
 
 namespace {
 
 using namespace azimuth;
-
-struct Call {
-  double seconds = 0;
-  std::int64_t anonymous_bytes = 0;  ///< at most; 0 if the call was too short to be seen
-};
-
-// Memory of a process that no file backs.
-std::int64_t anonymous_bytes_of(pid_t process) {
-  std::ifstream status("/proc/" + std::to_string(process) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("RssAnon:")) return 1024 * std::stoll(line.substr(8));
-  }
-  return 0;
-}
-
-Call call_program(std::vector<std::string> arguments, bool watch_memory) {
-  arguments.insert(arguments.begin(), AZIMUTH_PROGRAM);
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t silent;
-  posix_spawn_file_actions_init(&silent);
-  posix_spawn_file_actions_addopen(&silent, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-
-  const Clock clock;
-  const double before = clock.monotonic_seconds();
-  pid_t child = 0;
-  if (posix_spawn(&child, argv[0], &silent, nullptr, argv.data(), environ) != 0) {
-    throw std::runtime_error(std::string("cannot start ") + AZIMUTH_PROGRAM);
-  }
-  posix_spawn_file_actions_destroy(&silent);
-  Call call;
-  int status = 0;
-  while (waitpid(child, &status, watch_memory ? WNOHANG : 0) == 0) {
-    call.anonymous_bytes = std::max(call.anonymous_bytes, anonymous_bytes_of(child));
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  call.seconds = clock.monotonic_seconds() - before;
-  if (status != 0) throw std::runtime_error("azimuth " + arguments[1] + " failed");
-  return call;
-}
+using bench::call_program;
 
 double best_seconds(int times, const std::vector<std::string>& arguments) {
   double best = INFINITY;
