@@ -113,13 +113,12 @@ void pretrain(const Options& options) {
   torch::set_num_threads(1);  // tensors this small are faster so
   torch::manual_seed(kSeed);
   const azimuth::Decoder decoder = new_decoder();
-  // Only BOS is ever at position 0 here, so the probe is BOS alone, and what an ordinary token has
-  // is measured where ordinary tokens are: in the training's own activations (`tap`).
+  // Only BOS is ever at position 0 here; the other tokens of the probe are what it is held against.
+  // The training's own activations (`tap`) say the ratios that are printed.
   azimuth::Monitor monitor(
       {.run = "pretrain",
        .snapshot_interval = azimuth::SnapshotInterval::every_steps(options.every),
-       .thresholds = kThresholds,
-       .token_ids = {examples::CopyTask::kBos}});
+       .thresholds = kThresholds});
   monitor.add(azimuth::ConsoleExporter::create({.total_steps = options.steps}));
   monitor.add(azimuth::HistoryStore::open(store));
   auto watched = monitor.attach(decoder.module(), decoder.architecture(), decoder.role_names());
