@@ -222,16 +222,18 @@ Audit audit(const AuditedWeights& audited_base, const AuditedWeights& audited_re
   if (fit.map.size() > 0) views.mapped.push_back(true);
   out.exact.push_back(test_coordinates(base, fit));
 
-  BlockTests tests(release, std::move(views), read_base(base, all_of(ffn_shape(base).width)),
-                   workers);
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    next_part(progress);
-    tests.test(block, workers);
+  {  // what it holds is not held below
+    BlockTests tests(release, std::move(views), read_base(base, all_of(ffn_shape(base).width)),
+                     workers);
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      next_part(progress);
+      tests.test(block, workers);
+    }
+    out.exact.push_back(std::move(tests.neurons));
+    out.exact.push_back(std::move(tests.values));
+    out.shares = tests.shares();
+    out.blocks = tests.pairs();
   }
-  out.exact.push_back(std::move(tests.neurons));
-  out.exact.push_back(std::move(tests.values));
-  out.shares = tests.shares();
-  out.blocks = tests.pairs();
 
   out.tests = 1;  // of Gram matrices, whether it is made or not
   for (const OrderTest& test : out.exact) out.tests += test.count;

@@ -1,5 +1,6 @@
 #include "mutual_matches.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace azimuth {
@@ -25,27 +26,29 @@ struct Largest {
   bool alone() const { return at >= 0 && value - second > kTie; }
 };
 
+/// Whether in its row none comes as close as kTie to that at `at`. Looks no further than the first
+/// that does: a row does not lie together in memory.
+bool alone_in_row(const Eigen::Ref<const Eigen::MatrixXf>& similarities, Eigen::Index row,
+                  Eigen::Index at) {
+  for (Eigen::Index column = 0; column < similarities.cols(); ++column) {
+    if (column == at) continue;
+    if (similarities(row, at) - similarities(row, column) <= kTie) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<MutualMatch> mutual_matches(const Eigen::Ref<const Eigen::MatrixXf>& similarities) {
-  std::vector<Largest> of_row(static_cast<std::size_t>(similarities.rows()));
-  std::vector<Largest> of_column(static_cast<std::size_t>(similarities.cols()));
+  std::vector<MutualMatch> matches;
   for (Eigen::Index column = 0; column < similarities.cols(); ++column) {
     const float* const values = similarities.col(column).data();
     Largest largest;
-    for (std::size_t row = 0; row < of_row.size(); ++row) {
-      largest.offer(values[row], static_cast<std::int64_t>(row));
-      of_row[row].offer(values[row], column);
-    }
-    of_column[static_cast<std::size_t>(column)] = largest;
+    for (Eigen::Index row = 0; row < similarities.rows(); ++row) largest.offer(values[row], row);
+    if (!largest.alone() || !alone_in_row(similarities, largest.at, column)) continue;
+    matches.push_back({.base = column, .release = largest.at, .similarity = largest.value});
   }
-  std::vector<MutualMatch> matches;
-  for (std::size_t row = 0; row < of_row.size(); ++row) {
-    if (!of_row[row].alone()) continue;
-    const Largest& back = of_column[static_cast<std::size_t>(of_row[row].at)];
-    if (!back.alone() || back.at != static_cast<std::int64_t>(row)) continue;
-    matches.push_back({of_row[row].at, back.at, back.value});
-  }
+  std::ranges::sort(matches, {}, &MutualMatch::release);
   return matches;
 }
 

@@ -2,28 +2,26 @@
 
 #include <algorithm>
 
-#include "azimuth/host_map.h"
+#include "azimuth/host_product.h"
 
 namespace azimuth {
 namespace {
 
-/// `Aᵀ`, whose rows lie in memory as the columns of `a` do: those from `first` on.
-HostMap map_of(const Eigen::MatrixXf& a, Eigen::Index first) {
-  return HostMap({.type = StoredType::f32,
-                  .shape = {a.cols(), a.rows()},
-                  .data = reinterpret_cast<const std::byte*>(a.data())},
-                 {.first_output = first, .outputs = a.cols() - first});
-}
+// Columns that a thread takes at a time. Fixed, so that sums are formed alike with any number of
+// threads.
+constexpr Eigen::Index kPiece = 96;
+
+Eigen::Index pieces_of(const Eigen::MatrixXf& a) { return (a.cols() + kPiece - 1) / kPiece; }
 
 }  // namespace
 
 Eigen::MatrixXf transposed(const Eigen::MatrixXf& a) {
-  constexpr Eigen::Index kPiece = 16;
+  constexpr Eigen::Index kSide = 16;
   Eigen::MatrixXf out(a.cols(), a.rows());
-  for (Eigen::Index column = 0; column < a.cols(); column += kPiece) {
-    const Eigen::Index columns = std::min(kPiece, a.cols() - column);
-    for (Eigen::Index row = 0; row < a.rows(); row += kPiece) {
-      const Eigen::Index rows = std::min(kPiece, a.rows() - row);
+  for (Eigen::Index column = 0; column < a.cols(); column += kSide) {
+    const Eigen::Index columns = std::min(kSide, a.cols() - column);
+    for (Eigen::Index row = 0; row < a.rows(); row += kSide) {
+      const Eigen::Index rows = std::min(kSide, a.rows() - row);
       out.block(column, row, columns, rows) = a.block(row, column, rows, columns).transpose();
     }
   }
@@ -33,20 +31,24 @@ Eigen::MatrixXf transposed(const Eigen::MatrixXf& a) {
 Eigen::MatrixXf transposed_product(const Eigen::MatrixXf& a, const Eigen::MatrixXf& b,
                                    Workers& workers) {
   Eigen::MatrixXf out(a.cols(), b.cols());
-  map_of(a, 0).apply(b, out, workers);
+  workers.for_each(pieces_of(a), [&](std::int64_t piece) {
+    const Eigen::Index first = piece * kPiece;
+    const Eigen::Index count = std::min(kPiece, a.cols() - first);
+    multiply_transposed(a.middleCols(first, count), b, out.middleRows(first, count));
+  });
   return out;
 }
 
 Eigen::MatrixXf gram_matrix(const Eigen::MatrixXf& a, Workers& workers) {
-  constexpr Eigen::Index kStrips = 8;
-  const Eigen::Index width = (a.cols() + kStrips - 1) / kStrips;
   Eigen::MatrixXf out(a.cols(), a.cols());
-  for (Eigen::Index first = 0; first < a.cols(); first += width) {
-    const Eigen::Index count = std::min(width, a.cols() - first);
-    map_of(a, first).apply(a.middleCols(first, count),
-                           out.block(first, first, a.cols() - first, count), workers);
-  }
-  out.triangularView<Eigen::StrictlyUpper>() = out.transpose();
+  workers.for_each(pieces_of(a), [&](std::int64_t piece) {
+    const Eigen::Index first = piece * kPiece;
+    const Eigen::Index count = std::min(kPiece, a.cols() - first);
+    const Eigen::Index rest = a.cols() - first;
+    multiply_transposed(a.middleCols(first, count), a.rightCols(rest),
+                        out.block(first, first, count, rest));
+  });
+  out.triangularView<Eigen::StrictlyLower>() = out.transpose();
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <variant>
 
+#include "azimuth/host_product.h"
 #include "products.h"
 
 namespace azimuth {
@@ -40,8 +41,10 @@ void read_rows(const MatrixVectors& matrix, std::span<const std::int64_t> wanted
   }
 }
 
-void read_columns(const MatrixVectors& matrix, std::span<const std::int64_t> wanted,
-                  VectorSample& out) {
+// The lengths of all columns. Calls `use` with a tile of the matrix after another, and its first
+// row: a few numbers of each column, scaled by the norm, but not centred.
+template <class Use>
+std::vector<double> read_tiles(const MatrixVectors& matrix, const Use& use) {
   const LinearMap& map = *matrix.map;
   Eigen::VectorXd sums = Eigen::VectorXd::Zero(map.columns());
   Eigen::VectorXd squares = sums;
@@ -52,19 +55,72 @@ void read_columns(const MatrixVectors& matrix, std::span<const std::int64_t> wan
     }
     sums += tile.rowwise().sum().cast<double>();
     squares += tile.rowwise().squaredNorm().cast<double>();
+    use(tile, first);
+    first += tile.cols();
+  }
+  if (matrix.norm.centres()) squares -= sums.cwiseAbs2() / static_cast<double>(map.rows());
+  std::vector<double> lengths;
+  for (const double square : squares) {
+    lengths.push_back(finite_length(std::sqrt(std::max(square, 0.0))));
+  }
+  return lengths;
+}
+
+void read_columns(const MatrixVectors& matrix, std::span<const std::int64_t> wanted,
+                  VectorSample& out) {
+  out.lengths = read_tiles(matrix, [&](const Eigen::MatrixXf& tile, std::int64_t first) {
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       out.vectors.col(static_cast<Eigen::Index>(i)).segment(first, tile.cols()) =
           tile.row(wanted[i]).transpose();
     }
-    first += tile.cols();
+  });
+  if (matrix.norm.centres()) out.vectors.rowwise() -= out.vectors.colwise().mean().eval();
+}
+
+float inverse_of(double length) {
+  return length > 0 ? static_cast<float>(1 / length) : std::numeric_limits<float>::quiet_NaN();
+}
+
+// Calls `use` with the first and the number of some vectors after others, on all workers.
+template <class Use>
+void share_out(std::int64_t vectors, Workers& workers, const Use& use) {
+  // For each the product packs all probes anew: of fewer vectors that shows, and of more the sums
+  // no longer stay in the cache. Fixed, so that they are formed alike with any number of threads.
+  constexpr std::int64_t kPiece = 192;
+  workers.for_each((vectors + kPiece - 1) / kPiece, [&](std::int64_t piece) {
+    use(piece * kPiece, std::min(kPiece, vectors - piece * kPiece));
+  });
+}
+
+Eigen::MatrixXf cosines_of_rows(const MatrixVectors& matrix, const Eigen::MatrixXf& probes,
+                                Workers& workers) {
+  Eigen::MatrixXf out(matrix.count(), probes.cols());
+  share_out(matrix.count(), workers, [&](std::int64_t first, std::int64_t count) {
+    Eigen::MatrixXf rows(matrix.size(), count);
+    matrix.map->unpack_rows(first, rows);
+    matrix.norm.fold_into(rows);
+    for (auto row : rows.colwise()) row *= inverse_of(finite_length(double{row.norm()}));
+    multiply_transposed(rows, probes, out.middleRows(first, count));
+  });
+  return out;
+}
+
+// The probes are centred where the norm centres: then the columns need not be.
+Eigen::MatrixXf cosines_of_columns(const MatrixVectors& matrix, const Eigen::MatrixXf& probes,
+                                   Workers& workers) {
+  Eigen::MatrixXf out = Eigen::MatrixXf::Zero(matrix.count(), probes.cols());
+  const auto lengths = read_tiles(matrix, [&](const Eigen::MatrixXf& tile, std::int64_t row) {
+    share_out(matrix.count(), workers, [&](std::int64_t first, std::int64_t count) {
+      add_product(tile.middleRows(first, count), probes.middleRows(row, tile.cols()),
+                  out.middleRows(first, count));
+    });
+  });
+  Eigen::ArrayXf inverse(out.rows());
+  for (Eigen::Index i = 0; i < inverse.size(); ++i) {
+    inverse[i] = inverse_of(lengths[static_cast<std::size_t>(i)]);
   }
-  if (matrix.norm.centres()) {
-    squares -= sums.cwiseAbs2() / static_cast<double>(map.rows());
-    out.vectors.rowwise() -= out.vectors.colwise().mean().eval();
-  }
-  for (const double square : squares) {
-    out.lengths.push_back(finite_length(std::sqrt(std::max(square, 0.0))));
-  }
+  out.array().colwise() *= inverse;
+  return out;
 }
 
 }  // namespace
@@ -154,24 +210,8 @@ Probes Views::probes(const std::vector<Eigen::MatrixXf>& places, bool centre,
 }
 
 Eigen::MatrixXf cosines(const MatrixVectors& matrix, const Probes& probes, Workers& workers) {
-  const std::vector<double> lengths = read_vectors(matrix, {}).lengths;
-  Eigen::MatrixXf scaled;
-  if (matrix.norm.scale().size() > 0) scaled = matrix.norm.scale().asDiagonal() * probes.vectors;
-  const Eigen::MatrixXf& inputs = scaled.size() > 0 ? scaled : probes.vectors;
-  Eigen::MatrixXf out(matrix.count(), inputs.cols());
-  if (matrix.columns) {
-    matrix.map->apply_transpose(inputs, out, workers);
-  } else {
-    matrix.map->apply(inputs, out, workers);
-  }
-  Eigen::VectorXf inverse(out.rows());
-  for (Eigen::Index i = 0; i < inverse.size(); ++i) {
-    const double length = lengths[static_cast<std::size_t>(i)];
-    inverse[i] =
-        length > 0 ? static_cast<float>(1 / length) : std::numeric_limits<float>::quiet_NaN();
-  }
-  out.array().colwise() *= inverse.array();
-  return out;
+  return matrix.columns ? cosines_of_columns(matrix, probes.vectors, workers)
+                        : cosines_of_rows(matrix, probes.vectors, workers);
 }
 
 }  // namespace azimuth

@@ -187,6 +187,35 @@ TEST(MutualMatches, LeaveOutTiesAndRowsWithoutADirection) {
   EXPECT_FLOAT_EQ(matches[1].similarity, 0.7f);
 }
 
+TEST(MutualMatches, AreThoseThatAreLargestInRowAndColumn) {
+  std::mt19937 random(5);
+  std::size_t found = 0;
+  for (int draw = 0; draw < 200; ++draw) {
+    // Of few values, so that many are tied, and with some that are none.
+    Eigen::MatrixXf s = Eigen::MatrixXf::NullaryExpr(
+        1 + random() % 9, 1 + random() % 9, [&] { return static_cast<float>(random() % 12) - 6; });
+    if (random() % 2 != 0) s(random() % s.rows(), random() % s.cols()) = NAN;
+    std::vector<MutualMatch> expected;
+    for (Eigen::Index row = 0; row < s.rows(); ++row) {
+      for (Eigen::Index column = 0; column < s.cols(); ++column) {
+        int as_large = 0;  // itself in both
+        for (Eigen::Index i = 0; i < s.cols(); ++i) as_large += s(row, i) >= s(row, column);
+        for (Eigen::Index i = 0; i < s.rows(); ++i) as_large += s(i, column) >= s(row, column);
+        if (as_large == 2) expected.push_back({column, row, s(row, column)});
+      }
+    }
+    const std::vector<MutualMatch> matches = mutual_matches(s);
+    ASSERT_EQ(matches.size(), expected.size()) << s;
+    for (std::size_t i = 0; i < matches.size(); ++i) {
+      EXPECT_EQ(matches[i].base, expected[i].base) << s;
+      EXPECT_EQ(matches[i].release, expected[i].release) << s;
+      EXPECT_EQ(matches[i].similarity, expected[i].similarity);
+    }
+    found += matches.size();
+  }
+  EXPECT_GT(found, 100u);
+}
+
 TEST(MutualMatches, FollowThePermutationOfTheBase) {
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
