@@ -32,13 +32,14 @@ function(azimuth_optimise_little target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
-# azimuth_test(<name> LABEL fast|slow SOURCES ... [LIBRARIES ...] [SLOW <filter>] [CALCULATES])
+# azimuth_test(<name> LABEL fast|slow SOURCES ... [LIBRARIES ...] [SLOW <filter>] [CALCULATES] [TOGETHER])
 #
 # One executable for the tests of a folder compiles soonest; those that match the filter of GoogleTest are slow all the same.
-# Tests are not optimised, unless they multiply matrices themselves. With AZIMUTH_TESTS_TOGETHER the fast tests of an executable
-# run in two processes, not one each: under a sanitizer, or with LibTorch, a process takes longer to start than most tests do.
+# Tests are not optimised, unless they multiply matrices themselves. TOGETHER, and everywhere with AZIMUTH_TESTS_TOGETHER, the
+# fast tests of an executable run in two processes, not one each: of hundreds of small ones, under a sanitizer, or with LibTorch, a
+# process takes longer to start than a test does.
 function(azimuth_test name)
-  cmake_parse_arguments(ARG "CALCULATES" "LABEL;SLOW;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "CALCULATES;TOGETHER" "LABEL;SLOW;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
@@ -56,7 +57,7 @@ function(azimuth_test name)
       PROPERTIES LABELS slow TIMEOUT 600)
     set(others "*-${ARG_SLOW}")
   endif()
-  if(AZIMUTH_TESTS_TOGETHER)
+  if(ARG_TOGETHER OR AZIMUTH_TESTS_TOGETHER)
     foreach(half 0 1)
       add_test(NAME ${name}.${half} COMMAND ${name} --gtest_brief=1 "--gtest_filter=${others}")
       set_tests_properties(${name}.${half} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 900
