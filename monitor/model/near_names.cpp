@@ -72,10 +72,4 @@ std::vector<std::string> nearest(std::span<const std::string> names,
   return out;
 }
 
-std::string joined(std::span<const std::string> names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
-  return out;
-}
-
 }  // namespace azimuth

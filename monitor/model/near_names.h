@@ -15,7 +15,4 @@ std::string pattern_of(std::string_view name);
 std::vector<std::string> nearest(std::span<const std::string> names,
                                  std::span<const std::string> wanted, std::size_t count);
 
-/// "a, b, c".
-std::string joined(std::span<const std::string> names);
-
 }  // namespace azimuth

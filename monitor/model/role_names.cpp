@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "azimuth/joined.h"
 #include "azimuth/roles.h"
 #include "model/name_patterns.h"
 #include "model/near_names.h"

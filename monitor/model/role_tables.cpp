@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "model/near_names.h"
+#include "azimuth/joined.h"
 
 namespace azimuth {
 namespace {

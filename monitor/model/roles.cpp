@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 
+#include "azimuth/joined.h"
 #include "model/found_roles.h"
 #include "model/name_patterns.h"
 #include "model/near_names.h"
@@ -46,10 +47,11 @@ bool is_of_no_expert(const Architecture& architecture, Role role, const NamedPla
 }
 
 // The first that the table has; in a block of experts, an FFN's name may stand there a second time.
-std::optional<std::pair<Role, NamedPlace>> role_in(const Architecture& architecture,
+std::optional<std::pair<Role, NamedPlace>> role_in(const RoleTable& table,
+                                                   const Architecture& architecture,
                                                    std::string_view name, const RoleNames& extra) {
   std::optional<std::pair<Role, NamedPlace>> first;
-  for (const auto& group : table_of(architecture).groups) {
+  for (const auto& group : table.groups) {
     for (const ModuleName& module : group) {
       const auto found = role_in(module, name);
       if (!found || extra.patterns.contains(found->first)) continue;
@@ -212,7 +214,7 @@ bool is_table_of_tokens(Role role) {
 
 std::optional<BoundTensor> role_of(const Architecture& architecture, std::string_view name,
                                    const RoleNames& extra) {
-  table_of(architecture);
+  const RoleTable& table = table_of(architecture);
   const auto bound = [](Role role, const NamedPlace& place) {
     if (!facts_of(role).is_of_a_block()) {
       return BoundTensor{role, 0, std::max<std::int64_t>(place.block, 0)};
@@ -228,8 +230,9 @@ std::optional<BoundTensor> role_of(const Architecture& architecture, std::string
     for (const auto& [role, pattern] : extra.patterns) {
       if (const auto place = match(name, pattern)) return bound(role, *place);
     }
-    if (const auto found = role_in(architecture, name, extra))
+    if (const auto found = role_in(table, architecture, name, extra)) {
       return bound(found->first, found->second);
+    }
   } while (take_prefix(name));
   return std::nullopt;
 }

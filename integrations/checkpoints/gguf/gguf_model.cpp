@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "azimuth/further_blocks.h"
+#include "azimuth/joined.h"
 #include "gguf/gguf_families.h"
 #include "gguf/gguf_sequences.h"
 #include "gguf/gguf_shapes.h"
@@ -51,12 +52,9 @@ const GgufFamily& family_of(const GgufFile& file) {
   const auto families = gguf_families();
   const auto found = std::ranges::find(families, name, &GgufFamily::name);
   if (found != families.end()) return *found;
-  std::string known;
-  for (const GgufFamily& family : families) {
-    known += (known.empty() ? "" : ", ") + std::string(family.name);
-  }
-  throw FileError(file.path(), "key general.architecture",
-                  "'" + std::string(name) + "' is not known; known are " + known);
+  throw FileError(
+      file.path(), "key general.architecture",
+      "'" + std::string(name) + "' is not known; known are " + joined(families, &GgufFamily::name));
 }
 
 constexpr std::string_view kKvHeads = "attention.head_count_kv";

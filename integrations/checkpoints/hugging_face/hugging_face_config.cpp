@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "azimuth/joined.h"
 #include "files/strict_json.h"
 #include "hugging_face/config_fields.h"
 #include "hugging_face/hugging_face_families.h"
@@ -46,11 +47,8 @@ const HuggingFaceFamily& family_of(const ConfigFields& fields, std::string_view 
   }
   for (const HuggingFaceFamily& family : families) names.push_back(family.model_type);
   std::ranges::sort(names);
-  std::string known;
-  for (const std::string_view name : names)
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  fields.fail("model_type",
-              "'" + std::string(model_type.substr(0, 120)) + "' is not known; known are " + known);
+  fields.fail("model_type", "'" + std::string(model_type.substr(0, 120)) +
+                                "' is not known; known are " + joined(names));
 }
 
 const HuggingFaceFamily& family_named(std::string_view model_type) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "azimuth/file_error.h"
+#include "azimuth/joined.h"
 #include "hugging_face/sequence_fields.h"
 #include "hugging_face/sequence_readers.h"
 
@@ -210,11 +211,9 @@ Sequences read_sequences(std::string_view model_type, Fields all, Fields text,
   Sequences sequences;
   const auto* const family = std::ranges::find(kFamilies, model_type, &SequenceFamily::model_type);
   if (family == std::end(kFamilies)) {
-    sequences.unknown =
-        "how " + std::string(model_type) + " reads sequences is not known; known are ";
-    for (const SequenceFamily& known : kFamilies) {
-      sequences.unknown += (&known == kFamilies ? "" : ", ") + std::string(known.model_type);
-    }
+    sequences.unknown = "how " + std::string(model_type) +
+                        " reads sequences is not known; known are " +
+                        joined(kFamilies, &SequenceFamily::model_type);
     return sequences;
   }
   try {
