@@ -72,6 +72,8 @@ at::ScalarType exact_type(const Tensor& X) {
   return X.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
 }
 
+Tensor capped(const Tensor& X, double cap) { return (X / cap).tanh() * cap; }
+
 Tensor normalised(const Norm& norm, const Tensor& weight, const Tensor& bias, const Tensor& X) {
   if (norm.kind == NormKind::none) return X;
   Tensor Y = X.to(exact_type(X));
@@ -123,6 +125,7 @@ void AtenOperations::multiply_by(Tensor& X, const Tensor& Y) { X = X * Y; }
 void AtenOperations::multiply_by(Tensor& X, double factor) { X = X * factor; }
 void AtenOperations::add(Tensor& X, double number) { X = X + number; }
 void AtenOperations::add(Tensor& Y, const Tensor& Z) { Y = Y + Z; }
+
 // Its weight has a number for each of all.
 Tensor AtenOperations::normalised_runs(const Norm& norm, const Tensor& X, std::int64_t size) {
   const Norm bare = {norm.kind, norm.epsilon, {}, {}};

@@ -92,6 +92,9 @@ class AtenOperations {
 at::Tensor normalised(const Norm& norm, const at::Tensor& weight, const at::Tensor& bias,
                       const at::Tensor& X);
 
+/// cap · tanh(X / cap).
+at::Tensor capped(const at::Tensor& X, double cap);
+
 /// At least float32.
 at::ScalarType exact_type(const at::Tensor& X);
 

@@ -84,7 +84,7 @@ Tensor weights_of(const AttentionScores& scores, const Tensor& query, const Tens
   if (scaled_bias) logits = logits + bias;
   logits = logits * scores.scale;
   if (bias.defined() && !scaled_bias) logits = logits + bias;
-  if (scores.cap > 0) logits = (logits / scores.cap).tanh() * scores.cap;
+  if (scores.cap > 0) logits = capped(logits, scores.cap);
   logits = logits.masked_fill(ops.reads(scores.reach.window, query.options()).logical_not(),
                               -std::numeric_limits<double>::infinity());
   const Tensor sinks = ops.parameter(scores.sinks);

@@ -50,6 +50,7 @@ Tensor vector(const Eigen::VectorXf& numbers, const at::TensorOptions& options) 
       torch::from_blob(const_cast<float*>(numbers.data()), {numbers.size()}, torch::kFloat32));
   return all;
 }
+
 // That of the parameters: each matrix by itself, and nothing left to be added or multiplied.
 Architecture as_used(const ModelWeights& weights) {
   Architecture a = weights.architecture();
@@ -71,17 +72,15 @@ class DecoderModule::Builder final : public MixerParts {
     blocks_ = module.register_module("blocks", std::make_shared<torch::nn::Module>());
   }
 
-  std::string add(const BlockWeights& block, bool shares_norm) {
+  // Of a block that can be run.
+  void add(const BlockWeights& block, bool shares_norm) {
     block_ =
         blocks_->register_module(std::to_string(number_++), std::make_shared<torch::nn::Module>());
     place_ = block_.get();
     experts_.clear();
-    if (block.streams) return "it has several residual streams";
     for (const Mixer& mixer : block.mixers) {
-      std::string why = walk(mixer, shares_norm || block.mixers.size() == 1, *this);
-      if (!why.empty()) return why;
+      walk(mixer, shares_norm || block.mixers.size() == 1, *this);
     }
-    return "";
   }
 
   void projection(Role weight, Role bias, std::int64_t member,
@@ -174,10 +173,7 @@ DecoderModule::DecoderModule(const ModelWeights& weights, at::Device device, at:
     }
     parameters_.add(weights_.head, std::move(head));
   }
-  for (const BlockWeights& block : weights_.blocks) {
-    const std::string why = builder.add(block, architecture_.shared_norm);
-    if (!why.empty()) throw std::invalid_argument(why);
-  }
+  for (const BlockWeights& block : weights_.blocks) builder.add(block, architecture_.shared_norm);
 }
 
 Tensor DecoderModule::embedded(const Tensor& ids, AtenOperations& ops) const {
@@ -225,11 +221,9 @@ Tensor DecoderModule::forward(const Tensor& ids, const Decoder::Tap& tap) {
     }
   }
   Tensor logits = ops.product(weights_.head, ops.normalised(weights_.final_norm, states));
-  if (architecture_.sequences.logit_scale != 1)
-    logits = logits * architecture_.sequences.logit_scale;
-  if (architecture_.sequences.logit_cap > 0)
-    logits =
-        (logits / architecture_.sequences.logit_cap).tanh() * architecture_.sequences.logit_cap;
+  const Sequences& s = architecture_.sequences;
+  if (s.logit_scale != 1) logits = logits * s.logit_scale;
+  if (s.logit_cap > 0) logits = capped(logits, s.logit_cap);
   return logits.view({ops.batch(), ops.length(), -1});
 }
 

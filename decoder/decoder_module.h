@@ -16,6 +16,7 @@ class AtenOperations;
 
 class DecoderModule : public torch::nn::Module {
  public:
+  /// Of weights of which Decoder::why_not says nothing.
   DecoderModule(const ModelWeights& weights, at::Device device, at::ScalarType type);
 
   at::Tensor forward(const at::Tensor& ids, const Decoder::Tap& tap);

@@ -45,10 +45,7 @@ class Walk {
   }
 
   std::string operator()(const Experts& mixture) {
-    const auto& [of_router, input, output, shared_input, shared_output] = mixture.norms;
-    for (const Norm* norm : {&of_router, &input, &output, &shared_input, &shared_output}) {
-      if (norm->kind != NormKind::none) return "its mixtures have norms of their own";
-    }
+    if (mixture.norms.any()) return "its mixtures have norms of their own";
     projection(router_weight, router_bias, mixture.router);
     vector(router_choice_bias, mixture.choice_bias);
     projection(experts_input_weight, experts_input_bias, mixture.input);

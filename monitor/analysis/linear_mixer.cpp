@@ -91,14 +91,6 @@ std::string not_linear(const ShortConvolution&) {
   return "a gated convolution is not linear in one token";
 }
 
-bool has_norms_within(const Experts& mixture) {
-  const auto& [router, input, output, shared_input, shared_output] = mixture.norms;
-  for (const Norm* const norm : {&router, &input, &output, &shared_input, &shared_output}) {
-    if (norm->kind != NormKind::none) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 bool LinearMixer::is_held(const Mixer& mixer) {
@@ -158,7 +150,7 @@ void LinearMixer::hold(const FeedForward& ffn, const Eigen::MatrixXd&, Workers& 
 }
 
 void LinearMixer::hold(const Experts& mixture, const Eigen::MatrixXd& X, Workers& workers) {
-  if (has_norms_within(mixture)) {
+  if (mixture.norms.any()) {
     reason_ = "norms stand within its mixture";
     return;
   }

@@ -183,6 +183,13 @@ struct PerLayerInput {
 struct ExpertNorms {
   Norm router, input, output;
   Norm shared_input, shared_output;
+
+  bool any() const {
+    for (const Norm* norm : {&router, &input, &output, &shared_input, &shared_output}) {
+      if (norm->kind != NormKind::none) return true;
+    }
+    return false;
+  }
 };
 
 /// Feed-forward networks of which a router sends each token to a few.
