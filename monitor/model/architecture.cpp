@@ -85,6 +85,24 @@ void check_attention(const Architecture& a, std::int64_t block) {
 
 }  // namespace
 
+std::vector<std::int64_t> value_sources(const std::vector<bool>& full, std::int64_t shared,
+                                        const std::function<void(const std::string&)>& fail) {
+  std::vector<std::int64_t> sources;
+  std::int64_t last[] = {0, 0};  // of sliding and of full attention, from 1
+  for (std::int64_t block = 1; block <= std::ssize(full); ++block) {
+    std::int64_t& source = last[full[static_cast<std::size_t>(block - 1)] ? 1 : 0];
+    const bool has_its_own = block <= std::ssize(full) - shared;
+    if (has_its_own) source = block;
+    if (source == 0) {
+      fail("is " + std::to_string(shared) +
+           ", and no block before the last so many has values for block " + std::to_string(block));
+      return sources;
+    }
+    sources.push_back(has_its_own ? 0 : source);
+  }
+  return sources;
+}
+
 void Architecture::check() const {
   const auto reject = [&](const char* why) {
     throw std::invalid_argument("architecture " + name + ": " + why);

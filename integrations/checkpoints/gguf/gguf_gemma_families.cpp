@@ -47,20 +47,12 @@ std::int64_t count_or_0(Fields fields, std::string_view key, std::int64_t max) {
 void share_values(Fields fields, Architecture& a, const std::vector<bool>& full) {
   constexpr std::string_view key = "attention.shared_kv_layers";
   const std::int64_t shared = count_or_0(fields, key, fields.blocks());
-  std::int64_t sources[] = {0, 0};  // of sliding and of full attention, from 1
-  for (std::int64_t b = 0; b < fields.blocks(); ++b) {
-    const auto at = static_cast<std::size_t>(b);
-    std::int64_t& source = sources[full[at] ? 1 : 0];
-    if (b < fields.blocks() - shared) {
-      source = b + 1;
-      continue;
-    }
-    if (source == 0) {
-      fields.fail(key, "is " + std::to_string(shared) + ", and no block before the last so many " +
-                           "has values for block " + std::to_string(b + 1));
-    }
-    a.attention[at] = a.attention[static_cast<std::size_t>(source - 1)];
-    a.attention[at].values_of = source;
+  const std::vector<std::int64_t> sources =
+      value_sources(full, shared, [&](const std::string& why) { fields.fail(key, why); });
+  for (std::size_t b = 0; b < sources.size(); ++b) {
+    if (sources[b] == 0) continue;
+    a.attention[b] = a.attention[static_cast<std::size_t>(sources[b] - 1)];
+    a.attention[b].values_of = sources[b];
   }
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "azimuth/file_error.h"
+#include "azimuth/joined.h"
 
 // Source: what llama.cpp's models compute (src/models/*.cpp, llama_model_rope_type), of commit
 // 0c1e57098. Where Transformers has a window and llama.cpp has none, a file says nothing of it.
@@ -168,10 +169,8 @@ void read_logit_scale(Fields fields, const Architecture&, Sequences& s) {
   s.logit_scale = positive(fields, "logit_scale", 1);
 }
 
-// Blocks without a window know no positions.
-void read_cohere2(Fields fields, const Architecture& a, Sequences& s) {
-  read_logit_scale(fields, a, s);
-  const std::int64_t window = fields.count(kWindow, kMax);
+// Every fourth block, if the file does not say, has no window, and knows no positions.
+void turn_in_windows(Fields fields, Sequences& s, std::int64_t window) {
   set_sliding(fields, s, sliding_blocks(fields, 4), [&](bool slides, AttentionReach& reach) {
     if (slides) {
       reach.window = window;
@@ -181,16 +180,14 @@ void read_cohere2(Fields fields, const Architecture& a, Sequences& s) {
   });
 }
 
+void read_cohere2(Fields fields, const Architecture& a, Sequences& s) {
+  read_logit_scale(fields, a, s);
+  turn_in_windows(fields, s, fields.count(kWindow, kMax));
+}
+
 void read_exaone4(Fields fields, const Architecture&, Sequences& s) {
   if (fields.blocks() != 64) return;  // the smaller has no windows, whatever the key says
-  const std::int64_t window = fields.count(kWindow, 4'096, kMax);
-  set_sliding(fields, s, sliding_blocks(fields, 4), [&](bool slides, AttentionReach& reach) {
-    if (slides) {
-      reach.window = window;
-    } else {
-      reach.rotary.reset();
-    }
-  });
+  turn_in_windows(fields, s, fields.count(kWindow, 4'096, kMax));
 }
 
 void read_smollm3(Fields fields, const Architecture&, Sequences& s) {
@@ -255,10 +252,8 @@ Sequences gguf_sequences(Fields fields, std::string_view name, const Architectur
   Sequences s;
   const auto* const family = std::ranges::find(kFamilies, name, &GgufSequences::family);
   if (family == std::end(kFamilies)) {
-    s.unknown = "how GGUF's " + std::string(name) + " reads sequences is not known; known are ";
-    for (const GgufSequences& known : kFamilies) {
-      s.unknown += (&known == kFamilies ? "" : ", ") + std::string(known.family);
-    }
+    s.unknown = "how GGUF's " + std::string(name) + " reads sequences is not known; known are " +
+                joined(kFamilies, &GgufSequences::family);
     return s;
   }
   try {

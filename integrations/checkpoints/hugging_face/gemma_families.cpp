@@ -69,19 +69,10 @@ void share_values(Fields fields, Config config, const std::vector<bool>& full,
                   std::int64_t otherwise) {
   constexpr std::string_view key = "num_kv_shared_layers";
   const std::int64_t shared = fields.count_from_zero(key, otherwise, config.block_count);
-  const std::int64_t first = config.block_count - shared;
-  std::int64_t sources[] = {0, 0};  // of sliding and of full attention, from 1
-  for (std::int64_t b = 0; b < config.block_count; ++b) {
-    std::int64_t& source = sources[full[static_cast<std::size_t>(b)] ? 1 : 0];
-    if (b < first) {
-      source = b + 1;
-      continue;
-    }
-    if (source == 0) {
-      fields.fail(key, "is " + std::to_string(shared) + ", and no block before the last so many " +
-                           "has values for block " + std::to_string(b + 1));
-    }
-    config.architecture.attention[static_cast<std::size_t>(b)].values_of = source;
+  const std::vector<std::int64_t> sources =
+      value_sources(full, shared, [&](const std::string& why) { fields.fail(key, why); });
+  for (std::size_t b = 0; b < sources.size(); ++b) {
+    config.architecture.attention[b].values_of = sources[b];
   }
 }
 

@@ -52,13 +52,16 @@ void window_by_period(const Model& model, Sequences& s, std::int64_t window, std
 }
 
 // Blocks from some on.
-void qwen_windows(const Model& model, Sequences& s, std::int64_t otherwise) {
-  if (!model.fields.flag("use_sliding_window", false)) return;
+void windows_at_the_end(const Model& model, Sequences& s, std::int64_t otherwise) {
   const std::int64_t first =
       model.fields.count_from_zero("max_window_layers", otherwise, kMaxPattern);
   set_windows(model, s, read_window(model.fields, 4'096),
               read_sliding(model.fields, model.blocks(),
                            [&](std::int64_t block) { return block >= first; }));
+}
+
+void qwen_windows(const Model& model, Sequences& s, std::int64_t otherwise) {
+  if (model.fields.flag("use_sliding_window", false)) windows_at_the_end(model, s, otherwise);
 }
 
 void gemma_scale(const Model& model, Sequences& s, double cap, double logit_cap) {
@@ -101,10 +104,11 @@ void rotary_by_type(const Model& model, Sequences& s, const std::vector<bool>& s
   });
 }
 
-// Blocks without a window know no positions.
-void rotary_in_windows(const Model& model, Sequences& s, std::int64_t window,
-                       const std::vector<bool>& sliding) {
-  set_windows(model, s, window, sliding);
+// Every so many blocks, if the file does not say which, have no window, and know no positions.
+void rotary_in_windows(const Model& model, Sequences& s, std::int64_t window) {
+  const std::int64_t period = model.fields.count({"sliding_window_pattern"}, 4, kMaxPattern);
+  const std::vector<bool> sliding = read_sliding(
+      model.fields, model.blocks(), [&](std::int64_t b) { return (b + 1) % period != 0; });
   by_block(model, s, [&](std::int64_t block, AttentionReach& reach) {
     if (!sliding[static_cast<std::size_t>(block)]) reach.rotary.reset();
     reach.window = sliding[static_cast<std::size_t>(block)] ? window : 0;
@@ -138,12 +142,7 @@ void qwen3_moe(const Model& model, Sequences& s) {
   if (model.fields.flag("use_sliding_window", false)) window_of(model, s, 4'096);
 }
 
-void dots1(const Model& model, Sequences& s) {
-  const std::int64_t first = model.fields.count_from_zero("max_window_layers", 62, kMaxPattern);
-  set_windows(model, s, read_window(model.fields, 4'096),
-              read_sliding(model.fields, model.blocks(),
-                           [&](std::int64_t block) { return block >= first; }));
-}
+void dots1(const Model& model, Sequences& s) { windows_at_the_end(model, s, 62); }
 
 void smollm3(const Model& model, Sequences& s) {
   constexpr std::string_view key = "no_rope_layers";
@@ -189,21 +188,14 @@ void olmo3(const Model& model, Sequences& s) {
 
 void cohere2(const Model& model, Sequences& s) {
   s.logit_scale = model.fields.real("logit_scale", 0.0625, kMax);
-  const std::int64_t period = model.fields.count({"sliding_window_pattern"}, 4, kMaxPattern);
   const std::int64_t window = read_window(model.fields, 4'096);
   if (window == 0) model.fields.fail("sliding_window", "is null");
-  rotary_in_windows(model, s, window,
-                    read_sliding(model.fields, model.blocks(),
-                                 [&](std::int64_t b) { return (b + 1) % period != 0; }));
+  rotary_in_windows(model, s, window);
 }
 
 void exaone4(const Model& model, Sequences& s) {
   const std::int64_t window = read_window(model.fields, 4'096);
-  if (window == 0) return;  // all blocks are alike
-  const std::int64_t period = model.fields.count({"sliding_window_pattern"}, 4, kMaxPattern);
-  rotary_in_windows(model, s, window,
-                    read_sliding(model.fields, model.blocks(),
-                                 [&](std::int64_t b) { return (b + 1) % period != 0; }));
+  if (window > 0) rotary_in_windows(model, s, window);  // else all blocks are alike
 }
 
 void gpt_neo(const Model& model, Sequences& s) {

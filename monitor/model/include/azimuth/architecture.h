@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -51,6 +52,13 @@ struct AttentionPlan {
 
   bool operator==(const AttentionPlan&) const = default;
 };
+
+/// `values_of` of every block, where each of the last `shared` reads the values of the last block
+/// before all of them whose attention reaches as far: over all tokens, which `full` says of each
+/// block, or not. Calls `fail` with the reason, and returns what it has, where there is no such
+/// block.
+std::vector<std::int64_t> value_sources(const std::vector<bool>& full, std::int64_t shared,
+                                        const std::function<void(const std::string&)>& fail);
 
 /// How a router shares a token out among experts.
 struct Routing {
