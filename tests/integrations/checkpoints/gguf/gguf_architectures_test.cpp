@@ -22,6 +22,7 @@
 #include "integrations/checkpoints/known_names.h"
 #include "support/member_count.h"
 #include "support/one_token_norms.h"
+#include "support/same_architecture.h"
 
 namespace azimuth {
 namespace {
@@ -128,59 +129,24 @@ TEST_P(GgufArchitectures, MetadataSayWhatTheConfigurationSays) {
     expected.delta_rule.layout = found.name == "qwen3_next" ? DeltaRuleLayout::strengths_by_key_head
                                                             : DeltaRuleLayout::tiled;
   }
-  EXPECT_EQ(found.name, expected.name);
-  EXPECT_EQ(found.heads, expected.heads);
-  EXPECT_EQ(found.kv_heads, expected.kv_heads);
   EXPECT_EQ(found.activation == expected.activation, !GetParam().other_activation);
-  EXPECT_EQ(found.norm, expected.norm);
-  EXPECT_EQ(found.norm_placement, expected.norm_placement);
   EXPECT_FLOAT_EQ(found.norm_epsilon, expected.norm_epsilon);
   EXPECT_EQ(found.norm_offset, 0) << "converters add it to the weights";
-  EXPECT_EQ(found.bare_norms, expected.bare_norms);
-  EXPECT_EQ(found.parallel, expected.parallel);
-  EXPECT_EQ(found.shared_norm, expected.shared_norm);
-  EXPECT_EQ(found.gated_ffn, expected.gated_ffn);
-  EXPECT_EQ(found.nested_ffn, expected.nested_ffn);
-  EXPECT_EQ(found.clamped_gate, expected.clamped_gate);
   EXPECT_FALSE(found.gate_up_by_turns) << "converters take it apart";
   EXPECT_EQ(found.qkv_layout, QkvLayout::by_kind) << "converters sort it";
   EXPECT_FLOAT_EQ(found.qkv_clip, expected.qkv_clip);
-  EXPECT_EQ(found.gated_attention, expected.gated_attention);
-  EXPECT_EQ(found.latent, expected.latent);
-  EXPECT_EQ(found.attention_sinks, expected.attention_sinks);
-  EXPECT_DOUBLE_EQ(found.rotary_factor, expected.rotary_factor);
   EXPECT_FLOAT_EQ(found.embedding_multiplier, expected.embedding_multiplier);
-  EXPECT_EQ(found.embedding_norm, expected.embedding_norm);
-  EXPECT_EQ(found.learned_positions, expected.learned_positions);
-  EXPECT_EQ(found.expert_norms, expected.expert_norms);
-  EXPECT_EQ(found.value_norm, expected.value_norm);
-  EXPECT_EQ(found.block_scale, expected.block_scale);
-  EXPECT_EQ(found.per_layer_size, expected.per_layer_size);
-  EXPECT_EQ(found.per_layer_in_part, expected.per_layer_in_part);
-  EXPECT_EQ(found.streams, expected.streams);
-  EXPECT_EQ(found.stream_output_scale, expected.stream_output_scale);
   // As the number of standard deviations, in float32.
   EXPECT_THAT(found.gate_sparsity,
               ::testing::Pointwise(::testing::DoubleNear(1e-7), expected.gate_sparsity));
-  EXPECT_EQ(found.attention, expected.attention);
-  EXPECT_EQ(found.experts, expected.experts);
-  EXPECT_EQ(found.expert_latent_size, expected.expert_latent_size);
-  EXPECT_EQ(found.shared_expert, expected.shared_expert);
-  EXPECT_EQ(found.shared_expert_gate, expected.shared_expert_gate);
   EXPECT_FLOAT_EQ(found.routing.scale, expected.routing.scale);
   expected.routing.scale = found.routing.scale;
-  EXPECT_EQ(found.routing, expected.routing);
   EXPECT_FLOAT_EQ(found.multipliers.attention_output, expected.multipliers.attention_output);
   EXPECT_FLOAT_EQ(found.multipliers.ffn_output, expected.multipliers.ffn_output);
   expected.multipliers.attention_output = found.multipliers.attention_output;
   expected.multipliers.ffn_output = found.multipliers.ffn_output;
-  EXPECT_EQ(found.multipliers, expected.multipliers);
-  EXPECT_EQ(found.delta_rule, expected.delta_rule);
-  EXPECT_EQ(found.state_space, expected.state_space);
-  EXPECT_EQ(found.selective_state_space, expected.selective_state_space);
-  EXPECT_EQ(found.convolution_taps, expected.convolution_taps);
+  expect_same(found, expected);
   EXPECT_FALSE(found.transposed_experts) << "converters transpose them";
-  EXPECT_EQ(found.blocks, expected.blocks);
   // Of `sequences` logits show it: tests/decoder.
   EXPECT_THAT(found.special_token_ids, ::testing::IsSubsetOf(expected.special_token_ids));
   EXPECT_FALSE(found.special_token_ids.empty());
