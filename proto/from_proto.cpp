@@ -175,6 +175,14 @@ void convert(const v1::Stage& in, StageObservation& out) {
   get_numbers(in.direction(), out.direction);
 }
 
+void convert(const v1::Text& in, TextObservation& out) {
+  out.ids_digest = in.ids_digest();
+  out.sequences = in.sequences();
+  out.length = in.length();
+  out.first_token_id = in.first_token_id();
+  out.perplexity = in.perplexity();
+}
+
 void convert(const v1::Cost& in, Cost& out) {
   out.training_thread_seconds = in.training_thread_seconds();
   out.analysis_cpu_seconds = in.analysis_cpu_seconds();
@@ -221,6 +229,7 @@ Observation from_proto(const v1::Observation& in) {
     out.nonfinite = NonfiniteTensor{tensor.name(), tensor.block(), tensor.update()};
   }
   convert(in.cost(), out.cost);
+  if (in.text().sequences() > 0) convert(in.text(), out.text.emplace());
   return out;
 }
 

@@ -310,6 +310,14 @@ void convert(const NonfiniteTensor& in, v1::NonfiniteTensor& out) {
   out.set_update(in.update);
 }
 
+void convert(const TextObservation& in, v1::Text& out) {
+  out.set_ids_digest(in.ids_digest);
+  out.set_sequences(in.sequences);
+  out.set_length(in.length);
+  out.set_first_token_id(in.first_token_id);
+  out.set_perplexity(in.perplexity);
+}
+
 void convert(const Cost& in, v1::Cost& out) {
   out.set_training_thread_seconds(in.training_thread_seconds);
   out.set_analysis_cpu_seconds(in.analysis_cpu_seconds);
@@ -353,6 +361,7 @@ v1::Observation to_proto(const Observation& in) {
   out.mutable_warnings()->Assign(in.warnings.begin(), in.warnings.end());
   convert(in.nonfinite.value_or(NonfiniteTensor()), *out.mutable_nonfinite());
   convert(in.cost, *out.mutable_cost());
+  convert(in.text.value_or(TextObservation()), *out.mutable_text());
   return out;
 }
 

@@ -181,6 +181,12 @@ std::string about_linear_approximation(const Observation& o) {
   return out;
 }
 
+std::string about_text(const TextObservation& text) {
+  return azimuth::cli::text("\nOn text, %lld sequences of %lld tokens: perplexity %.4g\n",
+                            static_cast<long long>(text.sequences),
+                            static_cast<long long>(text.length), text.perplexity);
+}
+
 }  // namespace
 
 std::string coordinates_text(const std::vector<float>& direction) {
@@ -196,6 +202,7 @@ std::string inspection_text(const Observation& observation, const std::string& n
   return about_model(observation, name) + about_direction(observation, fault) +
          about_vocabulary(observation.probe.vocabulary) + table(observation, colours) + kLegend +
          about_linear_approximation(observation) +
+         (observation.text ? about_text(*observation.text) : "") +
          text("\n%.2f s, %.2f CPU s\n", observation.cost.analysis_wall_seconds,
               observation.cost.analysis_cpu_seconds);
 }

@@ -89,7 +89,10 @@ TokenIds read_token_ids(const std::filesystem::path& file) {
          std::to_string(header.count) + " ids have " +
          std::to_string(header.count * header.id_bytes));
   }
+  Sha256 sum;
+  sum.add(bytes.data(), bytes.size());
   TokenIds out = {.file = file,
+                  .digest = sum.hexadecimal(),
                   .vocab_size = static_cast<std::int64_t>(header.vocab_size),
                   .tokenizer_digest = hexadecimal({header.tokenizer_digest, 32}),
                   .ids = {}};

@@ -117,6 +117,16 @@ TEST_P(EveryDecoder, NoTensorIsLeftOut) {
   EXPECT_GE(2 * taken, std::ssize(experts));
 }
 
+TEST(Decoder, NamesThoseThatItRuns) {
+  std::set<std::string> run;
+  for (const std::string& name : testing::logits_cases()) {
+    run.insert(LogitsCase(name).architecture().name);
+  }
+  const auto named = Decoder::families();
+  EXPECT_THAT(std::vector<std::string>(named.begin(), named.end()),
+              ::testing::ElementsAreArray(run));
+}
+
 INSTANTIATE_TEST_SUITE_P(Transformers, EveryDecoder, ::testing::ValuesIn(testing::logits_cases()),
                          [](const auto& info) { return info.param; });
 

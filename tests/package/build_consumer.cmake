@@ -9,13 +9,13 @@ if(WAY STREQUAL "find_package")
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
   list(APPEND options -DCMAKE_PREFIX_PATH=${WORK}/prefix)
 elseif(WAY STREQUAL "debian")
-  # Debian's own dpkg installs both packages into an empty root. Their dependencies are not there: apt says whether it
+  # Debian's own dpkg installs the packages into an empty root. Their dependencies are not there: apt says whether it
   # knows them, and the programs below find them on this machine.
   set(root ${WORK}/root)
   run(${CMAKE_CPACK_COMMAND} --config ${BUILD}/CPackConfig.cmake -B ${WORK}/packages)
   file(GLOB packages ${WORK}/packages/*.deb)
   list(LENGTH packages count)
-  if(NOT count EQUAL 2)
+  if(NOT count EQUAL 3)
     message(FATAL_ERROR "cpack made ${packages}")
   endif()
   run(apt-get install --simulate --quiet=2 ${packages})
@@ -24,6 +24,7 @@ elseif(WAY STREQUAL "debian")
   run(dpkg --root=${root} --log=${WORK}/dpkg.log --force-not-root --force-depends --install ${packages})
   run(${root}/usr/bin/azimuth inspect $ENV{AZIMUTH_SMOLLM2} --no-spectral)
   run(${root}/usr/bin/azimuth watch --help)
+  run(${root}/usr/bin/azimuth inspect $ENV{AZIMUTH_SMOLLM2} --no-spectral --text ${SOURCE}/examples/data/opticks.ids --sequences 1)
   foreach(file IN ITEMS man/man1/azimuth.1 azimuth/grafana/dashboards/direction.json azimuth/grafana/alerts/azimuth.rules.yml
       azimuth/grafana/provisioning/alerting/azimuth.yml azimuth/grafana/prometheus.yml azimuth/grafana/alertmanager.yml
       doc/azimuth/runbook.md doc/azimuth/states.md doc/azimuth/grafana.md)

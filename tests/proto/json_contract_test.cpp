@@ -66,8 +66,12 @@ TEST(JsonContract, ObservationHasEveryField) {
       UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time", "loss",
                            "model", "probe", "blocks", "stages", "primary_stage", "direction",
                            "provisional", "angles", "state", "state_since_step", "events", "cost",
-                           "warnings", "nonfinite", "loss_is_nan", "absence", "base_absent"));
+                           "warnings", "nonfinite", "loss_is_nan", "absence", "base_absent",
+                           "text"));
   EXPECT_THAT(names(value.at("nonfinite")), UnorderedElementsAre("name", "block", "update"));
+  EXPECT_THAT(names(value.at("text")),
+              UnorderedElementsAre("ids_digest", "sequences", "length", "first_token_id",
+                                   "perplexity"));
   expect_blocks_and_stages(value);
   EXPECT_THAT(names(value.at("angles").at(0)),
               UnorderedElementsAre("reference", "degrees", "noise_floor_degrees", "step"));

@@ -152,6 +152,12 @@ TEST(ProtoConversion, ObservationSurvivesTheWire) {
   EXPECT_EQ(sent.cost.analysis_wall_seconds, received.cost.analysis_wall_seconds);
   EXPECT_EQ(sent.cost.overhead_ratio, received.cost.overhead_ratio);
   EXPECT_EQ(sent.cost.peak_extra_bytes, received.cost.peak_extra_bytes);
+  ASSERT_TRUE(received.text.has_value());
+  EXPECT_EQ(sent.text->ids_digest, received.text->ids_digest);
+  EXPECT_EQ(sent.text->sequences, received.text->sequences);
+  EXPECT_EQ(sent.text->length, received.text->length);
+  EXPECT_EQ(sent.text->first_token_id, received.text->first_token_id);
+  EXPECT_EQ(sent.text->perplexity, received.text->perplexity);
   EXPECT_EQ(to_json(sent), to_json(received));
 }
 

@@ -51,6 +51,7 @@ inline Observation sample_observation(std::int64_t sequence = 3) {
   o.loss_is_nan = true;
   o.absence = "ABSENT: sample";
   o.base_absent = true;
+  o.text = TextObservation{"text digest", 3, 512, 1, 15.5};
   o.cost = {0.01, 0.2, 0.3, 0.004, 4096};
   return o;
 }

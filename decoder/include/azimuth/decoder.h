@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "azimuth/model_weights.h"
 
@@ -29,6 +31,10 @@ class Decoder {
  public:
   /// Why these weights cannot be run, in words; empty: they can.
   static std::string why_not(const ModelWeights& weights);
+
+  /// Those that can be run, by the name of their architecture, sorted; of some of them not every
+  /// setting.
+  static std::span<const std::string_view> families();
 
   /// Reads every weight once, a piece at a time, into parameters of `type` on `device`: float32 or
   /// bfloat16 (float64, to check others by). `weights` are not needed afterwards. Throws

@@ -12,6 +12,7 @@ namespace azimuth {
 /// A text as the ids of its tokens, as `scripts/tokenize` writes them (docs/token-ids.md).
 struct TokenIds {
   std::filesystem::path file;
+  std::string digest;            ///< SHA-256 of the file, hexadecimal
   std::int64_t vocab_size = 0;   ///< of the tokenizer; every id is below
   std::string tokenizer_digest;  ///< SHA-256 of the spellings of the ids that occur, hexadecimal
   std::vector<std::int64_t> ids;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +11,8 @@
 
 #include "azimuth/model_info.h"
 #include "azimuth/nonfinite_tensor.h"
+#include "azimuth/not_applicable.h"
+#include "azimuth/text_observation.h"
 
 namespace azimuth {
 
@@ -19,7 +20,6 @@ namespace azimuth {
 /// the same names and says for each where it comes from. Angles are in degrees, 0 to 90; times in
 /// seconds; a number that does not apply is NaN. Blocks count from 1; block 0 is the embedding
 /// output.
-inline constexpr double kNotApplicable = std::numeric_limits<double>::quiet_NaN();
 inline constexpr std::int32_t kSchemaVersion = 1;
 
 struct VocabularyPass {
@@ -194,6 +194,7 @@ struct Observation {
   /// Where hidden states are not finite, the first weight that is not; nothing where every weight
   /// is finite, and the states overflow.
   std::optional<NonfiniteTensor> nonfinite;
+  std::optional<TextObservation> text;  ///< what was measured on a text, where one was given
 };
 
 /// Null where there is none.

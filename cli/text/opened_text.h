@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "azimuth/decoder.h"
+#include "azimuth/model_weights.h"
+#include "azimuth/observation.h"
+#include "azimuth/text_windows.h"
+#include "calls/text_options.h"
+
+namespace azimuth::cli {
+
+/// A model that runs, in float32 on the CPU, and the text that it reads.
+struct OpenedText {
+  Decoder decoder;
+  TextWindows windows;
+  /// What is known of the text before it is read: method alone.
+  TextObservation method;
+};
+
+/// `checkpoint` is where `weights` come from; where `options` do not say how many sequences, at
+/// most `most` are read. Throws FileError: a file of ids that is none, is of another tokenizer or
+/// too short, or a model that the decoder does not run.
+OpenedText open_text(const ModelWeights& weights, const std::string& checkpoint,
+                     const TextOptions& options, std::int64_t most);
+
+}  // namespace azimuth::cli

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+
+namespace azimuth::testing {
+
+/// Writes a file of ids of two bytes (docs/token-ids.md), of a tokenizer whose digest nobody has:
+/// for models that have no tokenizer.
+inline std::string write_ids(const std::filesystem::path& file, std::span<const std::int64_t> ids,
+                             std::uint64_t vocab_size) {
+  std::ofstream out(file, std::ios::binary);
+  const auto put = [&](auto number) {
+    out.write(reinterpret_cast<const char*>(&number), sizeof(number));
+  };
+  out << "AZTOKENS";
+  put(std::uint32_t{1});
+  put(std::uint32_t{2});
+  put(vocab_size);
+  put(std::uint64_t{ids.size()});
+  out << std::string(32, 'd');
+  for (const std::int64_t id : ids) put(static_cast<std::uint16_t>(id));
+  return file;
+}
+
+}  // namespace azimuth::testing
