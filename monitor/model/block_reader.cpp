@@ -280,7 +280,12 @@ Experts BlockReader::experts(std::int64_t b) const {
   Experts experts;
   experts.router.map = tensors_.map(Role::router_weight, b, 0, {a_.experts, sizes_.hidden, false});
   experts.router.bias = tensors_.vector_or_empty(Role::router_bias, b, a_.experts);
-  experts.choice_bias = tensors_.vector_or_empty(Role::router_choice_bias, b, a_.experts);
+  // ERNIE's is a matrix of one row.
+  const bool row =
+      tensors_.has(Role::router_choice_bias, b) &&
+      tensors_.at(Role::router_choice_bias, b).view.shape == std::vector{1, a_.experts};
+  experts.choice_bias = row ? tensors_.all_rows(Role::router_choice_bias, b)
+                            : tensors_.vector_or_empty(Role::router_choice_bias, b, a_.experts);
   experts.routing = a_.routing;
   const std::int64_t d = sizes_.hidden;
   const std::int64_t size = ffn_size_of(a_, tensors_, b, sizes_.transposed);

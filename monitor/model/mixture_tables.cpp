@@ -17,6 +17,11 @@ constexpr ModuleName kMiniMaxRouter[] = {
     parameter("layers.{}.block_sparse_moe.e_score_correction_bias", router_choice_bias),
     parameter("layers.{}.mlp.e_score_correction_bias", router_choice_bias),
 };
+// As files have it, and as Transformers' own module does.
+constexpr ModuleName kErnieRouter[] = {
+    parameter("layers.{}.mlp.moe_statics.e_score_correction_bias", router_choice_bias),
+    parameter("layers.{}.mlp.gate.moe_statics.e_score_correction_bias", router_choice_bias),
+};
 constexpr ModuleName kRouter[] = {
     {"layers.{}.mlp.router", router_weight, router_bias},
 };
@@ -88,6 +93,9 @@ std::vector<RoleTable> mixture_tables() {
       {"dots1",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts,
         kGguf, kGgufQueryKeyNorms, kGgufExperts, kGgufSharedExperts}},
+      {"ernie4_5_moe",
+       {kDecoder, kNormsBefore, kAttention, kGatedFfn, kExperts, kErnieRouter, kSharedExperts,
+        kGguf, kGgufExperts, kGgufSharedExperts}},
       {"glm4_moe",
        {kDecoder, kNormsBefore, kAttention, kQueryKeyNorms, kGatedFfn, kExperts, kSharedExperts,
         kGguf, kGgufNormBetween, kGgufQueryKeyNorms, kGgufExperts, kGgufSharedExperts}},

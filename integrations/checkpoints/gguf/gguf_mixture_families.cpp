@@ -144,6 +144,26 @@ void read_llama4(Fields fields, Architecture& a) {
   }
 }
 
+// The same behind the first blocks, which are dense. That a file's last blocks are is not written.
+void read_ernie4_5_moe(Fields fields, Architecture& a) {
+  read_rms_norm(fields, a);
+  read_experts(fields, a);
+  a.routing.choice_bias = true;
+  constexpr std::string_view shared = "expert_shared_count";
+  a.shared_expert = fields.has(shared) && fields.integer(shared) != 0;
+
+  const std::int64_t blocks = fields.blocks();
+  const std::int64_t step = fields.count("interleave_moe_layer_step", blocks);
+  constexpr std::string_view leading = "leading_dense_block_count";
+  const std::int64_t dense = fields.integer(leading) == 0 ? 0 : fields.count(leading, blocks);
+  if (step == 1 && dense == 0) return;
+  for (std::int64_t block = 1; block <= blocks; ++block) {
+    const bool mixture = block > dense && block % step == 0;
+    a.blocks.push_back(
+        {{MixerKind::attention}, {mixture ? MixerKind::experts : MixerKind::feed_forward}});
+  }
+}
+
 void read_minimax_m2(Fields fields, Architecture& a) {
   read_rms_norm(fields, a);
   read_experts(fields, a);
@@ -176,11 +196,14 @@ void read_phimoe(Fields fields, Architecture& a) {
 constexpr std::string_view kExperts[] = {"expert_count"};
 constexpr std::string_view kClippedExperts[] = {"expert_count", "attention.clamp_kqv"};
 constexpr std::string_view kScoredExperts[] = {"expert_count", "expert_gating_func"};
+constexpr std::string_view kErnieExperts[] = {"expert_count", "expert_shared_count",
+                                              "leading_dense_block_count"};
 constexpr std::string_view kMultipliedExperts[] = {"expert_count", "embedding_scale",
                                                    "residual_scale"};
 constexpr GgufFamily kFamilies[] = {
     {"deepseek2", "deepseek_v3", read_deepseek2, kGroupedRouting},
     {"dots1", "dots1", read_grouped_experts, kGroupedRouting},
+    {"ernie4_5-moe", "ernie4_5_moe", read_ernie4_5_moe, kErnieExperts},
     {"glm4moe", "glm4_moe", read_grouped_experts, kGroupedRouting},
     {"gpt-oss", "gpt_oss", read_gpt_oss, kExperts},
     {"granitemoe", "granitemoe", read_granitemoe, kMultipliedExperts},

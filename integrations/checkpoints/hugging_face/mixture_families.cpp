@@ -211,6 +211,40 @@ void read_kimi_k2(Fields fields, Config config) {
   read_deepseek_v3(fields, config);
 }
 
+// The first and the last block that may be a mixture, from 0, and every which of them is one.
+void read_ernie_blocks(Fields fields, Config config) {
+  constexpr std::string_view last = "moe_layer_end_index";
+  const std::int64_t step = fields.count({"moe_layer_interval"}, 1, kMaxBlocks);
+  const std::int64_t start = fields.count_from_zero("moe_layer_start_index", 1, kMaxBlocks);
+  const bool to_the_end = !fields.gives(last) || fields.json()[last] == -1;
+  const std::int64_t end =
+      to_the_end ? config.block_count - 1 : fields.count_from_zero(last, 0, kMaxBlocks);
+  set_mixtures(config, [&](std::int64_t block) {
+    return (block + 1) % step == 0 && block >= start && block <= end;
+  });
+}
+
+void read_ernie4_5_moe(Fields fields, Config config) {
+  Architecture& a = config.architecture;
+  read_like_llama(fields, config, {.ffn_size = 12'288, .kv_heads = 4, .epsilon = 1e-5});
+  if (fields.flag("use_bias", false)) fields.fail("use_bias", "is true, which is not supported");
+  never(config, kAttentionBiases);
+  never(config, kFfnBiases);
+  // What the sum of a token's shares is taken to be at least, before they are divided by it.
+  constexpr double kLeastSum = 1e-12;
+  if (fields.real("moe_norm_min", kLeastSum, kMaxScale) > kLeastSum) {
+    fields.fail("moe_norm_min", "is more than 1e-12, which is not supported");
+  }
+  a.experts = fields.count({"moe_num_experts", "num_experts"}, 64, kMaxExperts);
+  a.routing.experts_per_token = fields.count({"moe_k", "num_experts_per_tok"}, 6, kMaxExperts);
+  a.routing.choice_bias = true;
+  read_expert_size(fields, config, 1'536);
+  const std::int64_t shared = fields.count_from_zero("moe_num_shared_experts", 2, kMaxExperts);
+  a.shared_expert = shared > 0;
+  config.shared_expert_size = shared * config.expert_size;
+  read_ernie_blocks(fields, config);
+}
+
 void read_olmoe(Fields fields, Config config) {
   read_like_llama(fields, config, {.ffn_size = 2'048, .epsilon = 1e-5});
   read_biases(fields, config, "attention_bias", false, kAttentionBiases);
@@ -335,6 +369,7 @@ constexpr HuggingFaceFamily kMixtures[] = {
     {"deepseek_v2", 4'096, 32, 102'400, 32, 1, read_deepseek_v2},
     {"deepseek_v3", 7'168, 61, 129'280, 128, 0, read_deepseek_v3},
     {"dots1", 4'608, 62, 152'064, 32, -1, read_dots1},
+    {"ernie4_5_moe", 2'560, 28, 103'424, 20, 1, read_ernie4_5_moe},
     {"glm4_moe", 4'096, 46, 151'552, 96, -1, read_glm4_moe},
     {"gpt_oss", 2'880, 36, 201'088, 64, -1, read_gpt_oss},
     {"granitemoe", 4'096, 32, 32'000, 32, 1, read_granitemoe},

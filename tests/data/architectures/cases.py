@@ -139,6 +139,11 @@ MIXTURES = {
                                   use_qk_norm=True)),
     "dots1": ("dots1", dict(MOE, **GROUPS, moe_intermediate_size=7, num_hidden_layers=4, n_shared_experts=2,
                             first_k_dense_replace=2, routed_scaling_factor=1.4)),
+    # One block is a mixture, by its number, of those that may be.
+    "ernie4_5_moe": ("ernie4_5_moe", dict(
+        SMALL_RMS, hidden_size=16, head_dim=6, intermediate_size=28, num_hidden_layers=6, moe_k=2, moe_num_experts=5,
+        moe_intermediate_size=7, moe_num_shared_experts=2, moe_layer_start_index=2, moe_layer_end_index=4,
+        moe_layer_interval=2)),
     "llama4_text": ("llama4_text", dict(MOE_ALONE, intermediate_size_mlp=18, num_hidden_layers=4, attention_bias=True,
                                         interleave_moe_layer_step=2, attention_chunk_size=8)),
 }
@@ -231,6 +236,8 @@ LARGE = {"gpt_oss": "gate_up_proj"}
 PREDICTS_FURTHER = {
     "glm4_moe": ("model.layers.3.", {
         f"model.layers.3.{name}.weight": name == "eh_proj" for name in ("enorm", "hnorm", "shared_head.norm", "eh_proj")}),
+    "ernie4_5_moe": ("model.mtp_block.0.", {
+        f"model.mtp_{name}.0.weight": name == "linear_proj" for name in ("emb_norm", "hidden_norm", "linear_proj")}),
     "qwen3_next": ("mtp.layers.0.", {
         f"mtp.{name}.weight": name == "fc" for name in ("norm", "pre_fc_norm_embedding", "pre_fc_norm_hidden", "fc")}),
 }

@@ -30,7 +30,7 @@ from gguf import LlamaFileType as Stored
 
 BLOCKS = 2
 # Where two blocks are not all kinds of them, or share what a later one has.
-MORE_BLOCKS = {"bamba": 4, "deepseek_v2": 3, "deepseek_v2_groups": 3, "deepseek_v3": 3, "dots1": 3, "gemma3n_text": 4,
+MORE_BLOCKS = {"bamba": 4, "deepseek_v2": 3, "deepseek_v2_groups": 3, "deepseek_v3": 3, "dots1": 3, "ernie4_5_moe": 4, "gemma3n_text": 4,
                "gemma4_text": 6, "glm4_moe": 4, "jamba": 5, "nemotron_h_dense": 4, "nemotron_h_latent": 3,
                "nemotron_h_pattern": 6, "qwen3_next": 4}
 # What the converters read otherwise than Transformers 5 writes it; `...` is left out.

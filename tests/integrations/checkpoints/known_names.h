@@ -40,6 +40,7 @@ inline std::vector<std::string> known_to_gguf() {
       {"cohere", "command-r"},
       {"deepseek_v2", "deepseek2"},
       {"deepseek_v3", "deepseek2"},
+      {"ernie4_5_moe", "ernie4_5-moe"},
       {"falcon_h1", "falcon-h1"},
       {"gemma3_text", "gemma3"},
       {"gemma3n_text", "gemma3n"},

@@ -93,6 +93,9 @@ TEST(MixtureFolder, WhatIsNotExactIsRefused) {
   expect_error(R"({"model_type":"deepseek_v3","topk_group":9})", "groups must exist");
   expect_error(R"({"model_type":"kimi_k2"})", "n_routed_experts: is missing");
   expect_error(R"({"model_type":"dots1"})", "n_routed_experts: is missing");
+  expect_error(R"({"model_type":"ernie4_5_moe","use_bias":true})", "use_bias: is true");
+  expect_error(R"({"model_type":"ernie4_5_moe","moe_norm_min":0.1})", "moe_norm_min: is more");
+  expect_error(R"({"model_type":"ernie4_5_moe","moe_layer_end_index":-2})", "moe_layer_end_index");
   expect_error(R"({"model_type":"qwen3_moe","mlp_only_layers":[-1]})", "mlp_only_layers: is -1");
   expect_error(R"({"model_type":"qwen3_moe","mlp_only_layers":3})", "is not an array");
   expect_error(R"({"model_type":"gpt_oss","swiglu_limit":0})", "swiglu_limit: is 0");
@@ -107,6 +110,7 @@ TEST(MixtureFolder, WithoutAMixtureThereAreNoExperts) {
   for (const char* json :
        {R"({"model_type":"qwen3_moe","num_hidden_layers":2,"mlp_only_layers":[1,0]})",
         R"({"model_type":"llama4_text","moe_layers":[]})",
+        R"({"model_type":"ernie4_5_moe","moe_layer_start_index":28})",
         R"({"model_type":"qwen2_moe","decoder_sparse_step":25})"}) {
     const Architecture a = HuggingFaceConfig::parse(json).architecture;
     EXPECT_EQ(a.experts, 0) << json;
