@@ -221,6 +221,7 @@ constexpr GgufSequences kFamilies[] = {
     {.family = "command-r", .neighbours = true, .read = read_logit_scale},
     {.family = "dots1", .query_norms = true},
     {.family = "ernie4_5", .neighbours = true},
+    {.family = "ernie4_5-moe", .neighbours = true},
     {.family = "exaone4", .query_norms = true, .read = read_exaone4},
     {.family = "falcon"},
     {.family = "gemma"},

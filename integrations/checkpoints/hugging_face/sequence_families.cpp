@@ -151,6 +151,7 @@ constexpr SequenceFamily kFamilies[] = {
     {"cohere2", {.neighbours = true, .tied = true}, cohere2},
     {"dots1", {.query_norms = true}, dots1},
     {"ernie4_5", {.base = 5e5, .neighbours = true, .tied = true}},
+    {"ernie4_5_moe", {.base = 5e5, .neighbours = true, .tied = true}},
     {"exaone4", {.query_norms = true}, exaone4},
     {"falcon", {.rotary = false, .tied = true}, falcon},
     {"gemma", {.tied = true}},
