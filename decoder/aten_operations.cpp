@@ -188,7 +188,6 @@ namespace {
 [[noreturn]] void refuse() { throw std::logic_error("a decoder runs no such mixer"); }
 }  // namespace
 
-Tensor mix(const LatentAttention&, const Tensor&, AtenOperations&) { refuse(); }
 Tensor mix(const DeltaRule&, const Tensor&, AtenOperations&) { refuse(); }
 Tensor mix(const StateSpace&, const Tensor&, AtenOperations&) { refuse(); }
 Tensor mix(const SelectiveStateSpace&, const Tensor&, AtenOperations&) { refuse(); }

@@ -101,10 +101,11 @@ at::ScalarType exact_type(const at::Tensor& X);
 /// What heads read of the values of a sequence (analysis/mix.h).
 at::Tensor attended(const Attention& attention, const at::Tensor& X, const at::Tensor& values,
                     AtenOperations& ops);
+at::Tensor attended(const LatentAttention& attention, const at::Tensor& X, const at::Tensor& latent,
+                    const at::Tensor& values, AtenOperations& ops);
 
 // Those of which only one token is known here: they throw std::logic_error, since `why_not` names
 // them first.
-at::Tensor mix(const LatentAttention&, const at::Tensor& X, AtenOperations& ops);
 at::Tensor mix(const DeltaRule&, const at::Tensor& X, AtenOperations& ops);
 at::Tensor mix(const StateSpace&, const at::Tensor& X, AtenOperations& ops);
 at::Tensor mix(const SelectiveStateSpace&, const at::Tensor& X, AtenOperations& ops);

@@ -26,11 +26,12 @@ Tensor normed_by_head(const Norm& norm, const Tensor& X, const AtenOperations& o
   return normalised(norm, by_head(norm.weight), by_head(norm.bias), X);
 }
 
-Tensor turned(const Tensor& X, const AttentionScores& scores, AtenOperations& ops) {
-  if (!scores.reach.rotary) return X;
-  const Rotary& rotary = *scores.reach.rotary;
-  const auto [cosines, sines] = ops.turns(rotary, scores.head_size, X.options());
-  const std::int64_t size = rotary.size == 0 ? scores.head_size : rotary.size;
+Tensor turned(const Tensor& X, const AttentionReach& reach, AtenOperations& ops) {
+  if (!reach.rotary) return X;
+  const Rotary& rotary = *reach.rotary;
+  const std::int64_t head_size = X.size(-1);
+  const auto [cosines, sines] = ops.turns(rotary, head_size, X.options());
+  const std::int64_t size = rotary.size == 0 ? head_size : rotary.size;
   const Tensor part = X.narrow(-1, 0, size);
   Tensor first, second;
   if (rotary.neighbours) {
@@ -44,8 +45,8 @@ Tensor turned(const Tensor& X, const AttentionScores& scores, AtenOperations& op
   const Tensor y = second * cosines + first * sines;
   const Tensor both =
       rotary.neighbours ? torch::stack({x, y}, -1).flatten(-2) : torch::cat({x, y}, -1);
-  if (size == scores.head_size) return both;
-  return torch::cat({both, X.narrow(-1, size, scores.head_size - size)}, -1);
+  if (size == head_size) return both;
+  return torch::cat({both, X.narrow(-1, size, head_size - size)}, -1);
 }
 
 Tensor queries_or_keys(const Projection& projection, const Norm& norm, const Attention& attention,
@@ -57,7 +58,7 @@ Tensor queries_or_keys(const Projection& projection, const Norm& norm, const Att
   Y = by_head(Y, scores.head_size, ops);
   const bool before = !scores.norms_of_all && !scores.norms_behind_rotary;
   if (before) Y = normed_by_head(norm, Y, ops);
-  Y = turned(Y, scores, ops);
+  Y = turned(Y, scores.reach, ops);
   return before || scores.norms_of_all ? Y : normed_by_head(norm, Y, ops);
 }
 
@@ -97,6 +98,18 @@ Tensor weights_of(const AttentionScores& scores, const Tensor& query, const Tens
   return logits.softmax(-1).narrow(-1, 0, ops.length()).to(query.scalar_type());
 }
 
+Tensor read_plainly(const Tensor& query, const Tensor& key, const Tensor& value,
+                    const AttentionReach& reach, double scale, AtenOperations& ops) {
+  const bool all = reach.window == 0 || reach.window >= ops.length();
+  const auto mask = all ? std::nullopt : std::optional(ops.reads(reach.window, query.options()));
+  return at::scaled_dot_product_attention(query, key, value, mask, 0.0, /*is_causal=*/all, scale);
+}
+
+// Back to {tokens of all sequences, numbers of all heads}.
+Tensor by_token(const Tensor& read) {
+  return read.transpose(1, 2).reshape({read.size(0) * read.size(2), -1});
+}
+
 }  // namespace
 
 Tensor attended(const Attention& attention, const Tensor& X, const Tensor& values,
@@ -113,12 +126,28 @@ Tensor attended(const Attention& attention, const Tensor& X, const Tensor& value
   if (scores.cap > 0 || scores.sinks.size() > 0 || reach.alibi) {
     read = weights_of(scores, query, key, ops).matmul(value);
   } else {
-    const bool all = reach.window == 0 || reach.window >= ops.length();
-    const auto mask = all ? std::nullopt : std::optional(ops.reads(reach.window, query.options()));
-    read = at::scaled_dot_product_attention(query, key, value, mask, 0.0, /*is_causal=*/all,
-                                            scores.scale);
+    read = read_plainly(query, key, value, reach, scores.scale, ops);
   }
-  return read.transpose(1, 2).reshape({X.size(0), -1});
+  return by_token(read);
+}
+
+Tensor attended(const LatentAttention& attention, const Tensor& X, const Tensor& latent,
+                const Tensor& values, AtenOperations& ops) {
+  const LatentScores& scores = *attention.scores;
+  Tensor query = X;
+  if (scores.query_latent) {
+    query = ops.normalised(scores.query_norm, ops.product(scores.query_latent, X));
+  }
+  query = by_head(ops.product(scores.query, query), scores.key_size + scores.turning_size, ops);
+  const Tensor turning =
+      turned(query.narrow(-1, scores.key_size, scores.turning_size), scores.reach, ops);
+  query = torch::cat({query.narrow(-1, 0, scores.key_size), turning}, -1);
+  const Tensor key = by_head(ops.product(scores.key, latent), scores.key_size, ops);
+  const Tensor of_all = turned(
+      by_head(ops.product(scores.turning_key, X), scores.turning_size, ops), scores.reach, ops);
+  return by_token(
+      read_plainly(query, torch::cat({key, of_all.expand({-1, key.size(1), -1, -1})}, -1),
+                   by_head(values, attention.head_size, ops), scores.reach, scores.scale, ops));
 }
 
 }  // namespace azimuth

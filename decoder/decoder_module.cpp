@@ -58,6 +58,7 @@ Architecture as_used(const ModelWeights& weights) {
   a.norm_offset = 0;
   a.qkv_layout = QkvLayout::by_kind;
   a.gate_up_by_turns = a.transposed_experts = false;
+  a.latent.rotated_key_size = 0;  // keys that turn have a matrix of their own
   a.multipliers = {};
   return a;
 }

@@ -22,10 +22,8 @@ class Walk {
     if (!attention.scores) return "its attention has no scores";
     if (!attention.value || attention.shared_values > 0) return "its blocks share values";
     const AttentionScores& scores = *attention.scores;
-    if (scores.reach.rotary) {
-      const std::string why = why_not(*scores.reach.rotary, scores.head_size);
-      if (!why.empty()) return "its rotary positions: " + why;
-    }
+    const std::string why = why_not_turned(scores.reach, scores.head_size);
+    if (!why.empty()) return why;
     const bool sinks = scores.sinks.size() > 0;
     projection(sinks ? sink_query_weight : query_weight, sinks ? sink_query_bias : query_bias,
                scores.query);
@@ -35,6 +33,24 @@ class Walk {
     vector(Role::sinks, scores.sinks);
     projection(value_weight, value_bias, attention.value);
     projection(query_gate_weight, query_gate_bias, attention.gate);
+    projection(output_weight, output_bias, attention.output);
+    return "";
+  }
+
+  std::string operator()(const LatentAttention& attention) {
+    if (!attention.scores) return "its attention has no scores";
+    const LatentScores& scores = *attention.scores;
+    const std::string why = why_not_turned(scores.reach, scores.turning_size);
+    if (!why.empty()) return why;
+    projection(latent_query_weight, latent_query_bias, scores.query_latent);
+    vector(latent_query_norm_weight, scores.query_norm.weight);
+    const bool latent = static_cast<bool>(scores.query_latent);
+    projection(latent ? latent_query_output_weight : query_weight, query_bias, scores.query);
+    projection(key_weight, key_bias, scores.turning_key);
+    projection(latent_weight, latent_bias, attention.latent);
+    vector(latent_norm_weight, attention.norm.weight);
+    projection(latent_key_weight, key_bias, scores.key);
+    projection(latent_value_weight, value_bias, attention.value);
     projection(output_weight, output_bias, attention.output);
     return "";
   }
@@ -63,7 +79,6 @@ class Walk {
     return "";
   }
 
-  std::string operator()(const LatentAttention&) { return "its attention is latent"; }
   std::string operator()(const DeltaRule&) { return "it has delta rules"; }
   std::string operator()(const StateSpace&) { return "it has state spaces"; }
   std::string operator()(const SelectiveStateSpace&) { return "it has state spaces"; }
@@ -72,6 +87,11 @@ class Walk {
   std::string operator()(const PerLayerInput&) { return "tokens' ids give its blocks inputs"; }
 
  private:
+  static std::string why_not_turned(const AttentionReach& reach, std::int64_t size) {
+    if (!reach.rotary) return "";
+    const std::string why = why_not(*reach.rotary, size);
+    return why.empty() ? "" : "its rotary positions: " + why;
+  }
   void projection(Role weight, Role bias, const Projection& projection, std::int64_t member = -1) {
     if (projection) parts_.projection(weight, bias, member, projection);
   }

@@ -63,12 +63,20 @@ typename Ops::Columns mix(const Attention& attention, const typename Ops::Column
   return ops.product(attention.output, values);
 }
 
+// Of one token its own value, whole.
+template <class Ops>
+typename Ops::Columns attended(const LatentAttention&, const typename Ops::Columns&,
+                               const typename Ops::Columns&, typename Ops::Columns values, Ops&) {
+  return values;
+}
+
 template <class Ops>
 typename Ops::Columns mix(const LatentAttention& attention, const typename Ops::Columns& X,
                           Ops& ops) {
   const typename Ops::Columns latent =
       ops.normalised(attention.norm, ops.product(attention.latent, X));
-  return ops.product(attention.output, ops.product(attention.value, latent));
+  return ops.product(attention.output,
+                     attended(attention, X, latent, ops.product(attention.value, latent), ops));
 }
 
 template <class Ops>

@@ -181,40 +181,56 @@ AttentionSinks BlockReader::sinks(std::int64_t b) const {
   return sinks;
 }
 
-// A matrix of their own, or of one that has before each head's values its keys.
-Projection BlockReader::latent_values(std::int64_t b) const {
+// It has before each head's values its keys.
+Projection BlockReader::latent_part(std::int64_t b, bool of_keys) const {
   const auto& [rank, key_size, rotated] = a_.latent;
+  const std::int64_t both = key_size + sizes_.head;
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
+  for (std::int64_t head = 0; head < a_.heads; ++head) {
+    runs.emplace_back(head * both + (of_keys ? 0 : key_size), of_keys ? key_size : sizes_.head);
+  }
+  return tensors_.runs(Role::latent_key_value_weight, Role::value_bias, b,
+                       {a_.heads * both, rank, false}, runs);
+}
+
+// A matrix of their own, or of the one that has keys too.
+Projection BlockReader::latent_values(std::int64_t b) const {
   if (tensors_.has(Role::latent_value_weight, b)) {
     if (tensors_.has(Role::latent_key_value_weight, b)) {
       reject(tensors_.at(Role::latent_value_weight, b),
              "stands beside " + tensors_.at(Role::latent_key_value_weight, b).name +
                  ", which holds values too");
     }
-    return {tensors_.map(Role::latent_value_weight, b, 0, {a_.heads * sizes_.head, rank, false}),
+    return {tensors_.map(Role::latent_value_weight, b, 0,
+                         {a_.heads * sizes_.head, a_.latent.rank, false}),
             {}};
   }
-  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
-  for (std::int64_t head = 0; head < a_.heads; ++head) {
-    runs.emplace_back(head * (key_size + sizes_.head) + key_size, sizes_.head);
-  }
-  return tensors_.runs(Role::latent_key_value_weight, Role::value_bias, b,
-                       {a_.heads * (key_size + sizes_.head), rank, false}, runs);
+  return latent_part(b, /*of_keys=*/false);
+}
+
+Projection BlockReader::latent_rows(std::int64_t b, std::int64_t first, std::int64_t count) const {
+  const std::int64_t all = a_.latent.rank + a_.latent.rotated_key_size;
+  Projection rows = {
+      tensors_.map(Role::latent_weight, b, 0, {all, sizes_.hidden, false}, first, count), {}};
+  const Eigen::VectorXf bias = tensors_.vector_or_empty(Role::latent_bias, b, all);
+  if (bias.size() > 0) rows.bias = bias.segment(first, count);
+  return rows;
+}
+
+Norm BlockReader::latent_norm(Role role, std::int64_t b, std::int64_t size) const {
+  // That of the norm's class: configurations give one for the norms of the stream alone.
+  constexpr double kEpsilon = 1e-6;
+  return {NormKind::rms, kEpsilon, tensors_.vector(role, b, size), {}};
 }
 
 LatentAttention BlockReader::latent_attention(std::int64_t b) const {
-  // That of the norm's class: configurations give one for the norms of the stream alone.
-  constexpr double kEpsilon = 1e-6;
-  const auto& [rank, key_size, rotated] = a_.latent;
   LatentAttention attention;
-  const std::int64_t kept = rank + rotated;
-  attention.latent.map =
-      tensors_.map(Role::latent_weight, b, 0, {kept, sizes_.hidden, false}, 0, rank);
-  const Eigen::VectorXf bias = tensors_.vector_or_empty(Role::latent_bias, b, kept);
-  if (bias.size() > 0) attention.latent.bias = bias.head(rank);
-  attention.norm = {
-      NormKind::rms, kEpsilon, tensors_.vector(Role::latent_norm_weight, b, rank), {}};
+  attention.latent = latent_rows(b, 0, a_.latent.rank);
+  attention.norm = latent_norm(Role::latent_norm_weight, b, a_.latent.rank);
   attention.value = latent_values(b);
+  attention.head_size = sizes_.head;
   attention.output = attention_output(b, sizes_.head);
+  if (for_sequences_) attention.scores = latent_scores(b);
   return attention;
 }
 

@@ -59,7 +59,12 @@ class BlockReader {
   Attention attention(std::int64_t block) const;
   Xielu xielu(std::int64_t block) const;
   AttentionSinks sinks(std::int64_t block) const;
+  /// Of the latent vector: each head's keys (`of_keys`) or values, from the matrix that has both.
+  Projection latent_part(std::int64_t block, bool of_keys) const;
   Projection latent_values(std::int64_t block) const;
+  /// Of what all heads share: `count` rows from `first`.
+  Projection latent_rows(std::int64_t block, std::int64_t first, std::int64_t count) const;
+  Norm latent_norm(Role role, std::int64_t block, std::int64_t size) const;
   LatentAttention latent_attention(std::int64_t block) const;
   /// Of `size` numbers between `inputs` read and as many given.
   FeedForward feed_forward(std::int64_t block, std::int64_t expert, std::int64_t size,
@@ -71,6 +76,7 @@ class BlockReader {
   Norm query_or_key_norm(Role weight, Role bias, std::int64_t block, std::int64_t heads,
                          bool& of_all) const;
   AttentionScores scores(std::int64_t block) const;
+  LatentScores latent_scores(std::int64_t block) const;
   // Those that keep a state over tokens: block_reader_recurrent.cpp.
   Convolution convolution(std::int64_t block, std::int64_t channels) const;
   Norm recurrent_norm(Role weight, std::int64_t block, std::int64_t size,

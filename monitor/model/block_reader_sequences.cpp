@@ -100,4 +100,43 @@ AttentionScores BlockReader::scores(std::int64_t b) const {
   return scores;
 }
 
+LatentScores BlockReader::latent_scores(std::int64_t b) const {
+  const Sequences& s = a_.sequences;
+  const auto& [rank, key_size, rotated] = a_.latent;
+  if (s.reach(b).alibi || s.attention_cap > 0 || s.query_norms) {
+    throw std::invalid_argument(
+        "latent attention has neither slopes, nor caps, nor norms of heads");
+  }
+  LatentScores scores;
+  const bool apart = tensors_.has(Role::key_weight, b);  // as a decoder keeps them
+  const std::int64_t turning =
+      apart ? tensors_.at(Role::key_weight, b).view.shape.front() : rotated;
+  scores.turning_key =
+      apart ? projection(Role::key_weight, Role::key_bias, b, 0, {turning, sizes_.hidden, false})
+            : latent_rows(b, rank, turning);
+  scores.key = tensors_.has(Role::latent_key_weight, b)
+                   ? Projection{tensors_.map(Role::latent_key_weight, b, 0,
+                                             {a_.heads * key_size, rank, false}),
+                                {}}
+                   : latent_part(b, /*of_keys=*/true);
+  scores.key_size = key_size;
+  scores.turning_size = turning;
+  const std::int64_t outputs = a_.heads * (key_size + turning);
+  if (tensors_.has(Role::latent_query_weight, b)) {
+    const std::int64_t query_rank = tensors_.at(Role::latent_query_weight, b).view.shape[0];
+    scores.query_latent = projection(Role::latent_query_weight, Role::latent_query_bias, b, 0,
+                                     {query_rank, sizes_.hidden, false});
+    scores.query_norm = latent_norm(Role::latent_query_norm_weight, b, query_rank);
+    scores.query = {
+        tensors_.map(Role::latent_query_output_weight, b, 0, {outputs, query_rank, false}), {}};
+  } else {
+    scores.query =
+        projection(Role::query_weight, Role::query_bias, b, 0, {outputs, sizes_.hidden, false});
+  }
+  scores.scale = s.attention_scale > 0 ? s.attention_scale
+                                       : 1 / std::sqrt(static_cast<double>(key_size + turning));
+  scores.reach = s.reach(b);
+  return scores;
+}
+
 }  // namespace azimuth

@@ -69,8 +69,9 @@ bool with_sinks(const Architecture& a, std::int64_t b) {
   return with_values(a, b) && a.attention_sinks;
 }
 // Queries and keys that sinks make count have roles of their own. Latent attention may have queries
-// without a latent vector.
+// without a latent vector, and a matrix of their own for keys that turn by position.
 bool with_unread_keys(const Architecture& a, std::int64_t b) {
+  if (with_latent(a, b)) return a.latent.rotated_key_size == 0;
   return with_values(a, b) && !a.attention_sinks;
 }
 bool with_unread_queries(const Architecture& a, std::int64_t b) {

@@ -49,10 +49,12 @@ std::string why_not(const Rotary& r, std::int64_t head_size) {
       r.scaling != Rotary::Scaling::none && r.scaling != Rotary::Scaling::linear;
   if (needs_positions && !is_positive(r.positions)) return "no number of positions to scale from";
   if (r.scaling == Rotary::Scaling::dynamic && size < 4) return "too few numbers to scale";
-  const bool has_bounds =
-      r.scaling == Rotary::Scaling::yarn || r.scaling == Rotary::Scaling::llama3;
-  if (has_bounds && !(is_positive(r.slow) && r.fast > r.slow && std::isfinite(r.fast))) {
-    return "bounds of frequencies that are not in order";
+  const bool yarn = r.scaling == Rotary::Scaling::yarn;
+  if (yarn || r.scaling == Rotary::Scaling::llama3) {
+    const bool in_order = yarn ? r.fast >= r.slow : r.fast > r.slow;
+    if (!is_positive(r.slow) || !in_order || !std::isfinite(r.fast)) {
+      return "bounds of frequencies that are not in order";
+    }
   }
   if (r.scaling == Rotary::Scaling::longrope) {
     for (const auto* factors : {&r.short_factors, &r.long_factors}) {

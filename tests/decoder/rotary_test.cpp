@@ -27,8 +27,9 @@ TEST(Rotary, NothingTurnsByWhatMakesNoSense) {
   expect({.magnitude = std::nan("")}, "factor");
   expect({.scaling = Rotary::Scaling::dynamic, .factor = 2}, "positions");
   expect({.size = 2, .scaling = Rotary::Scaling::dynamic, .factor = 2, .positions = 4}, "too few");
-  expect({.scaling = Rotary::Scaling::yarn, .positions = 4, .slow = 32}, "bounds");
+  expect({.scaling = Rotary::Scaling::yarn, .positions = 4, .slow = 33}, "bounds");
   expect({.scaling = Rotary::Scaling::llama3, .positions = 4, .slow = 0}, "bounds");
+  expect({.scaling = Rotary::Scaling::llama3, .positions = 4, .slow = 32}, "bounds");
   Rotary longrope = {.scaling = Rotary::Scaling::longrope, .positions = 4};
   expect(longrope, "one positive factor");
   longrope.short_factors = longrope.long_factors = {1, 2, 3, 4};

@@ -136,6 +136,25 @@ void minimax(const Model& model, Sequences& s) {
                                            model.head_size(), model.facts);
 }
 
+// Of a head's queries and keys a part turns; both parts count in the scale, which YaRN changes.
+void deepseek(const Model& model, Sequences& s) {
+  const LatentSizes& latent = model.config.architecture.latent;
+  const ConfigFields rope = rotary_settings(model.fields);
+  Rotary rotary = read_rotary(rope, model.fields, latent.rotated_key_size, model.facts);
+  const double size = static_cast<double>(latent.key_size + latent.rotated_key_size);
+  s.attention_scale = 1 / std::sqrt(size);
+  const double multiplier = rope.real("mscale_all_dim", 0, kMax);
+  if (rotary.scaling != Rotary::Scaling::none && multiplier > 0) {
+    s.attention_scale *= std::pow(yarn_magnitude(rotary.factor, multiplier), 2);
+  }
+  s.attention.front().rotary = std::move(rotary);
+}
+
+void deepseek_v3(const Model& model, Sequences& s) {
+  deepseek(model, s);
+  s.attention.front().rotary->neighbours = model.fields.flag("rope_interleave", true);
+}
+
 struct SequenceFamily {
   std::string_view model_type;
   SequenceFacts facts;
@@ -149,6 +168,8 @@ constexpr SequenceFamily kFamilies[] = {
     {"bloom", {.rotary = false, .tied = true}, bloom},
     {"cohere", {.base = 5e5, .neighbours = true, .tied = true}, cohere},
     {"cohere2", {.neighbours = true, .tied = true}, cohere2},
+    {"deepseek_v2", {.rotary = false, .neighbours = true}, deepseek},
+    {"deepseek_v3", {.rotary = false}, deepseek_v3},
     {"dots1", {.query_norms = true}, dots1},
     {"ernie4_5", {.base = 5e5, .neighbours = true, .tied = true}},
     {"ernie4_5_moe", {.base = 5e5, .neighbours = true, .tied = true}},
@@ -168,6 +189,7 @@ constexpr SequenceFamily kFamilies[] = {
     {"granite", {}, granite},
     {"granitemoe", {}, granite},
     {"hunyuan_v1_dense", {.query_norms = true}, hunyuan},
+    {"kimi_k2", {.rotary = false}, deepseek_v3},
     {"llama", {}},
     {"minimax_m2", {.base = 5e6, .turning = 1, .query_norms = true}, minimax},
     {"ministral", {}, ministral},

@@ -42,10 +42,6 @@ std::vector<double> factors(const ConfigFields& rope, std::string_view key, std:
   return rope.reals(key, std::vector<double>(static_cast<std::size_t>(pairs)), kMax);
 }
 
-double yarn_magnitude(double factor, double multiplier) {
-  return factor <= 1 ? 1 : 0.1 * multiplier * std::log(factor) + 1;
-}
-
 void read_yarn(const ConfigFields& rope, Rotary& rotary) {
   rotary.fast = positive_or(rope, "beta_fast", 32);
   rotary.slow = positive_or(rope, "beta_slow", 1);
@@ -67,6 +63,10 @@ void read_longrope(const ConfigFields& rope, std::int64_t size, Rotary& rotary) 
 }
 
 }  // namespace
+
+double yarn_magnitude(double factor, double multiplier) {
+  return factor <= 1 ? 1 : 0.1 * multiplier * std::log(factor) + 1;
+}
 
 ConfigFields rotary_settings(const ConfigFields& fields) {
   const ConfigFields older = fields.object("rope_scaling");

@@ -26,6 +26,10 @@ struct SequenceFacts {
 Rotary read_rotary(const ConfigFields& rope, const ConfigFields& otherwise, std::int64_t head_size,
                    const SequenceFacts& facts);
 
+/// What YaRN multiplies with, of queries and keys each (arXiv 2309.00071, equation 22; `multiplier`
+/// is DeepSeek's `mscale`).
+double yarn_magnitude(double factor, double multiplier);
+
 /// Those settings of a model that has one rotary for all blocks.
 ConfigFields rotary_settings(const ConfigFields& fields);
 

@@ -53,6 +53,9 @@ VARIANTS = {
     "qwen3_moe_window": ("qwen3_moe", dict(use_sliding_window=True, sliding_window=4)),
     "bloom_three_heads": ("bloom", dict(n_head=3)),
     "mpt_three_heads": ("mpt", dict(n_heads=3)),
+    "deepseek_v2_yarn": ("deepseek_v2", rope(**YARN, truncate=False, mscale=0.7, mscale_all_dim=1.3)),
+    "deepseek_v3_yarn": ("deepseek_v3", rope(**YARN, truncate=False, mscale=1.3, mscale_all_dim=0.7)),
+    "deepseek_v3_halves": ("deepseek_v3", dict(rope_interleave=False)),
     "gpt2_unscaled": ("gpt2", dict(scale_attn_weights=False)),
 }
 
@@ -73,6 +76,8 @@ def write_model(folder, changes, out):
         text.pop(key, None)
         if value is not None:
             text[key] = value
+    if text["model_type"] == "kimi_k2":  # Transformers knows its class by the other name alone
+        text["model_type"] = "deepseek_v3"
     (out / "config.json").write_text(json.dumps(config))
 
 

@@ -72,12 +72,29 @@ struct Attention {
   std::optional<AttentionScores> scores;
 };
 
+/// How much a token reads of itself and of those before it, where keys too are made from a vector
+/// of fewer numbers: the softmax over them of `scale (q·k + r·s)`, of which r and s turn by
+/// position.
+struct LatentScores {
+  Projection query_latent;  ///< query rank × hidden_size; none: queries read what attention reads
+  Norm query_norm;          ///< of what it gives
+  Projection query;         ///< of each head q, then r: heads * (key_size + turning_size) × that
+  Projection key;           ///< k: heads * key_size × rank
+  Projection turning_key;   ///< s, of all heads: turning_size × hidden_size
+  std::int64_t key_size = 0;
+  std::int64_t turning_size = 0;
+  double scale = 1;
+  AttentionReach reach;
+};
+
 /// The same where values are made from a normed vector of fewer numbers: `W_O W_V norm(W_c x)`.
 struct LatentAttention {
   Projection latent;  ///< rank × hidden_size
   Norm norm;
-  Projection value;   ///< heads * head_size × rank
-  Projection output;  ///< hidden_size × heads * head_size
+  Projection value;                    ///< heads * head_size × rank
+  std::int64_t head_size = 0;          ///< of values
+  Projection output;                   ///< hidden_size × heads * head_size
+  std::optional<LatentScores> scores;  ///< as of Attention
 };
 
 /// A convolution over the tokens of each channel. One token meets its last tap alone.
