@@ -84,9 +84,13 @@ Tensor normalised(const Norm& norm, const Tensor& weight, const Tensor& bias, co
   return Y.to(X.scalar_type());
 }
 
+Tensor plain_product(const LinearParameters& linear, const Tensor& X) {
+  return at::linear(X, linear.weight, linear.bias);
+}
+
 Tensor AtenOperations::product(const Projection& projection, const Tensor& X) {
   const LinearParameters& linear = parameters_.of(projection);
-  return at::linear(X, linear.weight, linear.bias);
+  return products_ == nullptr ? plain_product(linear, X) : products_->product(linear, X);
 }
 
 Tensor AtenOperations::normalised(const Norm& norm, const Tensor& X) {

@@ -38,8 +38,10 @@ class AtenOperations {
  public:
   using Columns = at::Tensor;
 
-  AtenOperations(const Parameters& parameters, std::int64_t batch, std::int64_t length)
-      : parameters_(parameters), batch_(batch), length_(length) {}
+  /// `products` null: the plain ones.
+  AtenOperations(const Parameters& parameters, Products* products, std::int64_t batch,
+                 std::int64_t length)
+      : parameters_(parameters), products_(products), batch_(batch), length_(length) {}
 
   std::int64_t batch() const { return batch_; }
   std::int64_t length() const { return length_; }
@@ -81,6 +83,7 @@ class AtenOperations {
   };
 
   const Parameters& parameters_;
+  Products* products_;
   std::int64_t batch_;
   std::int64_t length_;
   std::vector<Turns> turns_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -79,14 +80,17 @@ class DecoderModule::Builder final : public MixerParts {
         blocks_->register_module(std::to_string(number_++), std::make_shared<torch::nn::Module>());
     place_ = block_.get();
     experts_.clear();
+    norm_ = 0;
     for (const Mixer& mixer : block.mixers) {
+      ++norm_;
+      mixer_ = &mixer;
       walk(mixer, shares_norm || block.mixers.size() == 1, *this);
     }
   }
 
   void projection(Role weight, Role bias, std::int64_t member,
                   const Projection& projection) override {
-    LinearParameters linear = {weight, number_, member, {}, {}};
+    LinearParameters linear = {weight, number_, member, {}, {}, reads_norm(weight) ? norm_ : 0};
     // In a model of mixtures a dense FFN is the only one of its block.
     const bool of_ffn =
         weight == Role::gate_weight || weight == Role::up_weight || weight == Role::down_weight;
@@ -123,6 +127,28 @@ class DecoderModule::Builder final : public MixerParts {
   }
 
  private:
+  // A map outside the blocks is of no mixer.
+  bool reads_norm(Role role) const {
+    if (mixer_ == nullptr || mixer_->norm.kind == NormKind::none) return false;
+    switch (role) {
+      case Role::latent_query_output_weight:
+      case Role::latent_key_weight:
+      case Role::latent_value_weight:
+      case Role::output_weight:
+      case Role::down_weight:
+      case Role::shared_down_weight:
+      case Role::experts_output_weight:
+        return false;
+      case Role::gate_weight:
+      case Role::up_weight: {
+        const auto* const mixture = std::get_if<Experts>(&mixer_->work);
+        return mixture == nullptr || !mixture->input;
+      }
+      default:
+        return true;
+    }
+  }
+
   torch::nn::Module& expert(std::int64_t member) {
     if (experts_.empty()) {
       all_experts_ = block_->register_module("experts", std::make_shared<torch::nn::Module>());
@@ -139,6 +165,8 @@ class DecoderModule::Builder final : public MixerParts {
   bool mixtures_;
   torch::nn::Module* place_;
   std::int64_t number_ = 0;
+  const Mixer* mixer_ = nullptr;  // the one that is walked
+  std::int64_t norm_ = 0;         // its number in the block, from 1
   std::shared_ptr<torch::nn::Module> blocks_, block_, all_experts_;
   std::vector<std::shared_ptr<torch::nn::Module>> experts_;
 };
@@ -168,7 +196,7 @@ DecoderModule::DecoderModule(const ModelWeights& weights, at::Device device, at:
   if (weights_.head) {
     builder.projection(Role::head_weight, Role::head_bias, -1, weights_.head);
   } else {
-    LinearParameters head = {Role::token_embedding, 0, -1, embedding_, {}};
+    LinearParameters head = {Role::token_embedding, 0, -1, embedding_, {}, 0};
     if (weights_.head.bias.size() > 0) {
       head.bias = builder.keep(Role::head_bias, -1, vector(weights_.head.bias, options));
     }
@@ -193,7 +221,8 @@ Tensor DecoderModule::embedded(const Tensor& ids, AtenOperations& ops) const {
   return ops.normalised(weights_.embedding_norm, states);
 }
 
-Tensor DecoderModule::forward(const Tensor& ids, const Decoder::Tap& tap) {
+Tensor DecoderModule::forward(const Tensor& ids, const Decoder::Tap& tap,
+                              Products* products) const {
   if (ids.dim() != 2 || ids.scalar_type() != torch::kInt64 || ids.numel() == 0) {
     throw std::invalid_argument("token ids are not a matrix of int64, {batch, tokens}");
   }
@@ -205,14 +234,29 @@ Tensor DecoderModule::forward(const Tensor& ids, const Decoder::Tap& tap) {
       }
     }
   }
-  AtenOperations ops(parameters_, ids.size(0), ids.size(1));
-  Tensor states = embedded(ids.to(embedding_.device()), ops);
+  AtenOperations ops(parameters_, products, ids.size(0), ids.size(1));
+  const Tensor states = embedded(ids.to(embedding_.device()), ops);
+  if (tap) tap(0, 0, states.view({ops.batch(), ops.length(), -1}));
+  return logits(states, 0, tap, ops);
+}
+
+Tensor DecoderModule::continued(std::int64_t block, const Tensor& states,
+                                Products* products) const {
+  if (block < 0 || block > std::ssize(weights_.blocks) || states.dim() != 3 ||
+      states.numel() == 0 || states.size(2) != embedding_.size(1)) {
+    throw std::invalid_argument("not the residual stream behind a block");
+  }
+  AtenOperations ops(parameters_, products, states.size(0), states.size(1));
+  return logits(states.flatten(0, 1), static_cast<std::size_t>(block), {}, ops);
+}
+
+Tensor DecoderModule::logits(Tensor states, std::size_t first, const Decoder::Tap& tap,
+                             AtenOperations& ops) const {
   const auto show = [&](std::int64_t block, std::size_t mixer) {
     if (tap) tap(block, mixer, states.view({ops.batch(), ops.length(), -1}));
   };
   Carried<Tensor> carried;
-  show(0, 0);
-  for (std::size_t b = 0; b < weights_.blocks.size(); ++b) {
+  for (std::size_t b = first; b < weights_.blocks.size(); ++b) {
     const std::vector<Mixer>& mixers = weights_.blocks[b].mixers;
     Tensor read;
     for (std::size_t m = 0; m < mixers.size(); ++m) {
@@ -221,11 +265,20 @@ Tensor DecoderModule::forward(const Tensor& ids, const Decoder::Tap& tap) {
       show(static_cast<std::int64_t>(b + 1), m + 1);
     }
   }
-  Tensor logits = ops.product(weights_.head, ops.normalised(weights_.final_norm, states));
+  Tensor all = ops.product(weights_.head, ops.normalised(weights_.final_norm, states));
   const Sequences& s = architecture_.sequences;
-  if (s.logit_scale != 1) logits = logits * s.logit_scale;
-  if (s.logit_cap > 0) logits = capped(logits, s.logit_cap);
-  return logits.view({ops.batch(), ops.length(), -1});
+  if (s.logit_scale != 1) all = all * s.logit_scale;
+  if (s.logit_cap > 0) all = capped(all, s.logit_cap);
+  return all.view({ops.batch(), ops.length(), -1});
+}
+
+std::vector<LinearParameters> DecoderModule::linear_maps() const {
+  std::vector<LinearParameters> all = parameters_.linear_maps();
+  const auto place = [](const LinearParameters& linear) {
+    return std::tuple(linear.block, linear.role, linear.member);
+  };
+  std::ranges::sort(all, {}, place);
+  return all;
 }
 
 std::string Decoder::why_not(const ModelWeights& weights) {
@@ -257,9 +310,15 @@ Decoder::Decoder(const ModelWeights& weights, at::Device device, at::ScalarType 
   module_ = std::make_shared<DecoderModule>(weights, device, type);
 }
 
-Tensor Decoder::forward(const Tensor& ids, const Tap& tap) const {
-  return module_->forward(ids, tap);
+Tensor Decoder::forward(const Tensor& ids, const Tap& tap, Products* products) const {
+  return module_->forward(ids, tap, products);
 }
+
+Tensor Decoder::continued(std::int64_t block, const Tensor& states, Products* products) const {
+  return module_->continued(block, states, products);
+}
+
+std::vector<LinearParameters> Decoder::linear_maps() const { return module_->linear_maps(); }
 
 std::shared_ptr<torch::nn::Module> Decoder::module() const { return module_; }
 

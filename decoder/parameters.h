@@ -3,22 +3,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <Eigen/Core>
-#include <cstdint>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "azimuth/mixers.h"
-#include "azimuth/roles.h"
+#include "azimuth/products.h"
 
 namespace azimuth {
-
-/// A linear map of a decoder, and which it is.
-struct LinearParameters {
-  Role role = Role::head_weight;
-  std::int64_t block = 0;    ///< from 1; 0: outside the blocks
-  std::int64_t member = -1;  ///< from 0: which expert; -1: of none
-  at::Tensor weight;         ///< outputs × inputs
-  at::Tensor bias;           ///< undefined: none
-};
 
 /// The tensors that stand for the projections and vectors of mixers, which are known by where these
 /// lie in memory.
@@ -32,6 +24,12 @@ class Parameters {
   }
 
   const LinearParameters& of(const Projection& projection) const { return maps_.at(&projection); }
+  /// In no order.
+  std::vector<LinearParameters> linear_maps() const {
+    std::vector<LinearParameters> all;
+    for (const auto& [projection, linear] : maps_) all.push_back(linear);
+    return all;
+  }
   /// Undefined for an empty vector.
   at::Tensor of(const Eigen::VectorXf& vector) const {
     return vector.size() == 0 ? at::Tensor() : vectors_.at(&vector);

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "azimuth/hugging_face_folder.h"
 #include "logits_case.h"
@@ -128,6 +129,79 @@ TEST(Decoder, NamesThoseThatItRuns) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Transformers, EveryDecoder, ::testing::ValuesIn(testing::logits_cases()),
+                         [](const auto& info) { return info.param; });
+
+// Which of its maps, and what goes in.
+class Recorder : public Products {
+ public:
+  using Place = std::tuple<std::int64_t, Role, std::int64_t>;
+
+  torch::Tensor product(const LinearParameters& linear, const torch::Tensor& X) override {
+    EXPECT_EQ(X.dim(), 2);
+    EXPECT_EQ(X.size(1), linear.weight.size(1));
+    inputs[{linear.block, linear.role, linear.member}] = X;
+    const torch::Tensor Y = plain_product(linear, X);
+    if (linear.norm > 0) normed[{linear.block, linear.norm}].push_back(X);
+    return linear.role == Role::down_weight && linear.block == without ? torch::zeros_like(Y) : Y;
+  }
+
+  std::map<Place, torch::Tensor> inputs;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<torch::Tensor>> normed;
+  std::int64_t without = 0;
+};
+
+class ReplacedProducts : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ReplacedProducts, AreGivenEveryMap) {
+  const LogitsCase c(GetParam());
+  const torch::NoGradGuard no_grad;
+  const Decoder decoder(c.weights(), at::kCPU, torch::kFloat64);
+  const torch::Tensor plain = decoder.forward(c.ids());
+  Recorder recorder;
+  EXPECT_TRUE(decoder.forward(c.ids(), {}, &recorder).equal(plain));
+  for (const LinearParameters& linear : decoder.linear_maps()) {
+    const bool seen = recorder.inputs.contains({linear.block, linear.role, linear.member});
+    EXPECT_TRUE(seen || linear.member >= 0) << name_of(linear.role) << " of " << linear.block;
+  }
+  // All that read a norm read the same, or some tokens of it.
+  for (const auto& [norm, inputs] : recorder.normed) {
+    const torch::Tensor& all = inputs.front();
+    for (const torch::Tensor& some : inputs) {
+      EXPECT_TRUE((some.unsqueeze(1) == all).all(-1).any(-1).all().item<bool>())
+          << "block " << norm.first << ", mixer " << norm.second;
+    }
+  }
+  recorder.without = 1;
+  const torch::Tensor without = decoder.forward(c.ids(), {}, &recorder);
+  for (const LinearParameters& linear : decoder.linear_maps()) {
+    if (linear.role != Role::down_weight || linear.block != 1) continue;
+    linear.weight.zero_();
+    if (linear.bias.defined()) linear.bias.zero_();
+  }
+  EXPECT_FALSE(without.equal(plain));
+  EXPECT_TRUE(without.equal(decoder.forward(c.ids())));
+}
+
+TEST_P(ReplacedProducts, GoOnFromWhatATapWasShown) {
+  const LogitsCase c(GetParam());
+  const torch::NoGradGuard no_grad;
+  const Decoder decoder(c.weights(), at::kCPU, torch::kFloat64);
+  std::map<std::int64_t, torch::Tensor> behind;
+  const torch::Tensor ids = torch::cat({c.ids(), c.ids().flip(1)});
+  const torch::Tensor logits = decoder.forward(
+      ids, [&](std::int64_t block, std::size_t, const torch::Tensor& all) { behind[block] = all; });
+  for (const auto& [block, states] : behind) {
+    EXPECT_TRUE(torch::allclose(decoder.continued(block, states), logits, 0, 1e-10)) << block;
+  }
+  EXPECT_THROW(decoder.continued(-1, behind[0]), std::invalid_argument);
+  EXPECT_THROW(decoder.continued(std::ssize(behind), behind[0]), std::invalid_argument);
+  EXPECT_THROW(decoder.continued(0, behind[0].narrow(2, 0, 1)), std::invalid_argument);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transformers, ReplacedProducts,
+                         ::testing::Values("deepseek_v3", "falcon_40b", "gemma2_caps", "gpt2",
+                                           "gpt_oss", "olmo2", "phi", "qwen2_moe",
+                                           "qwen3_moe_dense"),
                          [](const auto& info) { return info.param; });
 
 torch::Tensor logits_of(const Decoder& decoder, const torch::Tensor& ids) {

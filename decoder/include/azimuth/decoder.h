@@ -10,8 +10,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "azimuth/model_weights.h"
+#include "azimuth/products.h"
 
 // torch/nn/module.h costs every file that includes it many seconds.
 namespace torch::nn {
@@ -49,8 +51,19 @@ class Decoder {
   /// int64, on any device. All sequences begin at position 0. Throws std::invalid_argument: another
   /// shape or type, more tokens than there are learned positions; and std::out_of_range for an id
   /// beyond the vocabulary, where ids lie in host memory. Products are those of the process's
-  /// LibTorch, in its threads; gradients are recorded unless the caller says otherwise.
-  at::Tensor forward(const at::Tensor& ids, const Tap& tap = {}) const;
+  /// LibTorch, in its threads, or what `products` makes of them; gradients are recorded unless the
+  /// caller says otherwise.
+  at::Tensor forward(const at::Tensor& ids, const Tap& tap = {},
+                     Products* products = nullptr) const;
+
+  /// The same logits from further on: `states` are what a tap was shown behind the last mixer of
+  /// `block`, or as block 1 reads them (0). What lies before need not be computed again. Throws
+  /// std::invalid_argument: no such block, another shape.
+  at::Tensor continued(std::int64_t block, const at::Tensor& states,
+                       Products* products = nullptr) const;
+
+  /// All that `products` are made of, block by block, the head (block 0) first. Tensors are shared.
+  std::vector<LinearParameters> linear_maps() const;
 
   /// Its parameters, to be trained, moved or saved: "token_embedding", "blocks.0.query_weight",
   /// "blocks.0.experts.3.down_weight", by the names of their roles. What a checkpoint keeps fused,
