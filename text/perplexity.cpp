@@ -1,10 +1,12 @@
 #include "azimuth/perplexity.h"
 
 #include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 namespace azimuth {
 namespace {
@@ -30,6 +32,19 @@ void Perplexity::add(const at::Tensor& logits, const at::Tensor& ids) {
 double Perplexity::value() const {
   if (tokens_ == 0) return std::numeric_limits<double>::quiet_NaN();
   return std::exp(loss_ / static_cast<double>(tokens_));
+}
+
+double perplexity(const Decoder& decoder, const at::Tensor& ids, Products* products,
+                  Progress* progress) {
+  const torch::NoGradGuard no_grad;
+  Perplexity all;
+  for (std::int64_t s = 0; s < ids.size(0); ++s) {
+    next_part(progress);
+    const at::Tensor sequence = ids.narrow(0, s, 1);
+    all.add(decoder.forward(sequence, {}, products), sequence);
+  }
+  if (!std::isfinite(all.value())) throw std::domain_error("a perplexity is not finite");
+  return all.value();
 }
 
 }  // namespace azimuth

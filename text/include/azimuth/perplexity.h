@@ -4,6 +4,9 @@
 
 #include <cstdint>
 
+#include "azimuth/decoder.h"
+#include "azimuth/progress.h"
+
 namespace azimuth {
 
 /// Collects what a model thinks of each next token of a text.
@@ -21,5 +24,11 @@ class Perplexity {
   double loss_ = 0;
   std::int64_t tokens_ = 0;
 };
+
+/// Of sequences, {sequences, tokens} of int64, one after the other, with no gradients. `progress`
+/// (null: nobody waits) is told of each, but not how many there are. Throws what Decoder::forward
+/// throws, Cancelled, and std::domain_error where it is not finite.
+double perplexity(const Decoder& decoder, const at::Tensor& ids, Products* products = nullptr,
+                  Progress* progress = nullptr);
 
 }  // namespace azimuth

@@ -1,0 +1,147 @@
+#include "azimuth/evaluate_quantisation.h"
+
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "azimuth/perplexity.h"
+#include "azimuth/quantised_products.h"
+#include "greedy_search.h"
+
+namespace azimuth {
+namespace {
+
+using Kind = MeasuredSet::Kind;
+
+constexpr double kGoal = 0.9;
+constexpr std::size_t kMostCandidates = 200;
+
+class Measuring {
+ public:
+  Measuring(const Decoder& decoder, const at::Tensor& text, const EvaluationPlan& plan,
+            Progress* progress)
+      : decoder_(decoder), text_(text), progress_(progress) {
+    for (const LinearParameters& linear : decoder.linear_maps()) {
+      numbers_[{linear.block, linear.role}] += linear.weight.numel();
+    }
+    for (const KeepableWeight& weight : plan.ranking) bytes_[weight.place] = weight.bytes;
+  }
+
+  void measure(Kind kind, std::vector<WeightPlace> kept, QuantisedProducts* products) {
+    if (products != nullptr) products->keep(kept);
+    add(kind, std::move(kept), perplexity(decoder_, text_, products, progress_));
+  }
+
+  void add(Kind kind, std::vector<WeightPlace> kept, double perplexity) {
+    MeasuredSet& set = result.sets.emplace_back();
+    set.kind = kind;
+    set.perplexity = perplexity;
+    for (const WeightPlace& place : kept) {
+      set.parameters += numbers_.at(place);
+      set.bytes += bytes_.at(place);
+    }
+    set.kept = std::move(kept);
+  }
+
+  double perplexity_of(Kind kind) const { return result.find(kind)->perplexity; }
+
+  // NaN where nothing is lost.
+  double recovered(Kind kind) const {
+    if (!result.loses()) return std::numeric_limits<double>::quiet_NaN();
+    const double rounded = perplexity_of(Kind::round_to_nearest);
+    return (rounded - perplexity_of(kind)) / (rounded - perplexity_of(Kind::all_float));
+  }
+
+  QuantisationEvaluation result;
+
+ private:
+  const Decoder& decoder_;
+  const at::Tensor& text_;
+  Progress* progress_;
+  std::map<WeightPlace, std::int64_t> numbers_, bytes_;
+};
+
+// What makes a search needless, in words; empty: nothing does.
+std::string why_no_greedy(const QuantisationEvaluation& e, std::size_t candidates) {
+  if (!e.loses()) return "round-to-nearest loses nothing that can be told from noise";
+  if (candidates > kMostCandidates) {
+    return std::to_string(candidates) + " down projections are too many to search";
+  }
+  if (!(e.goal > 0)) return "all down projections together recover nothing";
+  return "";
+}
+
+}  // namespace
+
+QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::Tensor& text,
+                                             const at::Tensor& calibration,
+                                             const EvaluationPlan& plan, Progress* progress) {
+  std::vector<WeightPlace> all;
+  for (const KeepableWeight& weight : plan.ranking) all.push_back(weight.place);
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(std::min(plan.advised, all.size()));
+  const std::vector<WeightPlace> advised(all.begin(), middle);
+  const auto others = std::min(std::ssize(advised), std::distance(middle, all.end()));
+  std::vector<WeightPlace> paper;
+  for (const WeightPlace& place : all) {
+    if (std::ranges::count(plan.paper_blocks, place.block) > 0) paper.push_back(place);
+  }
+  std::ranges::sort(paper);
+
+  Measuring measuring(decoder, text, plan, progress);
+  QuantisationEvaluation& result = measuring.result;
+  result.scheme = plan.scheme;
+  result.sequences = text.size(0);
+  result.length = text.size(1);
+  result.calibration_sequences = calibration.size(0);
+  const auto steps = std::max<std::int64_t>(std::ssize(advised), 1);
+  const std::int64_t sets = 4 + (advised.empty() ? 0 : 3) + (paper.empty() ? 0 : 1);
+  if (progress != nullptr) {
+    progress->begin(calibration.size(0) +
+                    text.size(0) * (sets + greedy_passes(std::ssize(all), steps)));
+  }
+
+  measuring.measure(Kind::all_float, {}, nullptr);
+  // One rounded copy at a time.
+  auto products = std::make_optional<QuantisedProducts>(decoder, plan.scheme);
+  measuring.measure(Kind::round_to_nearest, {}, &*products);
+  if (!advised.empty()) measuring.measure(Kind::advised, advised, &*products);
+  if (!paper.empty()) measuring.measure(Kind::paper, paper, &*products);
+  if (others > 0) measuring.measure(Kind::control, {all.end() - others, all.end()}, &*products);
+  measuring.measure(Kind::all_down, all, &*products);
+
+  products.reset();
+  products.emplace(decoder, plan.scheme, smoothing(decoder, calibration, progress));
+  measuring.measure(Kind::smooth, {}, &*products);
+  if (!advised.empty()) measuring.measure(Kind::smooth_advised, advised, &*products);
+
+  const double down = measuring.recovered(Kind::all_down);
+  result.goal = down < kGoal ? kGoal * down : kGoal;
+  result.no_greedy = why_no_greedy(result, all.size());
+  if (result.no_greedy.empty()) {
+    products.reset();
+    products.emplace(decoder, plan.scheme);
+    const double rounded = measuring.perplexity_of(Kind::round_to_nearest);
+    const double goal =
+        rounded - result.goal * (rounded - measuring.perplexity_of(Kind::all_float));
+    const GreedySet found = greedy_search(decoder, *products, text, all, rounded, goal, progress);
+    std::vector<WeightPlace> kept;
+    for (const GreedyStep& step : found.steps) {
+      kept.push_back(step.place);
+      result.greedy.push_back(step.perplexity);
+    }
+    result.measured = found.measured;
+    if (!kept.empty()) measuring.add(Kind::greedy, std::move(kept), result.greedy.back());
+  }
+  for (MeasuredSet& set : result.sets) set.recovered = measuring.recovered(set.kind);
+  std::ranges::sort(result.sets, {}, &MeasuredSet::kind);
+  return result;
+}
+
+}  // namespace azimuth

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace azimuth {
+
+/// `X Wᵀ` of int8, {tokens, inputs} and {outputs, inputs}, summed exactly: LibTorch's product of
+/// int8 matrices where it has one for these shapes and their device.
+class IntegerProducts {
+ public:
+  /// int32, {tokens, outputs}.
+  at::Tensor product(const at::Tensor& X, const at::Tensor& W);
+
+  /// The same by products in float32 of few enough inputs that every sum is a whole number that
+  /// float32 has.
+  static at::Tensor by_floats(const at::Tensor& X, const at::Tensor& W);
+
+ private:
+  bool native_ = true;
+};
+
+}  // namespace azimuth

@@ -1,0 +1,47 @@
+#include "azimuth/quantisation_evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace azimuth {
+
+const MeasuredSet* QuantisationEvaluation::find(MeasuredSet::Kind kind) const {
+  const auto found = std::ranges::find(sets, kind, &MeasuredSet::kind);
+  return found == sets.end() ? nullptr : &*found;
+}
+
+bool QuantisationEvaluation::loses() const {
+  constexpr double kNoise = 0.02;
+  const MeasuredSet* const exact = find(MeasuredSet::Kind::all_float);
+  const MeasuredSet* const rounded = find(MeasuredSet::Kind::round_to_nearest);
+  return exact != nullptr && rounded != nullptr &&
+         std::log(rounded->perplexity / exact->perplexity) > kNoise;
+}
+
+std::string words(MeasuredSet::Kind kind) {
+  using enum MeasuredSet::Kind;
+  switch (kind) {
+    case all_float:
+      return "float";
+    case round_to_nearest:
+      return "round-to-nearest";
+    case advised:
+      return "advised kept";
+    case smooth:
+      return "SmoothQuant";
+    case smooth_advised:
+      return "SmoothQuant, advised kept";
+    case paper:
+      return "explosion and decay blocks kept";
+    case greedy:
+      return "best found by measuring kept";
+    case control:
+      return "as many others kept";
+    case all_down:
+      return "all down projections kept";
+  }
+  throw std::invalid_argument("no such set");
+}
+
+}  // namespace azimuth
