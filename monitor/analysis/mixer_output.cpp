@@ -1,8 +1,7 @@
 #include "analysis/mixer_output.h"
 
 #include "analysis/host_operations.h"
-#include "analysis/mix.h"
-#include "analysis/mix_beside.h"
+#include "analysis/run_block.h"
 
 namespace azimuth {
 namespace {
@@ -30,22 +29,7 @@ Pass<Scalar>::Pass(const ModelWeights& weights, std::span<const std::int64_t> id
 template <class Scalar>
 std::int64_t Pass<Scalar>::run(const BlockWeights& block) {
   HostOperations<Scalar> operations(workers_);
-  Matrix predicted;
-  if (block.streams) {
-    predict_streams(*block.streams, H_, carried_, operations);
-    predicted = H_;
-  }
-  Matrix read;
-  for (const Mixer& mixer : block.mixers) {
-    if (!mixer.beside) read = H_;
-    const Eigen::Index count = mixer.mixes_tokens() ? initial_ : H_.cols();
-    if (count > 0) {
-      const Matrix of_these = read.leftCols(count);
-      H_.leftCols(count) += output_of(mixer, of_these, carried_, operations);
-    }
-    if (mixer.stream_scale != 1) H_ *= static_cast<Scalar>(mixer.stream_scale);
-  }
-  if (block.streams) correct_streams(*block.streams, predicted, H_, carried_, operations);
+  run_block(block, initial_, H_, carried_, operations);
   return operations.experts_taken();
 }
 

@@ -25,6 +25,7 @@ class Pass {
 
   /// Of the residual stream that mixers write to, behind the blocks that were run.
   const Matrix& hidden_states() const { return H_; }
+  const Carried<Matrix>& carried() const { return carried_; }
   /// Returns how many experts it took.
   std::int64_t run(const BlockWeights& block);
 
