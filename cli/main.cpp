@@ -8,6 +8,7 @@
 #include "calls/history.h"
 #include "calls/inspect.h"
 #include "calls/lineage.h"
+#include "calls/quantize.h"
 #include "calls/report.h"
 #include "calls/signature.h"
 #include "calls/verify.h"
@@ -32,6 +33,7 @@ int main(int argc, char** argv) {
   azimuth::cli::add_verify(app);
   azimuth::cli::add_history(app);
   azimuth::cli::add_report(app);
+  azimuth::cli::add_quantize(app);
   azimuth::cli::add_watch(app, words);
   azimuth::cli::add_completion(app);
   azimuth::cli::add_manual(app);

@@ -104,6 +104,16 @@ std::vector<std::int64_t> ModelWeights::stored_shape(Role role, std::int64_t blo
   return tensors_->tensors[found->tensor].view.shape;
 }
 
+std::vector<std::string> ModelWeights::stored_names(Role role, std::int64_t block) const {
+  std::vector<std::string> names;
+  for (const BoundTensor& bound : bound_) {
+    if (bound.role == role && bound.block == block) {
+      names.push_back(tensors_->tensors[bound.tensor].name);
+    }
+  }
+  return names;
+}
+
 std::optional<BoundTensor> ModelWeights::place_of(std::string_view name) const {
   const auto place = role_of(architecture_, name, names_);
   return place ? place : role_of(architecture_, name);

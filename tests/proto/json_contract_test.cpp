@@ -133,6 +133,36 @@ TEST(JsonContract, LineageHasEveryField) {
       UnorderedElementsAre("parent", "child", "degrees", "confidence", "direction_confidence"));
 }
 
+TEST(JsonContract, QuantisationHasEveryField) {
+  const QuantisationAdvice advice = {.projections = {{.block = 2,
+                                                      .role = Role::shared_down_weight,
+                                                      .experts = 8,
+                                                      .rank = 1,
+                                                      .kept = true,
+                                                      .score = 0.25,
+                                                      .explosion_block = true,
+                                                      .first_peak = 100,
+                                                      .others_peak = 4,
+                                                      .typical = 0.5,
+                                                      .outlier_ratio = 200,
+                                                      .expert = 3,
+                                                      .parameters = 960,
+                                                      .kept_as = StoredType::bf16,
+                                                      .extra_bytes = 961}},
+                                     .total_score = 0.5,
+                                     .first_token_ids = {7, 9},
+                                     .nothing_to_keep = "why"};
+  const json value = json::parse(to_json(to_proto(ModelInfo(), advice)));
+  EXPECT_THAT(names(value), UnorderedElementsAre("model", "advice"));
+  EXPECT_THAT(names(value.at("model")), kModel);
+  EXPECT_EQ(value.at("advice"), json::parse(R"({
+    "projections": [{"block": 2, "role": "shared_down_weight", "experts": 8, "rank": 1,
+      "kept": true, "score": 0.25, "explosion_block": true, "decay_block": false,
+      "first_peak": 100, "others_peak": 4, "typical": 0.5, "outlier_ratio": 200, "expert": 3,
+      "parameters": "960", "kept_as": "bf16", "extra_bytes": "961"}],
+    "total_score": 0.5, "first_token_ids": ["7", "9"], "nothing_to_keep": "why"})"));
+}
+
 TEST(JsonContract, SignatureHasEveryField) {
   const json value = json::parse(to_json(sample_signature()));
   EXPECT_THAT(

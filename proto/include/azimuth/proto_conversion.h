@@ -7,12 +7,14 @@
 #include "azimuth/comparison.h"
 #include "azimuth/lineage.h"
 #include "azimuth/observation.h"
+#include "azimuth/quantisation_advice.h"
 #include "azimuth/signature.h"
 #include "azimuth/tracker_state.h"
 #include "azimuth/v1/audit.pb.h"
 #include "azimuth/v1/comparison.pb.h"
 #include "azimuth/v1/lineage.pb.h"
 #include "azimuth/v1/observation.pb.h"
+#include "azimuth/v1/quantisation.pb.h"
 #include "azimuth/v1/signature.pb.h"
 #include "azimuth/v1/state.pb.h"
 
@@ -35,6 +37,7 @@ v1::Comparison to_proto(const Comparison& comparison);
 v1::Audit to_proto(const Audit& audit);
 v1::Audits to_proto(std::span<const Audit> audits);
 v1::Lineage to_proto(const Lineage& lineage);
+v1::Quantisation to_proto(const ModelInfo& model, const QuantisationAdvice& advice);
 
 /// A sub-message that is not set gives the struct's defaults: NaN where a number does not apply.
 /// Throws std::invalid_argument for a state or a reference norm that this version does not know,

@@ -56,7 +56,7 @@ TEST(Manual, HasASectionForEveryCallWithAnExample) {
   const Ended ended = run_program({"manual"});
   ASSERT_EQ(ended.code, 0) << ended.err;
   for (const char* call :
-       {"inspect", "signature", "compare", "audit", "lineage", "verify", "history", "report", "watch"}) {
+       {"inspect", "signature", "compare", "audit", "lineage", "verify", "history", "quantize", "report", "watch"}) {
     EXPECT_THAT(ended.out, AllOf(HasSubstr(".SS \"azimuth " + std::string(call)),
                                  HasSubstr("azimuth " + std::string(call) + " ")));
   }
@@ -79,7 +79,7 @@ TEST(Manual, ListsTheExitCodesThatThereAre) {
 
 TEST(Program, EveryCallHasHelpWithAnExample) {
   for (const char* call :
-       {"inspect", "signature", "compare", "audit", "history", "report", "watch", "completion"}) {
+       {"inspect", "signature", "compare", "audit", "history", "quantize", "report", "watch", "completion"}) {
     const Ended ended = run_program({call, "--help"});
     EXPECT_EQ(ended.code, 0) << call;
     EXPECT_THAT(ended.out, HasSubstr("Example:")) << call;

@@ -52,6 +52,10 @@ class ModelWeights {
   /// stored; empty where there is none.
   std::vector<std::int64_t> stored_shape(Role role, std::int64_t block) const;
 
+  /// The names of the tensors that play a role in block `block`, as the source gave them: one a
+  /// member, ascending.
+  std::vector<std::string> stored_names(Role role, std::int64_t block) const;
+
   /// How its numbers are stored; nothing where there is none.
   std::optional<StoredType> stored_type(Role role, std::int64_t block) const;
   /// All that tensors of some role are stored in, each once.
