@@ -72,6 +72,9 @@ void run_quantize(const QuantizeOptions& options) {
     ProgressBar bar("scoring down projections");
     advice = advise(*weights, examined.observation, {}, workers, &bar);
   }
+  if (advice.projections.empty()) {
+    throw FileError(options.checkpoint, "quantize", advice.nothing_to_keep);
+  }
   if (options.format == "json") {
     print_json(to_json(to_proto(examined.observation.model, advice)));
   } else {

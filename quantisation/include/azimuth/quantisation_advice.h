@@ -69,8 +69,8 @@ struct QuantisationAdvice {
 /// weights alone; docs/quantisation.md has the formula, and what weights do not show. `observation`
 /// is that of the same weights, with its stages. A block is a part of `progress`. The weights must
 /// hold every embedding, as a file's do. Throws std::out_of_range for an id outside the vocabulary,
-/// Cancelled. One call at a time with the same `workers`. Takes about two passes of 512 tokens, and
-/// beside the weights some hundred numbers for each token and neuron of a block.
+/// Cancelled. One call at a time with the same `workers`. Takes about two passes of 512 tokens,
+/// and holds what each matrix of one block reads and gives of them.
 ///
 ///     const Examination examined = examine(weights, {}, workers);
 ///     const QuantisationAdvice advice = advise(weights, examined.observation, {}, workers);

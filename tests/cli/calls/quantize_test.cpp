@@ -109,6 +109,21 @@ TEST(Quantize, RefusesWhatHasNoFiniteStates) {
                                    "is not finite; neither are the hidden states from block 2"));
 }
 
+// A token that the probe does not have.
+TEST(Quantize, RefusesWhatHasNoScore) {
+  const TemporaryFolder folder;
+  ChangedModel model(kAdvised, folder.path() / "model");
+  model.change("model.embed_tokens.weight", [](std::size_t i, float value) {
+    return i / 24 == 6 ? std::numeric_limits<float>::quiet_NaN() : value;
+  });
+  const std::string path = model.write();
+  const Ended ended = run_program({"quantize", path});
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_EQ(ended.out, "");
+  EXPECT_EQ(ended.err,
+            "azimuth: " + path + ": quantize: hidden states are not finite from block 1 on\n");
+}
+
 TEST(Quantize, NeedsWeights) {
   const TemporaryFolder folder;
   const std::string signature = folder.path() / "model.azsig";
