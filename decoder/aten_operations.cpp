@@ -125,17 +125,24 @@ void AtenOperations::activate(Activation activation, Tensor& X, const Xielu& xie
 
 void AtenOperations::clamp(Tensor& X, double low, double high) { X = X.clamp(low, high); }
 void AtenOperations::sigmoid(Tensor& X) { X = X.sigmoid(); }
+void AtenOperations::softplus(Tensor& X) { X = at::softplus(X); }
 void AtenOperations::multiply_by(Tensor& X, const Tensor& Y) { X = X * Y; }
 void AtenOperations::multiply_by(Tensor& X, double factor) { X = X * factor; }
 void AtenOperations::add(Tensor& X, double number) { X = X + number; }
 void AtenOperations::add(Tensor& Y, const Tensor& Z) { Y = Y + Z; }
+void AtenOperations::add_to_rows(Tensor& X, const Eigen::VectorXf& v) {
+  if (v.size() > 0) X = X + parameter(v);
+}
+Tensor AtenOperations::rows(const Tensor& X, std::int64_t first, std::int64_t count) {
+  return X.narrow(1, first, count);
+}
 
-// Its weight has a number for each of all.
 Tensor AtenOperations::normalised_runs(const Norm& norm, const Tensor& X, std::int64_t size) {
   const Norm bare = {norm.kind, norm.epsilon, {}, {}};
-  Tensor Y = azimuth::normalised(bare, {}, {}, X.view({X.size(0), -1, size})).view_as(X);
+  const Tensor runs = azimuth::normalised(bare, {}, {}, X.reshape({X.size(0), -1, size}));
   const Tensor weight = parameter(norm.weight);
-  return weight.defined() ? Y * weight : Y;
+  if (!weight.defined()) return runs.view_as(X);
+  return (runs * weight.view({-1, size})).view_as(X);  // one for all runs, or one each
 }
 
 void AtenOperations::cut(Tensor& X, double deviations) {
@@ -188,14 +195,8 @@ Tensor AtenOperations::reads(std::int64_t window, const at::TensorOptions& optio
   return read;
 }
 
-namespace {
-[[noreturn]] void refuse() { throw std::logic_error("a decoder runs no such mixer"); }
-}  // namespace
-
-Tensor mix(const DeltaRule&, const Tensor&, AtenOperations&) { refuse(); }
-Tensor mix(const StateSpace&, const Tensor&, AtenOperations&) { refuse(); }
-Tensor mix(const SelectiveStateSpace&, const Tensor&, AtenOperations&) { refuse(); }
-Tensor mix(const ShortConvolution&, const Tensor&, AtenOperations&) { refuse(); }
-Tensor mix(const PerLayerInput&, const Tensor&, Carried<Tensor>&, AtenOperations&) { refuse(); }
+Tensor mix(const PerLayerInput&, const Tensor&, Carried<Tensor>&, AtenOperations&) {
+  throw std::logic_error("a decoder runs no such mixer");
+}
 
 }  // namespace azimuth

@@ -54,10 +54,13 @@ class AtenOperations {
   void activate(Activation activation, Columns& X, const Xielu& xielu = {});
   void clamp(Columns& X, double low, double high);
   void sigmoid(Columns& X);
+  void softplus(Columns& X);
   void multiply_by(Columns& X, const Columns& Y);
   void multiply_by(Columns& X, double factor);
   void add(Columns& X, double number);
   void add(Columns& Y, const Columns& Z);
+  void add_to_rows(Columns& X, const Eigen::VectorXf& v);
+  Columns rows(const Columns& X, std::int64_t first, std::int64_t count);
   Columns zeros_like(const Columns& X);
   Columns normalised_runs(const Norm& norm, const Columns& X, std::int64_t size);
   void cut(Columns& X, double deviations);
@@ -107,12 +110,17 @@ at::Tensor attended(const Attention& attention, const at::Tensor& X, const at::T
 at::Tensor attended(const LatentAttention& attention, const at::Tensor& X, const at::Tensor& latent,
                     const at::Tensor& values, AtenOperations& ops);
 
-// Those of which only one token is known here: they throw std::logic_error, since `why_not` names
-// them first.
-at::Tensor mix(const DeltaRule&, const at::Tensor& X, AtenOperations& ops);
-at::Tensor mix(const StateSpace&, const at::Tensor& X, AtenOperations& ops);
-at::Tensor mix(const SelectiveStateSpace&, const at::Tensor& X, AtenOperations& ops);
-at::Tensor mix(const ShortConvolution&, const at::Tensor& X, AtenOperations& ops);
+// What mixers that keep a state over tokens make of sequences (analysis/mix_recurrent.h).
+void convolve(const Convolution& convolution, at::Tensor& X, AtenOperations& ops);
+at::Tensor scanned(const DeltaRule& rule, const at::Tensor& X, const at::Tensor& queries,
+                   const at::Tensor& keys, const at::Tensor& strength, const at::Tensor& values,
+                   AtenOperations& ops);
+at::Tensor scanned(const StateSpace& space, const at::Tensor& x, const at::Tensor& written,
+                   const at::Tensor& read, const at::Tensor& step, AtenOperations& ops);
+at::Tensor scanned(const SelectiveStateSpace& space, const at::Tensor& u, const at::Tensor& written,
+                   const at::Tensor& read, const at::Tensor& step, AtenOperations& ops);
+
+/// Throws std::logic_error: only one token is known of it, and `why_not` names it first.
 at::Tensor mix(const PerLayerInput&, const at::Tensor& X, Carried<at::Tensor>& carried,
                AtenOperations& ops);
 

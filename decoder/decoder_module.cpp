@@ -60,6 +60,7 @@ Architecture as_used(const ModelWeights& weights) {
   a.qkv_layout = QkvLayout::by_kind;
   a.gate_up_by_turns = a.transposed_experts = false;
   a.latent.rotated_key_size = 0;  // keys that turn have a matrix of their own
+  if (a.delta_rule.strengths_by_key_head()) a.delta_rule.layout = DeltaRuleLayout::apart;
   a.multipliers = {};
   return a;
 }

@@ -79,10 +79,51 @@ class Walk {
     return "";
   }
 
-  std::string operator()(const DeltaRule&) { return "it has delta rules"; }
-  std::string operator()(const StateSpace&) { return "it has state spaces"; }
-  std::string operator()(const SelectiveStateSpace&) { return "it has state spaces"; }
-  std::string operator()(const ShortConvolution&) { return "it has short convolutions"; }
+  std::string operator()(const DeltaRule& rule) {
+    projection(recurrent_input_weight, recurrent_input_bias, rule.input);
+    convolution(rule.convolution);
+    projection(recurrent_strength_weight, recurrent_input_bias, rule.strength);
+    projection(recurrent_decay_weight, recurrent_input_bias, rule.decay);
+    vector(recurrent_decay_bias, rule.decay_bias);
+    vector(recurrent_decay, rule.decay_rate);
+    vector(recurrent_norm_weight, rule.norm.weight);
+    projection(recurrent_gate_weight, recurrent_input_bias, rule.gate);
+    projection(recurrent_output_weight, recurrent_output_bias, rule.output);
+    return "";
+  }
+
+  std::string operator()(const StateSpace& space) {
+    projection(recurrent_input_weight, recurrent_input_bias, space.input);
+    convolution(space.convolution);
+    vector(step_bias, space.step_bias);
+    vector(recurrent_decay, space.decay_rate);
+    vector(skip, space.skip);
+    vector(recurrent_norm_weight, space.norm.weight);
+    projection(recurrent_output_weight, recurrent_output_bias, space.output);
+    return "";
+  }
+
+  std::string operator()(const SelectiveStateSpace& space) {
+    projection(recurrent_input_weight, recurrent_input_bias, space.input);
+    convolution(space.convolution);
+    projection(state_parameters_weight, recurrent_input_bias, space.parameters);
+    vector(step_norm_weight, space.step_norm.weight);
+    vector(state_write_norm_weight, space.write_norm.weight);
+    vector(state_read_norm_weight, space.read_norm.weight);
+    projection(step_weight, step_bias, space.step);
+    vector(recurrent_decay, space.decay_rate, space.inner_size);
+    vector(skip, space.skip);
+    projection(recurrent_output_weight, recurrent_output_bias, space.output);
+    return "";
+  }
+
+  std::string operator()(const ShortConvolution& mixer) {
+    projection(recurrent_input_weight, recurrent_input_bias, mixer.input);
+    convolution(mixer.convolution);
+    projection(recurrent_output_weight, recurrent_output_bias, mixer.output);
+    return "";
+  }
+
   std::string operator()(const LowRankResidual&) { return "it has residuals of low rank"; }
   std::string operator()(const PerLayerInput&) { return "tokens' ids give its blocks inputs"; }
 
@@ -103,6 +144,10 @@ class Walk {
     const std::int64_t rows = scores.norms_of_all ? 1 : norm.weight.size() / scores.head_size;
     vector(weight, norm.weight, rows);
     vector(bias, norm.bias);
+  }
+  void convolution(const Convolution& convolution) {
+    vector(convolution_weight, convolution.taps, convolution.tap.size());
+    vector(convolution_bias, convolution.bias);
   }
   void feed_forward(const FeedForward& ffn, std::int64_t member) {
     projection(gate_weight, gate_bias, ffn.gate, member);

@@ -87,12 +87,14 @@ class HostOperations {
         Eigen::Map<const Columns>(products.data(), size, sums.size()).colwise().sum();
     return sums;
   }
-  /// A norm of every run of `size` rows, whose weight has a number for each row of all.
+  /// A norm of every run of `size` rows, whose weight has a number for each row of a run, or of
+  /// all.
   Columns normalised_runs(const Norm& norm, const Columns& X, Eigen::Index size) {
     const Norm bare = {norm.kind, norm.epsilon, {}, {}};
     const Columns runs = Eigen::Map<const Columns>(X.data(), size, X.size() / size);
     Columns Y = normalise<Scalar>(bare, runs).reshaped(X.rows(), X.cols());
-    multiply_rows(Y, norm.weight);
+    const bool of_all = norm.weight.size() != size;
+    multiply_rows(Y, of_all ? norm.weight : norm.weight.replicate(X.rows() / size, 1));
     return Y;
   }
   Columns zeros_like(const Columns& X) { return Columns::Zero(X.rows(), X.cols()); }

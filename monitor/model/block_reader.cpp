@@ -138,8 +138,12 @@ Projection BlockReader::values(std::int64_t b) const {
                        {fused, sizes_.hidden, sizes_.transposed}, runs);
 }
 
-// Behind each head's queries.
+// Behind each head's queries, where these have no matrix of their own.
 Projection BlockReader::query_gates(std::int64_t b) const {
+  if (tensors_.has(Role::query_weight, b)) {
+    return projection(Role::query_gate_weight, Role::query_gate_bias, b, 0,
+                      {a_.heads * sizes_.head, sizes_.hidden, false});
+  }
   std::vector<std::pair<std::int64_t, std::int64_t>> runs;
   for (std::int64_t head = 0; head < a_.heads; ++head) {
     runs.emplace_back((2 * head + 1) * sizes_.head, sizes_.head);

@@ -79,8 +79,7 @@ class BlockReader {
   LatentScores latent_scores(std::int64_t block) const;
   // Those that keep a state over tokens: block_reader_recurrent.cpp.
   Convolution convolution(std::int64_t block, std::int64_t channels) const;
-  Norm recurrent_norm(Role weight, std::int64_t block, std::int64_t size,
-                      std::int64_t runs = 1) const;
+  Norm recurrent_norm(Role weight, std::int64_t block, std::int64_t size) const;
   Projection by_key_head(Role role, std::int64_t block, std::span<const std::int64_t> sizes,
                          std::initializer_list<std::size_t> parts) const;
   DeltaRule delta_rule(std::int64_t block) const;

@@ -8,29 +8,27 @@
 namespace azimuth {
 namespace {
 
-// Of every head of queries or keys, to `length`: rsqrt(Σ x² + ε) is a root mean square of another ε
-// (Qwen3-Next).
-Norm to_length(double length, std::int64_t size, std::int64_t heads) {
+// rsqrt(Σ x² + ε) is, but for √size, a root mean square of another ε (Qwen3-Next).
+Norm length_of(std::int64_t size) {
   constexpr double kEpsilon = 1e-6;
-  const auto n = static_cast<double>(size);
-  return {NormKind::rms,
-          kEpsilon / n,
-          Eigen::VectorXf::Constant(size * heads, static_cast<float>(length / std::sqrt(n))),
-          {}};
+  return {NormKind::rms, kEpsilon / static_cast<double>(size), {}, {}};
 }
 
 }  // namespace
 
 Convolution BlockReader::convolution(std::int64_t b, std::int64_t channels) const {
-  return {tensors_.last_tap(Role::convolution_weight, b, channels, a_.convolution_taps),
-          tensors_.vector_or_empty(Role::convolution_bias, b, channels)};
+  const Eigen::MatrixXf taps =
+      tensors_.taps(Role::convolution_weight, b, channels, a_.convolution_taps);
+  Convolution convolution = {taps.bottomRows(1).transpose(),
+                             tensors_.vector_or_empty(Role::convolution_bias, b, channels),
+                             {}};
+  if (for_sequences_) convolution.taps = taps.reshaped();
+  return convolution;
 }
 
-// Of each of `runs` runs of `size` numbers, which share its weight. Without the offset that the
-// norms of a family may have.
-Norm BlockReader::recurrent_norm(Role weight, std::int64_t b, std::int64_t size,
-                                 std::int64_t runs) const {
-  return {NormKind::rms, a_.norm_epsilon, tensors_.vector(weight, b, size).replicate(runs, 1), {}};
+// Without the offset that the norms of a family may have.
+Norm BlockReader::recurrent_norm(Role weight, std::int64_t b, std::int64_t size) const {
+  return {NormKind::rms, a_.norm_epsilon, tensors_.vector(weight, b, size), {}};
 }
 
 // Of a matrix that has for each key head parts of these sizes, one behind the other: the rows of
@@ -58,6 +56,7 @@ DeltaRule BlockReader::delta_rule(std::int64_t b) const {
   const std::int64_t values = sizes.value_heads * sizes.value_size;
   DeltaRule rule;
   rule.activation = a_.activation;
+  rule.key_heads = sizes.key_heads;
   rule.key_size = sizes.key_size;
   rule.value_size = sizes.value_size;
   rule.repeats = sizes.value_heads / sizes.key_heads;
@@ -75,17 +74,22 @@ DeltaRule BlockReader::delta_rule(std::int64_t b) const {
     rule.gate = matrix(Role::recurrent_gate_weight, values);
   }
   if (sizes.strengths_by_key_head()) {
-    const std::array strengths_and_decays = {rule.repeats, rule.repeats};
-    rule.strength =
-        by_key_head(Role::recurrent_strength_decay_weight, b, strengths_and_decays, {0});
+    const std::array both = {rule.repeats, rule.repeats};
+    rule.strength = by_key_head(Role::recurrent_strength_decay_weight, b, both, {0});
+    if (for_sequences_) {
+      rule.decay = by_key_head(Role::recurrent_strength_decay_weight, b, both, {1});
+    }
   } else {
     rule.strength = matrix(Role::recurrent_strength_weight, sizes.value_heads);
+    if (for_sequences_) rule.decay = matrix(Role::recurrent_decay_weight, sizes.value_heads);
+  }
+  if (for_sequences_) {
+    rule.decay_bias = tensors_.vector(Role::recurrent_decay_bias, b, sizes.value_heads);
+    rule.decay_rate = tensors_.vector(Role::recurrent_decay, b, sizes.value_heads);
   }
   rule.convolution = convolution(b, 2 * keys + values);
-  const double shorter = 1 / std::sqrt(static_cast<double>(sizes.key_size));
-  rule.query_norm = to_length(shorter, sizes.key_size, sizes.key_heads);
-  rule.key_norm = to_length(1, sizes.key_size, sizes.key_heads);
-  rule.norm = recurrent_norm(Role::recurrent_norm_weight, b, sizes.value_size, sizes.value_heads);
+  rule.length = length_of(sizes.key_size);
+  rule.norm = recurrent_norm(Role::recurrent_norm_weight, b, sizes.value_size);
   rule.output.map = tensors_.map(Role::recurrent_output_weight, b, 0, {d, values, false});
   return rule;
 }
@@ -115,6 +119,7 @@ StateSpace BlockReader::state_space(std::int64_t b) const {
   space.step_bias = tensors_.vector(Role::step_bias, b, settings.heads);
   space.step_min = settings.step_min;
   space.step_max = settings.step_max;
+  if (for_sequences_) space.decay_rate = tensors_.vector(Role::recurrent_decay, b, settings.heads);
   space.skip = tensors_.vector(Role::skip, b, settings.heads);
   if (settings.norm) space.norm = recurrent_norm(Role::recurrent_norm_weight, b, inner);
   space.gate_last = settings.gate_last;
@@ -143,6 +148,13 @@ SelectiveStateSpace BlockReader::selective_state_space(std::int64_t b) const {
   space.read_norm = recurrent_norm(Role::state_read_norm_weight, b, sizes.state_size);
   space.step =
       projection(Role::step_weight, Role::step_bias, b, 0, sizes.inner_size, sizes.step_rank);
+  if (for_sequences_) {
+    const NamedTensor& rates = tensors_.at(Role::recurrent_decay, b);
+    if (rates.view.shape != std::vector{sizes.inner_size, sizes.state_size}) {
+      reject(rates, "shape " + shape_text(rates.view.shape) + " is not {inner_size, state_size}");
+    }
+    space.decay_rate = tensors_.all_rows(Role::recurrent_decay, b);
+  }
   space.skip = tensors_.vector(Role::skip, b, sizes.inner_size);
   space.output = projection(Role::recurrent_output_weight, Role::recurrent_output_bias, b, 0, d,
                             sizes.inner_size);

@@ -28,7 +28,7 @@ Projection BlockReader::queries_or_keys(Role weight, Role bias, std::int64_t b) 
     return tensors_.runs(Role::query_key_value_weight, Role::query_key_value_bias, b,
                          {fused, sizes_.hidden, sizes_.transposed}, runs);
   }
-  if (!keys && a_.gated_attention) {
+  if (!keys && a_.gated_attention && !tensors_.has(Role::query_weight, b)) {
     for (std::int64_t head = 0; head < a_.heads; ++head) {
       runs.emplace_back(2 * head * sizes_.head, sizes_.head);
     }

@@ -69,13 +69,14 @@ bool with_sinks(const Architecture& a, std::int64_t b) {
   return with_values(a, b) && a.attention_sinks;
 }
 // Queries and keys that sinks make count have roles of their own. Latent attention may have queries
-// without a latent vector, and a matrix of their own for keys that turn by position.
+// without a latent vector, and a matrix of their own for keys that turn by position; gated
+// attention may have one for queries.
 bool with_unread_keys(const Architecture& a, std::int64_t b) {
   if (with_latent(a, b)) return a.latent.rotated_key_size == 0;
   return with_values(a, b) && !a.attention_sinks;
 }
 bool with_unread_queries(const Architecture& a, std::int64_t b) {
-  return with_attention(a, b) && !a.attention_sinks && !a.gated_attention;
+  return with_attention(a, b) && !a.attention_sinks;
 }
 bool with_keys_as_values(const Architecture& a, std::int64_t b) {
   return with_values(a, b) && a.attention_of(b).keys_are_values;

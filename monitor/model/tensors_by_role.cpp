@@ -85,13 +85,13 @@ Eigen::VectorXf TensorsByRole::all_rows(Role role, std::int64_t block) const {
   return all;
 }
 
-Eigen::VectorXf TensorsByRole::last_tap(Role role, std::int64_t block, std::int64_t channels,
-                                        std::int64_t taps) const {
+Eigen::MatrixXf TensorsByRole::taps(Role role, std::int64_t block, std::int64_t channels,
+                                    std::int64_t taps) const {
   const NamedTensor& tensor = at(role, block);
   if (tensor.view.shape != std::vector{channels, taps}) expect_shape(tensor, {channels, 1, taps});
   Eigen::MatrixXf all(taps, channels);
   unpack(in_host_memory(tensor), 0, channels, all.data(), nudge_for(nudge_, index(role, block)));
-  return all.row(taps - 1);
+  return all;
 }
 
 double TensorsByRole::number(Role role, std::int64_t block) const {

@@ -53,9 +53,9 @@ class TensorsByRole {
   /// Of a matrix of few numbers, row after row.
   Eigen::VectorXf all_rows(Role role, std::int64_t block) const;
   /// Of a convolution over tokens, a channel a row (with or without the dimension of 1 that PyTorch
-  /// puts between): the last tap of each.
-  Eigen::VectorXf last_tap(Role role, std::int64_t block, std::int64_t channels,
-                           std::int64_t taps) const;
+  /// puts between): its taps, a channel a column.
+  Eigen::MatrixXf taps(Role role, std::int64_t block, std::int64_t channels,
+                       std::int64_t taps) const;
   /// Of a tensor of one number.
   double number(Role role, std::int64_t block) const;
   /// As the architecture's norms are; NormKind::none where there are no weights.

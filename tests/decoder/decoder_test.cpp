@@ -51,7 +51,9 @@ TEST_P(EveryDecoder, OneTokenHasTheHiddenStatesOfTransformers) {
   const torch::NoGradGuard no_grad;
   // Of one token positions do not count, unless they change how much a sink takes.
   if (c.architecture().attention_sinks) return;
-  const Decoder decoder(load_hugging_face(c.folder()), at::kCPU, torch::kFloat32);
+  const ModelWeights stored = load_hugging_face(c.folder());
+  const bool runs = Decoder::why_not(stored).empty();  // Bamba's heads are here too odd to turn
+  const Decoder decoder(runs ? stored : c.weights(), at::kCPU, torch::kFloat32);
   std::vector<torch::Tensor> states(c.weights().blocks().size() + 1);
   decoder.forward(torch::tensor(ids, torch::kInt64).unsqueeze(1),
                   [&](std::int64_t block, std::size_t, const torch::Tensor& all) {
@@ -210,7 +212,8 @@ torch::Tensor logits_of(const Decoder& decoder, const torch::Tensor& ids) {
 }
 
 TEST(Decoder, SequencesOfABatchDoNotMeet) {
-  for (const char* name : {"mistral", "bloom", "gpt2", "qwen3_moe", "deepseek_v2"}) {
+  for (const char* name : {"mistral", "bloom", "gpt2", "qwen3_moe", "deepseek_v2", "qwen3_next",
+                           "jamba", "nemotron_h", "lfm2"}) {
     const LogitsCase c(name);
     const Decoder decoder(c.weights(), at::kCPU, torch::kFloat64);
     const torch::Tensor two = torch::cat({c.ids(), c.ids().flip(1)});
@@ -223,7 +226,8 @@ TEST(Decoder, SequencesOfABatchDoNotMeet) {
 }
 
 TEST(Decoder, NoTokenSeesALaterOne) {
-  for (const char* name : {"llama", "gemma2", "gpt_oss", "falcon_rw", "deepseek_v3"}) {
+  for (const char* name : {"llama", "gemma2", "gpt_oss", "falcon_rw", "deepseek_v3", "qwen3_5_text",
+                           "jamba", "nemotron_h", "lfm2"}) {
     const LogitsCase c(name);
     const Decoder decoder(c.weights(), at::kCPU, torch::kFloat64);
     torch::Tensor other = c.ids().clone();
@@ -235,12 +239,10 @@ TEST(Decoder, NoTokenSeesALaterOne) {
 }
 
 TEST(Decoder, IsRefusedByNameWhereItCannotRun) {
-  for (const auto& [name, why] :
-       {std::pair("qwen3_next",
-                  "how qwen3_next reads sequences is not known; known are apertus, arcee"),
-        std::pair("jamba", "known are apertus")}) {
+  for (const std::string name : {"falcon_h1", "gemma3n_text"}) {
     const ModelWeights weights = load_hugging_face(kModels / name);
-    EXPECT_THAT(Decoder::why_not(weights), HasSubstr(why));
+    EXPECT_THAT(Decoder::why_not(weights),
+                HasSubstr("how " + name + " reads sequences is not known"));
     EXPECT_THROW(Decoder(weights, at::kCPU, torch::kFloat32), std::invalid_argument);
   }
   EXPECT_EQ(Decoder::why_not(load_hugging_face(kModels / "llama")), "");
@@ -283,13 +285,14 @@ TEST(Decoder, RefusesWhatAreNoTokensOfIt) {
 }
 
 TEST(Decoder, EveryParameterHasAGradient) {
-  for (const char* name :
-       {"llama_biases", "gpt2", "stablelm_sequential", "gpt_oss", "gemma3_text", "deepseek_v2"}) {
+  for (const char* name : {"llama_biases", "gpt2", "stablelm_sequential", "gpt_oss", "gemma3_text",
+                           "deepseek_v2", "qwen3_next", "jamba", "nemotron_h", "lfm2_biases"}) {
     const LogitsCase c(name);
     const Decoder decoder(c.weights(), at::kCPU, torch::kFloat32);
     decoder.forward(torch::arange(32, torch::kInt64).view({2, 16})).square().sum().backward();
     for (const auto& parameter : decoder.module()->named_parameters()) {
-      if (parameter.key().find("experts.") != std::string::npos) continue;  // some take no token
+      if (parameter.key().find("experts.") != std::string::npos) continue;     // some take no token
+      if (parameter.key().find("choice_bias") != std::string::npos) continue;  // it is not added
       const torch::Tensor gradient = parameter.value().grad();
       ASSERT_TRUE(gradient.defined()) << name << ": " << parameter.key();
       EXPECT_GT(gradient.abs().max().item<double>(), 0) << name << ": " << parameter.key();

@@ -128,8 +128,7 @@ TEST(GgufDecoders, MostFilesRun) { EXPECT_GE(runnable().size(), 32u); }
 
 TEST(GgufDecoders, OthersAreRefusedByName) {
   EXPECT_THAT(Decoder::why_not(load_gguf(kGguf / "bamba.gguf")),
-              ::testing::HasSubstr("how GGUF's granitehybrid reads sequences is not known; known "
-                                   "are bloom, chatglm"));
+              ::testing::HasSubstr("how GGUF's granitehybrid reads sequences is not known"));
 }
 
 // The real model, on real text.

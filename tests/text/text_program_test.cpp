@@ -124,11 +124,11 @@ INSTANTIATE_TEST_SUITE_P(
                 3,
                 "text.ids: token ids: has the id 50000, beyond the model's vocabulary of "},
         BadText{"NotRun",
-                kModels + "jamba",
+                kModels + "falcon_h1",
                 {1, 2},
                 {"--length", "2"},
                 3,
-                "; those that can be run: apertus, arcee, bloom"},
+                "; those that can be run: apertus, arcee, bamba"},
         BadText{"NoNumber", kModels + "llama", {1, 2}, {"--sequences", "0"}, 2, "--sequences"}),
     [](const auto& info) { return info.param.name; });
 

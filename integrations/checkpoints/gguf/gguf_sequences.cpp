@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "azimuth/file_error.h"
-#include "azimuth/joined.h"
 
 // Source: what llama.cpp's models compute (src/models/*.cpp, llama_model_rope_type), of commit
 // 0c1e57098. Where Transformers has a window and llama.cpp has none, a file says nothing of it.
@@ -253,8 +252,7 @@ Sequences gguf_sequences(Fields fields, std::string_view name, const Architectur
   Sequences s;
   const auto* const family = std::ranges::find(kFamilies, name, &GgufSequences::family);
   if (family == std::end(kFamilies)) {
-    s.unknown = "how GGUF's " + std::string(name) + " reads sequences is not known; known are " +
-                joined(kFamilies, &GgufSequences::family);
+    s.unknown = "how GGUF's " + std::string(name) + " reads sequences is not known";
     return s;
   }
   try {

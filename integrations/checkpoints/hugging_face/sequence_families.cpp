@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "azimuth/file_error.h"
-#include "azimuth/joined.h"
 #include "hugging_face/sequence_fields.h"
 #include "hugging_face/sequence_readers.h"
 
@@ -155,6 +154,19 @@ void deepseek_v3(const Model& model, Sequences& s) {
   s.attention.front().rotary->neighbours = model.fields.flag("rope_interleave", true);
 }
 
+// Its class turns half of each head, whatever the file says around its settings.
+void bamba(const Model& model, Sequences& s) {
+  ConfigFields::Json around = model.fields.json();
+  around.erase("partial_rotary_factor");
+  s.attention.front().rotary = read_rotary(rotary_settings(model.fields), model.fields.with(around),
+                                           model.head_size(), model.facts);
+}
+
+// An older name counts more.
+void lfm2(const Model& model, Sequences& s) {
+  s.tied_head = model.fields.flag("tie_embedding", s.tied_head);
+}
+
 struct SequenceFamily {
   std::string_view model_type;
   SequenceFacts facts;
@@ -165,6 +177,7 @@ struct SequenceFamily {
 constexpr SequenceFamily kFamilies[] = {
     {"apertus", {.base = 12e6, .query_norms = true}, apertus},
     {"arcee", {}},
+    {"bamba", {.rotary = false, .turning = 0.5}, bamba},
     {"bloom", {.rotary = false, .tied = true}, bloom},
     {"cohere", {.base = 5e5, .neighbours = true, .tied = true}, cohere},
     {"cohere2", {.neighbours = true, .tied = true}, cohere2},
@@ -189,7 +202,9 @@ constexpr SequenceFamily kFamilies[] = {
     {"granite", {}, granite},
     {"granitemoe", {}, granite},
     {"hunyuan_v1_dense", {.query_norms = true}, hunyuan},
+    {"jamba", {.rotary = false}},
     {"kimi_k2", {.rotary = false}, deepseek_v3},
+    {"lfm2", {.base = 1e6, .tied = true, .query_norms = true}, lfm2},
     {"llama", {}},
     {"minimax_m2", {.base = 5e6, .turning = 1, .query_norms = true}, minimax},
     {"ministral", {}, ministral},
@@ -197,6 +212,7 @@ constexpr SequenceFamily kFamilies[] = {
     {"mixtral", {.base = 1e6}, window_if_given},
     {"mpt", {.rotary = false, .tied = true}, mpt},
     {"nemotron", {.turning = 0.5}},
+    {"nemotron_h", {.rotary = false}},
     {"olmo", {}},
     {"olmo2", {.query_norms = true}},
     {"olmo3", {.rotary = false, .base = 5e5, .query_norms = true}, olmo3},
@@ -210,7 +226,10 @@ constexpr SequenceFamily kFamilies[] = {
     {"qwen2_moe", {}, qwen2_moe},
     {"qwen2_vl_text", {.base = 1e6}, qwen_vl},
     {"qwen3", {.query_norms = true}, qwen},
+    {"qwen3_5_moe_text", {.turning = 0.25, .query_norms = true}},
+    {"qwen3_5_text", {.turning = 0.25, .query_norms = true}},
     {"qwen3_moe", {.query_norms = true}, qwen3_moe},
+    {"qwen3_next", {.turning = 0.25, .query_norms = true}},
     {"qwen3_vl_moe_text", {.base = 5e5, .tied = true, .query_norms = true}},
     {"qwen3_vl_text", {.base = 5e5, .query_norms = true}},
     {"seed_oss", {}},
@@ -234,9 +253,7 @@ Sequences read_sequences(std::string_view model_type, Fields all, Fields text,
   Sequences sequences;
   const auto* const family = std::ranges::find(kFamilies, model_type, &SequenceFamily::model_type);
   if (family == std::end(kFamilies)) {
-    sequences.unknown = "how " + std::string(model_type) +
-                        " reads sequences is not known; known are " +
-                        joined(kFamilies, &SequenceFamily::model_type);
+    sequences.unknown = "how " + std::string(model_type) + " reads sequences is not known";
     return sequences;
   }
   try {

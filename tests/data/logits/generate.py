@@ -53,6 +53,7 @@ VARIANTS = {
     "qwen3_moe_window": ("qwen3_moe", dict(use_sliding_window=True, sliding_window=4)),
     "bloom_three_heads": ("bloom", dict(n_head=3)),
     "mpt_three_heads": ("mpt", dict(n_heads=3)),
+    "bamba_part": ("bamba", rope(partial_rotary_factor=0.7)),
     "deepseek_v2_yarn": ("deepseek_v2", rope(**YARN, truncate=False, mscale=0.7, mscale_all_dim=1.3)),
     "deepseek_v3_yarn": ("deepseek_v3", rope(**YARN, truncate=False, mscale=1.3, mscale_all_dim=0.7)),
     "deepseek_v3_halves": ("deepseek_v3", dict(rope_interleave=False)),

@@ -31,6 +31,6 @@ def of(config):
 
 
 names = re.findall(r'^    {"(\w+)", {', FAMILIES.read_text(), re.MULTILINE)
-defaults = {name: of(CONFIG_MAPPING[name]()) for name in names}
+defaults = {name: of(CONFIG_MAPPING[name]()) for name in names if name in CONFIG_MAPPING}
 lines = [f'"{name}": {json.dumps(said)}' for name, said in defaults.items()]
 (HERE / "defaults.json").write_text("{" + ",\n".join(lines) + "}\n")

@@ -101,22 +101,28 @@ struct LatentAttention {
 struct Convolution {
   Eigen::VectorXf tap;   ///< one number a channel
   Eigen::VectorXf bias;  ///< empty: none
+  Eigen::VectorXf
+      taps;  ///< all of a channel, then those of the next; only where read for sequences
 };
 
 /// A gated delta rule (Yang et al., arXiv 2412.06464). One token is written into an empty state and
 /// read from it: its value comes back times (q·k) β. Heads of queries and keys serve several
-/// heads of values each.
+/// heads of values each. Over several tokens a state decays by exp(−exp(a) softplus(W x + b))
+/// before each; only where it is read for sequences W, b and a are.
 struct DeltaRule {
   Projection input;         ///< queries, keys, values, all heads of each
   Convolution convolution;  ///< of what `input` gives, before the activation
   Activation activation = Activation::silu;
+  std::int64_t key_heads = 0;   ///< of queries and of keys
   std::int64_t key_size = 0;    ///< numbers a head of queries and keys
   std::int64_t value_size = 0;  ///< numbers a head of values
   std::int64_t repeats = 1;     ///< value heads for each key head
   bool tiled = false;           ///< they are every so many, not consecutive
-  Norm query_norm;              ///< of each head, to length 1 / √key_size
-  Norm key_norm;                ///< of each head, to length 1
+  Norm length;                  ///< of each head: of keys to 1, of queries to 1 / √key_size
   Projection strength;          ///< β, before a sigmoid: value heads × hidden_size
+  Projection decay;             ///< W: value heads × hidden_size
+  Eigen::VectorXf decay_bias;   ///< b: one number a value head
+  Eigen::VectorXf decay_rate;   ///< a: one number a value head
   Norm norm;                    ///< of each head of values that was read
   Projection gate;              ///< before SiLU: value heads * value_size × hidden_size
   Projection output;
@@ -137,6 +143,9 @@ struct StateSpace {
   Eigen::VectorXf step_bias;  ///< added to Δ before its softplus: one number a head
   double step_min = 0;
   double step_max = 0;
+  /// a, one number a head: a state decays by exp(−exp(a) Δ) before each token. Only where it is
+  /// read for sequences.
+  Eigen::VectorXf decay_rate;
   Eigen::VectorXf skip;   ///< D: one number a head
   Norm norm;              ///< within each group
   bool gate_last = true;  ///< times SiLU(z) after the norm, not before
@@ -154,8 +163,9 @@ struct SelectiveStateSpace {
   std::int64_t step_rank = 0;
   Projection parameters;  ///< of u: what Δ is made of, B, C
   Norm step_norm, write_norm, read_norm;
-  Projection step;       ///< Δ, before its softplus: inner_size × step_rank
-  Eigen::VectorXf skip;  ///< D: inner_size numbers
+  Projection step;             ///< Δ, before its softplus: inner_size × step_rank
+  Eigen::VectorXf decay_rate;  ///< as of StateSpace, but inner_size × state_size, row after row
+  Eigen::VectorXf skip;        ///< D: inner_size numbers
   Projection output;
 };
 

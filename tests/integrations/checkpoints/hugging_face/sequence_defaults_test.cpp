@@ -27,7 +27,7 @@ TEST(SequenceDefaults, AreThoseOfTheClasses) {
     SCOPED_TRACE(name);
     // What of DOTS 1 has no default.
     const Sequences found = sequences_of({{"model_type", name},
-                                          {"n_routed_experts", 8},
+                                          {"n_routed_experts", 16},
                                           {"num_experts_per_tok", 2},
                                           {"n_shared_experts", 1}});
     ASSERT_EQ(found.unknown, "");
@@ -94,7 +94,7 @@ TEST(SequenceDefaults, WhatIsNotKnownIsSaidAndNoFileFails) {
   fails({{"model_type", "gpt_neo"}, {"attention_types", {{{"round"}, 24}}}}, "is not a list");
   fails({{"model_type", "smollm3"}, {"no_rope_layers", {1, 0}}}, "is not of every block");
   fails({{"model_type", "phimoe"}, {"rope_scaling", {{"type", "longrope"}}}}, "is not supported");
-  fails({{"model_type", "jamba"}}, "how jamba reads sequences is not known; known are apertus");
+  fails({{"model_type", "falcon_h1"}}, "how falcon_h1 reads sequences is not known");
 }
 
 }  // namespace
