@@ -139,6 +139,9 @@ class DecoderModule::Builder final : public MixerParts {
       case Role::down_weight:
       case Role::shared_down_weight:
       case Role::experts_output_weight:
+      case Role::recurrent_output_weight:
+      case Role::state_parameters_weight:
+      case Role::step_weight:
         return false;
       case Role::gate_weight:
       case Role::up_weight: {

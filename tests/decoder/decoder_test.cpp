@@ -89,6 +89,17 @@ TEST_P(EveryDecoder, ParametersAreAModelAgain) {
   EXPECT_LE(testing::difference(testing::passes(again, ids).initial, expected.initial), 1e-4);
 }
 
+// What smoothing rests on.
+TEST_P(EveryDecoder, MapsThatReadANormAreAsWideAsIt) {
+  const LogitsCase c(GetParam());
+  const Decoder decoder(c.weights(), at::kCPU, torch::kFloat32);
+  for (const LinearParameters& linear : decoder.linear_maps()) {
+    if (linear.norm == 0) continue;
+    EXPECT_EQ(linear.weight.size(1), c.weights().hidden_size())
+        << name_of(linear.role) << " of block " << linear.block;
+  }
+}
+
 // Zeroed, each is seen: of an expert all its tensors, or none where no token takes it.
 TEST_P(EveryDecoder, NoTensorIsLeftOut) {
   const LogitsCase c(GetParam());
