@@ -45,6 +45,7 @@ namespace {
 
 constexpr double kWidth = 1200;
 constexpr double kHeight = 520;
+constexpr double kTextHeight = 460;        // below
 constexpr std::size_t kLongestTitle = 90;  // characters
 
 std::string summary(const Observation& o) {
@@ -66,8 +67,8 @@ constexpr pictures::Box kRoom = {84, 80, kWidth - 24, kHeight - 12};
 constexpr double kFirstHalf = 590;  // ends there
 constexpr double kSecondHalf = 690;
 
-pictures::Svg titled(const std::string& title, const std::string& below) {
-  pictures::Svg svg(kWidth, kHeight, title);
+pictures::Svg titled(const std::string& title, const std::string& below, double height = kHeight) {
+  pictures::Svg svg(kWidth, height, title);
   svg.text({24, 34}, title, "font-size=\"20\" font-weight=\"bold\" fill=\"#111\"");
   svg.text({24, 57}, below, "font-size=\"13\" fill=\"#555\"");
   return svg;
@@ -93,7 +94,14 @@ std::string draw_run(std::span<const Observation> observations) {
 
 std::string draw_model(const Observation& observation, std::string_view title) {
   using namespace pictures;
-  Svg svg = titled(shortened(title, kLongestTitle), summary(observation));
+  Svg svg = titled(shortened(title, kLongestTitle), summary(observation),
+                   observation.text ? kHeight + kTextHeight : kHeight);
+  if (observation.text) {
+    const double top = kHeight + 12;
+    const double bottom = kHeight + kTextHeight - 12;
+    draw_text_angles(svg, {kRoom.left, top, kFirstHalf, bottom}, observation);
+    draw_text_tokens(svg, {kSecondHalf, top, kRoom.right, bottom}, observation);
+  }
   if (has_singular_directions(observation)) {
     draw_norms(svg, {kRoom.left, kRoom.top, kFirstHalf, kRoom.bottom}, observation);
     draw_singular_angles(svg, {kSecondHalf, kRoom.top, kRoom.right, kRoom.bottom}, observation);

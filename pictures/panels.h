@@ -48,6 +48,13 @@ bool has_singular_directions(const Observation& observation);
 /// direction that the hidden states really have, in `room`.
 void draw_singular_angles(Svg& svg, const Box& room, const Observation& observation);
 
+/// Of an observation with a text, the angles of its empirical directions by block, in `room`.
+void draw_text_angles(Svg& svg, const Box& room, const Observation& observation);
+
+/// The same's tokens at positions that are not initial, a dot each: how far they stand out by
+/// themselves, and how far on text.
+void draw_text_tokens(Svg& svg, const Box& room, const Observation& observation);
+
 bool has_angles_or_states(std::span<const Observation> observations);
 
 /// Angles and states by step, in `room`.

@@ -152,6 +152,48 @@ void convert(const v1::HighNormTokens& in, std::vector<std::int32_t>& out) {
   get_numbers(in.tokens(), out);
 }
 
+void convert(const v1::TextBlock& in, TextBlock& out) {
+  out.block = in.block();
+  out.reference_norm = in.reference_norm();
+  out.high_norm_initial = in.high_norm_initial();
+  out.high_norm_others = in.high_norm_others();
+  out.initial_norm = in.initial_norm();
+  out.others_norm = in.others_norm();
+  out.growth = in.growth();
+  out.angle_to_weights = in.angle_to_weights();
+  out.singular_angle = in.singular_angle();
+  out.eigen_angle = in.eigen_angle();
+}
+
+void convert(const v1::TextStage& in, TextStage& out) {
+  out.states = in.states();
+  out.alignment = in.alignment();
+  out.angle_to_weights = in.angle_to_weights();
+  get_numbers(in.direction(), out.direction);
+}
+
+void convert(const v1::TextToken& in, TextToken& out) {
+  out.id = in.id();
+  out.spelling = in.spelling();
+  out.occurrences = in.occurrences();
+  out.high_norm = in.high_norm();
+  out.peak_ratio = in.peak_ratio();
+  out.first_block = in.first_block();
+  out.last_block = in.last_block();
+  out.ratio_alone = in.ratio_alone();
+  out.explosion_block = in.explosion_block();
+  out.response = in.response();
+  out.response_alone = in.response_alone();
+}
+
+void convert(const v1::TextPrediction& in, TextPrediction& out) {
+  out.predicted = in.predicted();
+  out.exploded = in.exploded();
+  out.both = in.both();
+  out.precision = in.precision();
+  out.recall = in.recall();
+}
+
 // Declared here for the template below, which finds only what stands before it.
 void convert(const v1::Stage& in, StageObservation& out);
 void convert(const v1::PastDirections& in, PastDirections& out);
@@ -181,6 +223,12 @@ void convert(const v1::Text& in, TextObservation& out) {
   out.length = in.length();
   out.first_token_id = in.first_token_id();
   out.perplexity = in.perplexity();
+  convert(in.blocks(), out.blocks);
+  convert(in.stages(), out.stages);
+  convert(in.initial_tokens(), out.initial_tokens);
+  convert(in.other_tokens(), out.other_tokens);
+  convert(in.types(), out.types);
+  convert(in.occurrences(), out.occurrences);
 }
 
 void convert(const v1::Cost& in, Cost& out) {

@@ -273,6 +273,48 @@ void convert(const std::vector<std::int32_t>& in, v1::HighNormTokens& out) {
   set_numbers(in, *out.mutable_tokens());
 }
 
+void convert(const TextBlock& in, v1::TextBlock& out) {
+  out.set_block(in.block);
+  out.set_reference_norm(in.reference_norm);
+  out.set_high_norm_initial(in.high_norm_initial);
+  out.set_high_norm_others(in.high_norm_others);
+  out.set_initial_norm(in.initial_norm);
+  out.set_others_norm(in.others_norm);
+  out.set_growth(in.growth);
+  out.set_angle_to_weights(in.angle_to_weights);
+  out.set_singular_angle(in.singular_angle);
+  out.set_eigen_angle(in.eigen_angle);
+}
+
+void convert(const TextStage& in, v1::TextStage& out) {
+  out.set_states(in.states);
+  out.set_alignment(in.alignment);
+  out.set_angle_to_weights(in.angle_to_weights);
+  set_numbers(in.direction, *out.mutable_direction());
+}
+
+void convert(const TextToken& in, v1::TextToken& out) {
+  out.set_id(in.id);
+  out.set_spelling(in.spelling);
+  out.set_occurrences(in.occurrences);
+  out.set_high_norm(in.high_norm);
+  out.set_peak_ratio(in.peak_ratio);
+  out.set_first_block(in.first_block);
+  out.set_last_block(in.last_block);
+  out.set_ratio_alone(in.ratio_alone);
+  out.set_explosion_block(in.explosion_block);
+  out.set_response(in.response);
+  out.set_response_alone(in.response_alone);
+}
+
+void convert(const TextPrediction& in, v1::TextPrediction& out) {
+  out.set_predicted(in.predicted);
+  out.set_exploded(in.exploded);
+  out.set_both(in.both);
+  out.set_precision(in.precision);
+  out.set_recall(in.recall);
+}
+
 // Declared here for the template below, which finds only what stands before it.
 void convert(const StageObservation& in, v1::Stage& out);
 void convert(const PastDirections& in, v1::PastDirections& out);
@@ -316,6 +358,12 @@ void convert(const TextObservation& in, v1::Text& out) {
   out.set_length(in.length);
   out.set_first_token_id(in.first_token_id);
   out.set_perplexity(in.perplexity);
+  convert(in.blocks, *out.mutable_blocks());
+  convert(in.stages, *out.mutable_stages());
+  convert(in.initial_tokens, *out.mutable_initial_tokens());
+  convert(in.other_tokens, *out.mutable_other_tokens());
+  convert(in.types, *out.mutable_types());
+  convert(in.occurrences, *out.mutable_occurrences());
 }
 
 void convert(const Cost& in, v1::Cost& out) {

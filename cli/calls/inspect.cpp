@@ -64,8 +64,10 @@ Inspection inspect(InspectOptions& options, const OpenText& open_text) {
     observe_text = open_text(weights, options.checkpoint, options.text);
   }
   options.measuring.spectral = !options.no_spectral;
+  SpectralVectors vectors;
+  options.measuring.spectral_vectors = &vectors;
   Examination examined = measure(weights, options.measuring, "inspecting");
-  if (observe_text) observe_text(examined.observation);
+  if (observe_text) observe_text({vectors, options.measuring.vocabulary}, examined.observation);
   const std::optional<Fault> fault = fault_of(examined);
   return {std::move(examined.observation), fault};
 }

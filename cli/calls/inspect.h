@@ -6,6 +6,7 @@
 
 #include "azimuth/model_weights.h"
 #include "azimuth/observation.h"
+#include "azimuth/spectral.h"
 #include "calls/text_options.h"
 
 namespace CLI {
@@ -14,10 +15,16 @@ class App;
 
 namespace azimuth::cli {
 
-/// Adds to what is known of a model what it does on a text.
-using ObserveText = std::function<void(Observation&)>;
+/// What is known of a model from its weights, as far as it concerns a text.
+struct KnownForText {
+  const SpectralVectors& vectors;
+  bool vocabulary = false;  ///< was looked at
+};
+
+/// Adds to the observation of a model what it does on a text.
+using ObserveText = std::function<void(const KnownForText&, Observation&)>;
 /// Opens a text for the model of a checkpoint, before anything is measured. Throws FileError where
-/// the model cannot be run, or not on that text.
+/// the model cannot be run, or not on that text. `weights` must live as long as the result.
 using OpenText = std::function<ObserveText(const ModelWeights& weights,
                                            const std::string& checkpoint, const TextOptions&)>;
 

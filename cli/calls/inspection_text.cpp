@@ -11,21 +11,13 @@
 #include "azimuth/linear_words.h"
 #include "azimuth/median.h"
 #include "azimuth/thresholds.h"
+#include "calls/number_text.h"
+#include "calls/text_report.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
 
 namespace azimuth::cli {
 namespace {
-
-// Numbers keep their first four digits, and never an exponent where people expect none.
-std::string number(double value) {
-  if (std::isnan(value)) return "";
-  const double size = std::abs(value);
-  if (size >= 1e7) return text("%.2e", value);
-  if (size >= 1000) return text("%.0f", value);
-  if (size >= 100) return text("%.1f", value);
-  return text(size >= 10 ? "%.2f" : "%.3f", value);
-}
 
 std::string ids(const std::vector<std::int64_t>& list) {
   constexpr std::size_t kShown = 16;
@@ -155,7 +147,8 @@ std::string table(const Observation& o, bool colours) {
     const std::string mark = mark_of(o, block.block);
     const bool high = block.high_norm_count > 0;
     std::string line = right(std::to_string(block.block), 5);
-    for (const Column& column : kColumns) line += right(number(column.value(block)), column.width);
+    for (const Column& column : kColumns)
+      line += right(number_text(column.value(block)), column.width);
     const std::string experts = words::experts_text(block);
     if (high || !mark.empty() || !experts.empty()) line += high ? "  │ " : "    ";
     line += mark + (mark.empty() || experts.empty() ? "" : ", ") + experts;
@@ -181,12 +174,6 @@ std::string about_linear_approximation(const Observation& o) {
   return out;
 }
 
-std::string about_text(const TextObservation& text) {
-  return azimuth::cli::text("\nOn text, %lld sequences of %lld tokens: perplexity %.4g\n",
-                            static_cast<long long>(text.sequences),
-                            static_cast<long long>(text.length), text.perplexity);
-}
-
 }  // namespace
 
 std::string coordinates_text(const std::vector<float>& direction) {
@@ -202,7 +189,7 @@ std::string inspection_text(const Observation& observation, const std::string& n
   return about_model(observation, name) + about_direction(observation, fault) +
          about_vocabulary(observation.probe.vocabulary) + table(observation, colours) + kLegend +
          about_linear_approximation(observation) +
-         (observation.text ? about_text(*observation.text) : "") +
+         (observation.text ? text_report(*observation.text) : "") +
          text("\n%.2f s, %.2f CPU s\n", observation.cost.analysis_wall_seconds,
               observation.cost.analysis_cpu_seconds);
 }

@@ -55,7 +55,8 @@ Examination measure(const ModelWeights& weights, const MeasureOptions& options,
   ExamineOptions examining = {.spectral = options.spectral,
                               .vocabulary = options.vocabulary,
                               .noise_floor = options.noise_floor,
-                              .bfloat16_digest = options.bfloat16_digest};
+                              .bfloat16_digest = options.bfloat16_digest,
+                              .spectral_vectors = options.spectral_vectors};
   examining.analysis.token_ids = probe_of(options.tokens, weights);
   return examine(weights, examining, workers, &bar);
 }

@@ -20,6 +20,7 @@ struct MeasureOptions {
   bool vocabulary = false;
   bool noise_floor = false;
   bool bfloat16_digest = true;
+  SpectralVectors* spectral_vectors = nullptr;  ///< receives them
 };
 
 /// How many threads the program works with.

@@ -1,15 +1,17 @@
 // azimuth-text: what `azimuth` becomes where it is given a text to run a model on.
 
-#include <torch/utils.h>
-
 #include <CLI/CLI.hpp>
 #include <cstddef>
-#include <memory>
-#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "azimuth/perplexity.h"
 #include "azimuth/shrunk_files.h"
+#include "azimuth/text_study.h"
+#include "azimuth/token_strings.h"
+#include "azimuth/workers.h"
 #include "calls/inspect.h"
+#include "calls/measure.h"
 #include "terminal/exit_codes.h"
 #include "terminal/progress_bar.h"
 #include "terminal/run_calls.h"
@@ -18,25 +20,42 @@
 namespace azimuth::cli {
 namespace {
 
-TextObservation observe(const OpenedText& text) {
-  const torch::NoGradGuard no_grad;
+TextObservation observe(const OpenedText& text, const ModelWeights& weights,
+                        const KnownForText& known, const Observation& observation) {
+  Workers workers(all_cores());
+  TextStudy study({weights, observation, known.vectors, known.vocabulary}, workers);
   ProgressBar bar("reading text");
   bar.begin(text.windows.size());
-  Perplexity perplexity;
   for (std::int64_t i = 0; i < text.windows.size(); ++i) {
     next_part(&bar);
-    const at::Tensor ids = text.windows.sequence(i);
-    perplexity.add(text.decoder.forward(ids), ids);
+    study.read(text.decoder, text.windows.sequence(i));
   }
-  TextObservation observed = text.method;
-  observed.perplexity = perplexity.value();
+  TextObservation observed = study.result();
+  observed.ids_digest = text.method.ids_digest;
+  observed.sequences = text.method.sequences;
+  observed.length = text.method.length;
+  observed.first_token_id = text.method.first_token_id;
   return observed;
+}
+
+void spell(std::vector<TextToken>& tokens, const std::vector<std::string>& spellings) {
+  for (TextToken& token : tokens) {
+    if (token.id < std::ssize(spellings)) {
+      token.spelling = spellings[static_cast<std::size_t>(token.id)];
+    }
+  }
 }
 
 ObserveText open(const ModelWeights& weights, const std::string& checkpoint,
                  const TextOptions& options) {
-  return [text = open_text(weights, checkpoint, options, kMostInspected)](
-             Observation& observation) { observation.text = observe(text); };
+  return [text = open_text(weights, checkpoint, options, kMostInspected), &weights,
+          spellings = read_token_spellings(checkpoint)](const KnownForText& known,
+                                                        Observation& observation) {
+    TextObservation observed = observe(text, weights, known, observation);
+    spell(observed.initial_tokens, spellings);
+    spell(observed.other_tokens, spellings);
+    observation.text = std::move(observed);
+  };
 }
 
 }  // namespace

@@ -17,19 +17,23 @@ constexpr double kTolerance = 1e-3;  // of |R x − λ x| / |λ|
 constexpr double kSettled = 1e-6;
 constexpr Eigen::Index kFirstLook = 20;
 
-// Degrees between the first unit vector and the space that the real and imaginary part of `y` span.
-double angle_to_first(const Eigen::VectorXcd& y) {
+// Of the space that the real and imaginary part of `y` span: orthonormal columns.
+Eigen::MatrixXd span_of(const Eigen::VectorXcd& y) {
   constexpr double kParallel = 1e-9;
   Eigen::VectorXd a = y.real();
   Eigen::VectorXd b = y.imag();
   if (a.norm() < b.norm()) std::swap(a, b);
   a.normalize();
   b -= b.dot(a) * a;
-  Eigen::VectorXd inside = a[0] * a;
-  if (b.norm() > kParallel) {
-    b.normalize();
-    inside += b[0] * b;
-  }
+  if (b.norm() <= kParallel) return a;
+  Eigen::MatrixXd both(y.size(), 2);
+  both << a, b.normalized();
+  return both;
+}
+
+// Degrees between the first unit vector and that space.
+double angle_to_first(const Eigen::MatrixXd& span) {
+  Eigen::VectorXd inside = span * span.row(0).transpose();
   const double cosine = inside.norm();
   inside[0] -= 1;
   return std::atan2(inside.norm(), cosine) * 180 / std::numbers::pi;
@@ -37,6 +41,7 @@ double angle_to_first(const Eigen::VectorXcd& y) {
 
 struct Ritz {
   DecayEigenpair chosen;
+  Eigen::MatrixXd span;  ///< of the chosen one, within the space
   /// No larger space shows a closer pair: sure where eigenvectors are orthogonal, likely elsewhere.
   bool settled = false;
 };
@@ -59,7 +64,8 @@ Ritz ritz_of(const Eigen::MatrixXd& H, double coupling) {
     DecayEigenpair pair;
     pair.real = value.real();
     pair.imaginary = value.imag();
-    pair.angle = angle_to_first(y);
+    const Eigen::MatrixXd span = span_of(y);
+    pair.angle = angle_to_first(span);
     // An invariant space has no residual but rounding, not even where λ is 0.
     pair.residual =
         coupling > 0 ? std::max(kRounding, coupling * std::abs(y[H.rows() - 1]) / std::abs(value))
@@ -78,7 +84,10 @@ Ritz ritz_of(const Eigen::MatrixXd& H, double coupling) {
         pair.converged == best.converged
             ? (pair.converged ? pair.angle < best.angle : pair.residual < best.residual)
             : pair.converged;
-    if (first || better) out.chosen = pair;
+    if (first || better) {
+      out.chosen = pair;
+      out.span = span;
+    }
   }
   out.settled = closest_settled && closest >= rest;
   return out;
@@ -86,7 +95,8 @@ Ritz ritz_of(const Eigen::MatrixXd& H, double coupling) {
 
 }  // namespace
 
-DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd& direction) {
+DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd& direction,
+                                 Eigen::MatrixXd* span) {
   const Eigen::Index most = std::min(R.size, kLargestSpace);
   KrylovBasis basis(R.size);
   basis.add(direction);
@@ -104,7 +114,10 @@ DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd&
     if (last || k + 1 == look) {
       look *= 2;
       const Ritz ritz = ritz_of(H.topLeftCorner(k + 1, k + 1), coupling);
-      if (last || ritz.settled) return ritz.chosen;
+      if (last || ritz.settled) {
+        if (span != nullptr && ritz.span.rows() > 0) *span = basis.vectors() * ritz.span;
+        return ritz.chosen;
+      }
     }
     H(k + 1, k) = coupling;
     basis.add(x);

@@ -13,7 +13,9 @@ namespace azimuth {
 /// closest pair of all that the space holds has a residual of 1e-6, and what pairs of such
 /// residuals leave of the direction is less than its own share. The pair is the closest of those
 /// that converged (1e-3), and where none did the one that came nearest to it. The residual is |R x
-/// − λ x| / (|λ| |x|). NaN where R is not finite.
-DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd& direction);
+/// − λ x| / (|λ| |x|). NaN where R is not finite. `span`, if not null, receives orthonormal
+/// columns, one or two, that span the line or plane; nothing where there is no pair.
+DecayEigenpair closest_eigenpair(const LinearOperator& R, const Eigen::VectorXd& direction,
+                                 Eigen::MatrixXd* span = nullptr);
 
 }  // namespace azimuth

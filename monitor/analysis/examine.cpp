@@ -38,7 +38,8 @@ Examination examine(const ModelWeights& weights, const ExamineOptions& options, 
   }
   examined.pass_cpu_seconds = cpu_seconds() - cpu_before;
   if (options.spectral) {
-    add_spectral(weights, trail, observation, workers, options.spectral_start, progress);
+    add_spectral(weights, trail, observation, workers, options.spectral_start, progress,
+                 options.spectral_vectors);
     examined.spectral_cpu_seconds = cpu_seconds() - cpu_before - examined.pass_cpu_seconds;
   } else {
     leave_out_spectral(observation,

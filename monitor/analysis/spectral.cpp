@@ -56,8 +56,11 @@ bool holds(const std::vector<BlockFactor>& list, std::int32_t block) {
 
 SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trail,
                           Observation& observation, Workers& workers, SpectralStart* start,
-                          Progress* progress) {
+                          Progress* progress, SpectralVectors* vectors) {
   const std::size_t count = weights.blocks().size();
+  SpectralVectors own_vectors;
+  SpectralVectors& found = vectors != nullptr ? *vectors : own_vectors;
+  found = {std::vector<Eigen::VectorXd>(count), std::vector<Eigen::MatrixXd>(count)};
   SpectralCost cost = {std::vector<std::int64_t>(count, 0)};
   if (!trail.states.finite()) {
     leave_out_spectral(observation, "hidden states are not finite");
@@ -95,6 +98,7 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
       seen.singular.angle_to_block_direction = angle_degrees(triples.left.col(0), direction);
       seen.singular.angle_to_primary = angle_degrees(triples.left.col(0), primary);
       from.block[b] = triples.start;
+      found.singular[b] = triples.left.col(0);
     } else {
       seen.spectral_reason = "products with its matrices are not finite";
     }
@@ -106,7 +110,9 @@ SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trai
       seen.rayleigh = u.dot(R.apply(u).col(0));
       seen.gain_error = gain_error(op, u, trail.states.initial[b](Eigen::all, tokens),
                                    trail.states.initial[b + 1](Eigen::all, tokens));
-      if (holds(stage.decay_blocks, seen.block)) seen.eigen = closest_eigenpair(R, u);
+      if (holds(stage.decay_blocks, seen.block)) {
+        seen.eigen = closest_eigenpair(R, u, &found.eigen[b]);
+      }
       const Mixer* const writes = block.ffn();
       if (writes != nullptr && holds(stage.explosion_blocks, seen.block)) {
         const SingularTriples ffn = singular_triples(

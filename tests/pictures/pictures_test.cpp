@@ -199,6 +199,40 @@ TEST_P(UnusualNumber, IsLeftOut) {
 INSTANTIATE_TEST_SUITE_P(DrawRun, UnusualNumber,
                          ::testing::Values(kNotApplicable, INFINITY, -INFINITY, 0.0, -1.0));
 
+std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+TEST(DrawModel, ShowsTextBelowItsDirectionsAndADotAToken) {
+  Observation o = a_run().back();
+  const std::string without = draw_model(o, "model");
+  EXPECT_THAT(without, Not(HasSubstr("On text")));
+  TextObservation text = {.sequences = 1};
+  text.blocks = {{.block = 0},
+                 {.block = 1, .angle_to_weights = 3, .singular_angle = 80},
+                 {.block = 2, .singular_angle = 20, .eigen_angle = 40}};
+  o.text = text;
+  const std::string empty = draw_model(o, "model");
+  EXPECT_TRUE(is_well_formed(empty));
+  EXPECT_THAT(empty, HasSubstr("On text: directions by block"));
+  EXPECT_THAT(empty, HasSubstr("empirical direction to the eigenvector at decay"));
+  EXPECT_THAT(empty, HasSubstr("no token is high-norm but initial ones"));
+  // Three angles, two samples of dots, and the eigenvector's with its sample.
+  EXPECT_EQ(count_of(empty, "<circle"), count_of(without, "<circle") + 7);
+  o.text->other_tokens = {
+      {.id = 1, .spelling = "a", .high_norm = 2, .peak_ratio = 30, .ratio_alone = 5},
+      {.id = 2, .spelling = "b", .peak_ratio = 1.5, .ratio_alone = 200},
+      {.id = 3, .spelling = "c", .peak_ratio = kNotApplicable, .ratio_alone = INFINITY}};
+  const std::string svg = draw_model(o, "model");
+  EXPECT_TRUE(is_well_formed(svg));
+  EXPECT_THAT(svg, Not(HasSubstr("no token is high-norm but")));
+  EXPECT_EQ(count_of(svg, "<circle"), count_of(empty, "<circle") + 2);
+}
+
 TEST(DrawRun, ExtremeNumbersStayInThePicture) {
   auto run = a_run();
   run[0].blocks[0].norms = {std::numeric_limits<double>::denorm_min(), 1, 1};

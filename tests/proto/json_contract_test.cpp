@@ -61,17 +61,33 @@ void expect_blocks_and_stages(const json& value) {
 
 TEST(JsonContract, ObservationHasEveryField) {
   const json value = json::parse(to_json(sample_observation()));
-  EXPECT_THAT(
-      names(value),
-      UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time", "loss",
-                           "model", "probe", "blocks", "stages", "primary_stage", "direction",
-                           "provisional", "angles", "state", "state_since_step", "events", "cost",
-                           "warnings", "nonfinite", "loss_is_nan", "absence", "base_absent",
-                           "text"));
+  EXPECT_THAT(names(value),
+              UnorderedElementsAre("schema_version", "run", "attempt", "sequence", "step", "time",
+                                   "loss", "model", "probe", "blocks", "stages", "primary_stage",
+                                   "direction", "provisional", "angles", "state",
+                                   "state_since_step", "events", "cost", "warnings", "nonfinite",
+                                   "loss_is_nan", "absence", "base_absent", "text"));
   EXPECT_THAT(names(value.at("nonfinite")), UnorderedElementsAre("name", "block", "update"));
   EXPECT_THAT(names(value.at("text")),
               UnorderedElementsAre("ids_digest", "sequences", "length", "first_token_id",
-                                   "perplexity"));
+                                   "perplexity", "blocks", "stages", "initial_tokens",
+                                   "other_tokens", "types", "occurrences"));
+  EXPECT_THAT(names(value.at("text").at("blocks").at(0)),
+              UnorderedElementsAre("block", "reference_norm", "high_norm_initial",
+                                   "high_norm_others", "initial_norm", "others_norm", "growth",
+                                   "angle_to_weights", "singular_angle", "eigen_angle"));
+  EXPECT_THAT(names(value.at("text").at("stages").at(0)),
+              UnorderedElementsAre("states", "alignment", "angle_to_weights", "direction"));
+  for (const char* tokens : {"initial_tokens", "other_tokens"}) {
+    EXPECT_THAT(names(value.at("text").at(tokens).at(0)),
+                UnorderedElementsAre("id", "spelling", "occurrences", "high_norm", "peak_ratio",
+                                     "first_block", "last_block", "ratio_alone", "explosion_block",
+                                     "response", "response_alone"));
+  }
+  for (const char* prediction : {"types", "occurrences"}) {
+    EXPECT_THAT(names(value.at("text").at(prediction)),
+                UnorderedElementsAre("predicted", "exploded", "both", "precision", "recall"));
+  }
   expect_blocks_and_stages(value);
   EXPECT_THAT(names(value.at("angles").at(0)),
               UnorderedElementsAre("reference", "degrees", "noise_floor_degrees", "step"));

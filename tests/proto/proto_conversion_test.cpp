@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <tuple>
 #include <vector>
 
 #include "proto/sample_signature.h"
@@ -87,6 +88,35 @@ void expect_same(const BlockFactor& a, const BlockFactor& b) {
 
 void expect_same(const StageObservation& a, const StageObservation& b);
 
+void expect_same(const TextBlock& a, const TextBlock& b) {
+  EXPECT_EQ(
+      std::tie(a.block, a.reference_norm, a.high_norm_initial, a.high_norm_others, a.initial_norm,
+               a.others_norm, a.growth, a.angle_to_weights, a.singular_angle, a.eigen_angle),
+      std::tie(b.block, b.reference_norm, b.high_norm_initial, b.high_norm_others, b.initial_norm,
+               b.others_norm, b.growth, b.angle_to_weights, b.singular_angle, b.eigen_angle));
+}
+
+void expect_same(const TextStage& a, const TextStage& b) {
+  EXPECT_EQ(std::tie(a.states, a.alignment, a.angle_to_weights, a.direction),
+            std::tie(b.states, b.alignment, b.angle_to_weights, b.direction));
+}
+
+void expect_same(const TextToken& a, const TextToken& b) {
+  EXPECT_EQ(std::tie(a.id, a.spelling, a.occurrences, a.high_norm, a.first_block, a.last_block,
+                     a.explosion_block),
+            std::tie(b.id, b.spelling, b.occurrences, b.high_norm, b.first_block, b.last_block,
+                     b.explosion_block));
+  expect_same(a.peak_ratio, b.peak_ratio);
+  expect_same(a.ratio_alone, b.ratio_alone);
+  expect_same(a.response, b.response);
+  expect_same(a.response_alone, b.response_alone);
+}
+
+void expect_same(const TextPrediction& a, const TextPrediction& b) {
+  EXPECT_EQ(std::tie(a.predicted, a.exploded, a.both, a.precision, a.recall),
+            std::tie(b.predicted, b.exploded, b.both, b.precision, b.recall));
+}
+
 template <class T>
 void expect_same_list(const std::vector<T>& a, const std::vector<T>& b) {
   ASSERT_EQ(a.size(), b.size());
@@ -158,6 +188,12 @@ TEST(ProtoConversion, ObservationSurvivesTheWire) {
   EXPECT_EQ(sent.text->length, received.text->length);
   EXPECT_EQ(sent.text->first_token_id, received.text->first_token_id);
   EXPECT_EQ(sent.text->perplexity, received.text->perplexity);
+  expect_same_list(sent.text->blocks, received.text->blocks);
+  expect_same_list(sent.text->stages, received.text->stages);
+  expect_same_list(sent.text->initial_tokens, received.text->initial_tokens);
+  expect_same_list(sent.text->other_tokens, received.text->other_tokens);
+  expect_same(sent.text->types, received.text->types);
+  expect_same(sent.text->occurrences, received.text->occurrences);
   EXPECT_EQ(to_json(sent), to_json(received));
 }
 

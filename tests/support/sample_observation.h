@@ -51,7 +51,18 @@ inline Observation sample_observation(std::int64_t sequence = 3) {
   o.loss_is_nan = true;
   o.absence = "ABSENT: sample";
   o.base_absent = true;
-  o.text = TextObservation{"text digest", 3, 512, 1, 15.5};
+  o.text =
+      TextObservation{.ids_digest = "text digest",
+                      .sequences = 3,
+                      .length = 512,
+                      .first_token_id = 1,
+                      .perplexity = 15.5,
+                      .blocks = {{2, 1.25, 3, 4, 200, 150, 20, 0.5, 1.5, 2.5}},
+                      .stages = {{7, 0.99, 0.75, {0.6f, 0, 0, 0.8f}}},
+                      .initial_tokens = {{50, "a", 3, 2, 120, 2, 3, 11, 4, 90, 80}},
+                      .other_tokens = {{8, "<.>", 9, 5, 110, 1, 2, 12, 1, 95, 85}, {7, ",", 6}},
+                      .types = {2, 3, 1, 0.5, 1.0 / 3},
+                      .occurrences = {15, 8, 5, 1.0 / 3, 0.625}};
   o.cost = {0.01, 0.2, 0.3, 0.004, 4096};
   return o;
 }

@@ -55,7 +55,7 @@ TEST(TextProgram, MeasuresThePerplexityThatTransformersHas) {
   EXPECT_EQ(text.at("first_token_id"), "-1");
   EXPECT_EQ(run({"sha256sum", file}).out.substr(0, 64), text.at("ids_digest"));
   EXPECT_THAT(run_program({"inspect", kModels + "llama", "--text", file, "--length", "4"}).out,
-              HasSubstr("On text, 4 sequences of 4 tokens: perplexity "));
+              HasSubstr("\nOn text: 4 sequences of 4 tokens, perplexity "));
 }
 
 TEST(TextProgram, AloneLoadsLibTorch) {

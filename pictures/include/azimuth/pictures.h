@@ -24,8 +24,9 @@ std::string draw_run(std::span<const Observation> observations);
 
 /// A picture of one model, of the same kind: its norms by block, and beside them the angle of each
 /// block's singular direction to the direction that hidden states really have there (the paper's
-/// two figures). Where no singular direction was computed, the norms have all the room. `title` is
-/// what the model is called.
+/// two figures). Where no singular direction was computed, the norms have all the room. Of an
+/// observation with a text two panels stand below: its directions by block, and its tokens, a dot
+/// each. `title` is what the model is called.
 std::string draw_model(const Observation& observation, std::string_view title);
 
 /// A heat map of the angles between models (the paper's figure), dark where they share a direction,

@@ -29,8 +29,9 @@ struct ExamineOptions {
   bool bfloat16_digest = true;  ///< beside `digest`, and dearer: hashes two bytes a weight
   /// Where `noise_floor` is set: whether it is needed for this observation; null: always.
   std::function<bool(const Observation&)> needs_noise_floor = {};
-  SpectralStart* spectral_start = nullptr;  ///< see `add_spectral`
-  const Clock* clock = nullptr;             ///< null: the system's
+  SpectralStart* spectral_start = nullptr;      ///< see `add_spectral`
+  SpectralVectors* spectral_vectors = nullptr;  ///< see `add_spectral`
+  const Clock* clock = nullptr;                 ///< null: the system's
 };
 
 struct Examination {

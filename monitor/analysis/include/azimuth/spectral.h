@@ -20,6 +20,13 @@ struct SpectralStart {
   std::vector<Eigen::MatrixXd> ffn;    ///< of F; only explosion blocks have any
 };
 
+/// The vectors that angles are taken to, by block from 1 (index 0 is block 1); empty where a block
+/// has none.
+struct SpectralVectors {
+  std::vector<Eigen::VectorXd> singular;  ///< the leading left singular vector of L
+  std::vector<Eigen::MatrixXd> eigen;     ///< of R, at decay blocks: orthonormal, one column or two
+};
+
 /// What one call cost.
 struct SpectralCost {
   /// By block from 1: products with L, R or F, or a transpose of them: of four vectors at once for
@@ -44,19 +51,20 @@ struct SpectralCost {
 /// FFN's in `ffn.output_norm_*`, which are norms of the true output, through the block's output
 /// norm where it has one.
 ///
-/// `start`, if not null, is where iterations begin, and receives where the next call's should:
-/// from one snapshot to the next the products fall to a few a block. The figures do not depend on
-/// it beyond their residuals, with one exception: a direction that comes up at a right angle to the
-/// start is found only once it stands out. A block is a part of `progress`; where that ends the
-/// work, the blocks up to there are filled in. One call at a time with the same `start` and
-/// `workers`.
+/// `vectors`, if not null, receives them. `start`, if not null, is where iterations begin, and
+/// receives where the next call's should: from one snapshot to the next the products fall to a few
+/// a block. The figures do not depend on it beyond their residuals, with one exception: a direction
+/// that comes up at a right angle to the start is found only once it stands out. A block is a part
+/// of `progress`; where that ends the work, the blocks up to there are filled in. One call at a
+/// time with the same `start` and `workers`.
 ///
 ///     AnalysisTrail trail;
 ///     Observation o = analyse(weights, options, workers, &trail);
 ///     add_spectral(weights, trail, o, workers, &start);
 SpectralCost add_spectral(const ModelWeights& weights, const AnalysisTrail& trail,
                           Observation& observation, Workers& workers,
-                          SpectralStart* start = nullptr, Progress* progress = nullptr);
+                          SpectralStart* start = nullptr, Progress* progress = nullptr,
+                          SpectralVectors* vectors = nullptr);
 
 /// Where `add_spectral` is not called: every block of `observation` says why.
 void leave_out_spectral(Observation& observation, std::string_view reason);
