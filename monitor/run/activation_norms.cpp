@@ -1,23 +1,41 @@
 #include "run/activation_norms.h"
 
+#include <cmath>
+#include <exception>
 #include <utility>
 
-#include "azimuth/median.h"
+#include "azimuth/not_applicable.h"
 
 namespace azimuth {
+namespace {
 
-void ActivationNorms::tap(std::int32_t block,
-                          const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) {
-  const Eigen::VectorXd norms = hidden_states.cast<double>().colwise().norm().transpose();
-  if (norms.size() > 0 && norms.allFinite()) {
-    medians_[block] = median({norms.begin(), norms.end()});
+double ask(const std::function<double()>& median) {
+  try {
+    return median();
+  } catch (const std::exception&) {
+    return kNotApplicable;  // as if it had not been tapped
   }
+}
+
+}  // namespace
+
+void ActivationNorms::tap(std::int32_t block, std::function<double()> median) {
+  medians_[block] = std::move(median);
 }
 
 std::vector<double> ActivationNorms::take(std::size_t blocks) {
   std::vector<double> norms;
-  for (const auto& [block, norm] : medians_) {
-    if (block == static_cast<std::int32_t>(norms.size())) norms.push_back(norm);
+  if (medians_.size() == blocks + 1) {
+    for (auto tapped = medians_.begin(); tapped != medians_.end();) {
+      const double norm = ask(tapped->second);
+      if (std::isfinite(norm)) {
+        norms.push_back(norm);
+        tapped->second = [norm] { return norm; };
+        ++tapped;
+      } else {
+        tapped = medians_.erase(tapped);
+      }
+    }
   }
   if (norms.size() == blocks + 1) {
     medians_.clear();

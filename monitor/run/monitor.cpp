@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "azimuth/guarded.h"
+#include "azimuth/median.h"
 #include "azimuth/mutex.h"
 #include "run/monitor_state.h"
 
@@ -112,7 +113,16 @@ void Attachment::step(StepInfo info) noexcept {
 
 void Attachment::tap(std::int32_t block,
                      const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept {
-  if (const auto monitor = monitor_.lock()) monitor->tap(block, hidden_states);
+  tap(block, hidden_states.rows(), [&] {
+    const Eigen::VectorXd norms = hidden_states.cast<double>().colwise().norm().transpose();
+    const double norm = norms.allFinite() ? median({norms.begin(), norms.end()}) : kNotApplicable;
+    return [norm] { return norm; };
+  });
+}
+
+void Attachment::tap(std::int32_t block, std::int64_t hidden_size,
+                     const NormToCome& begin) noexcept {
+  if (const auto monitor = monitor_.lock()) monitor->tap(block, hidden_size, begin);
 }
 
 void Attachment::detach() noexcept {

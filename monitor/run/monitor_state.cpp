@@ -310,17 +310,17 @@ void MonitorState::call_back() {
   });
 }
 
-void MonitorState::tap(std::int32_t block,
-                       const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept {
+void MonitorState::tap(std::int32_t block, std::int64_t hidden_size,
+                       const NormToCome& begin) noexcept {
   if (!attached_) return;
   guarded([&] {
     const double before = clock_->monotonic_seconds();
-    if (block >= 0 && block <= block_count_ && hidden_states.rows() == hidden_size_) {
-      activation_norms_.tap(block, hidden_states);
+    if (block >= 0 && block <= block_count_ && hidden_size == hidden_size_) {
+      activation_norms_.tap(block, begin());
     } else if (!std::exchange(bad_tap_logged_, true)) {
       options_.log(LogLevel::warning,
                    "tapped states after block " + std::to_string(block) + " of width " +
-                       std::to_string(hidden_states.rows()) + " are left out: the model has " +
+                       std::to_string(hidden_size) + " are left out: the model has " +
                        std::to_string(block_count_) + " blocks and hidden size " +
                        std::to_string(hidden_size_));
     }
@@ -342,8 +342,8 @@ bool MonitorState::take_snapshot(std::optional<StepInfo> info, bool first,
   const double before = clock_->monotonic_seconds();
   // The digest needs all tensors; it is made of the first and the last snapshot.
   ModelWeights weights = source_->capture(beginning_.token_ids, first || end_of_run);
-  const double seconds = clock_->monotonic_seconds() - before;
   std::vector<double> norms = activation_norms_.take(weights.blocks().size());
+  const double seconds = clock_->monotonic_seconds() - before;
   const double time = clock_->unix_seconds();
   board_->change([&](MonitorStatus& status) {
     if (!std::isnan(status.last_snapshot_time)) {

@@ -42,7 +42,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
 
   void attach(std::unique_ptr<SnapshotSource> source);
   void step(StepInfo info) noexcept;
-  void tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept;
+  void tap(std::int32_t block, std::int64_t hidden_size, const NormToCome& begin) noexcept;
   void detach() noexcept;
 
   FinishReport finish(TimePoint deadline);

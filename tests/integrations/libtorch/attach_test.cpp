@@ -1,3 +1,4 @@
+#include <ATen/record_function.h>
 #include <gmock/gmock.h>
 #include <torch/optim/sgd.h>
 #include <torch/script.h>
@@ -338,6 +339,91 @@ TEST(Attach, OtherRanksDoNothing) {
       TinyLlamaImpl::architecture());
   watched.step({.step = 1});
   EXPECT_TRUE(watch.drained().empty());
+}
+
+/// The operators that LibTorch runs on this thread while it lives.
+class Operators {
+ public:
+  Operators() : handle_(at::addThreadLocalCallback(at::RecordFunctionCallback(&note))) {
+    names_.clear();
+  }
+  ~Operators() { at::removeCallback(handle_); }
+  Operators(const Operators&) = delete;
+  Operators& operator=(const Operators&) = delete;
+
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  static std::unique_ptr<at::ObserverContext> note(const at::RecordFunction& function) {
+    names_.emplace_back(function.name());
+    return nullptr;
+  }
+
+  static inline thread_local std::vector<std::string> names_;
+  at::CallbackHandle handle_;
+};
+
+// Tensors of the device "meta" have no values: whoever asks for one, or copies them, is told so.
+TEST(Tap, AsksForNoValueUntilTheSnapshot) {
+  TinyLlama model;
+  Watch watch;
+  Attachment watched = watch.monitor->attach(model, TinyLlamaImpl::architecture());
+  watch.drained();
+  const torch::Tensor states = torch::full({2, 3, kHidden}, 2.0);
+  const torch::Tensor without_values = states.to(torch::kMeta);
+  const auto asks = ::testing::AnyOf("aten::item", "aten::_local_scalar_dense", "aten::is_nonzero",
+                                     "aten::_to_copy");
+  {
+    const Operators operators;
+    for (std::int32_t b = 0; b <= kBlocks; ++b) {
+      azimuth::tap(watched, b, without_values);
+    }
+    EXPECT_THAT(operators.names(),
+                ::testing::Contains("aten::linalg_vector_norm").Times(kBlocks + 1));
+    EXPECT_THAT(operators.names(),
+                ::testing::Contains("aten::sort").Times(::testing::Ge(kBlocks + 1)));
+    EXPECT_THAT(operators.names(), ::testing::Not(::testing::Contains(asks)));
+  }
+  watched.step({.step = 1});
+  EXPECT_EQ(watch.drained().back().probe.reference, ReferenceNorm::zero_attention)
+      << "a value that cannot be had was not tapped";
+  azimuth::tap(watched, 0, states);
+  for (std::int32_t b = 1; b <= kBlocks; ++b) azimuth::tap(watched, b, states);
+  {
+    const Operators operators;
+    watched.step({.step = 2});
+    EXPECT_THAT(operators.names(),
+                ::testing::Contains("aten::_local_scalar_dense").Times(kBlocks + 1));
+  }
+  const auto observation = watch.drained().back();
+  EXPECT_EQ(observation.probe.reference, ReferenceNorm::activations);
+  EXPECT_NEAR(observation.blocks[1].reference_norm, 2 * std::sqrt(double{kHidden}), 1e-5);
+}
+
+TEST(Tap, MedianIsThatOfTwoOfAnEvenNumberAndNothingWhereOneIsNotFinite) {
+  TinyLlama model;
+  Watch watch;
+  Attachment watched = watch.monitor->attach(model, TinyLlamaImpl::architecture());
+  watch.drained();
+  torch::Tensor states = torch::zeros({4, kHidden}, torch::kBFloat16);
+  for (int t = 0; t < 4; ++t) states[t][t] = 1 << t;  // norms 1, 2, 4, 8
+  for (std::int32_t b = 0; b <= kBlocks; ++b) azimuth::tap(watched, b, states);
+  watched.step({.step = 1});
+  EXPECT_NEAR(watch.drained().back().blocks[1].reference_norm, 3, 1e-6);
+  for (int snapshot = 2; snapshot < 14; ++snapshot) {  // the reference grows old
+    for (std::int32_t b = 0; b <= kBlocks; ++b) {
+      torch::Tensor bad = states.clone();
+      if (b == 1) bad[3][3] = INFINITY;
+      azimuth::tap(watched, b, bad);
+    }
+    watched.step({.step = snapshot});
+    watch.drained();
+  }
+  for (std::int32_t b = 0; b <= kBlocks; ++b) {
+    if (b != 1) azimuth::tap(watched, b, states);
+  }
+  watched.step({.step = 14});
+  EXPECT_EQ(watch.drained().back().probe.reference, ReferenceNorm::zero_attention);
 }
 
 TEST(Tap, ActivationsBecomeTheReference) {

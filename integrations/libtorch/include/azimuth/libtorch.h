@@ -111,8 +111,8 @@ Attachment attach_to(Monitor& monitor, T& trainer, RoleNames extra = {}) {
 
 /// Gives real hidden states after `block` (0: the embedding output) to the next observation, see
 /// Attachment::tap. `hidden_states` is {tokens, hidden_size} or {batch, tokens, hidden_size}, of
-/// any floating type; tensors of other shapes are ignored. Copies them to host memory as float32,
-/// so it waits for an accelerator where they lie on one: tap a few batches, not every one. Never
+/// any floating type, on any device; other tensors are ignored. Their median norm is made where
+/// they lie, and stays there until the next snapshot: the call waits for no accelerator. Never
 /// throws.
 void tap(Attachment& attachment, std::int32_t block, const at::Tensor& hidden_states) noexcept;
 

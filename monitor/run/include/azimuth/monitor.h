@@ -80,6 +80,9 @@ struct FinishReport {
   explicit operator bool() const { return in_time && failed_snapshots == 0 && losses.empty(); }
 };
 
+/// Begins to compute a norm, and returns what gives it.
+using NormToCome = std::function<std::function<double()>()>;
+
 namespace detail {
 class MonitorState;
 }
@@ -100,6 +103,10 @@ class Attachment {
   /// and the state, go by the weights alone all the same. States of another width, or after a block
   /// that the model does not have, are left out, which is logged once.
   void tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept;
+  /// The same of states that lie on an accelerator: `begin` begins to compute their median norm,
+  /// and what it returns is asked for it when the next snapshot is taken, which waits for the
+  /// accelerator anyway, or never. A norm that is not finite, or throws, is left out.
+  void tap(std::int32_t block, std::int64_t hidden_size, const NormToCome& begin) noexcept;
   void detach() noexcept;
 
  private:
