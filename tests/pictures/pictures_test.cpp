@@ -209,9 +209,11 @@ std::size_t count_of(const std::string& text, const std::string& part) {
 
 TEST(DrawModel, ShowsTextBelowItsDirectionsAndADotAToken) {
   Observation o = a_run().back();
+  o.text.reset();
   const std::string without = draw_model(o, "model");
   EXPECT_THAT(without, Not(HasSubstr("On text")));
-  TextObservation text = {.sequences = 1};
+  TextObservation text;
+  text.sequences = 1;
   text.blocks = {{.block = 0},
                  {.block = 1, .angle_to_weights = 3, .singular_angle = 80},
                  {.block = 2, .singular_angle = 20, .eigen_angle = 40}};

@@ -9,10 +9,11 @@
 
 namespace azimuth::testing {
 
-/// Writes a file of ids of two bytes (docs/token-ids.md), of a tokenizer whose digest nobody has:
-/// for models that have no tokenizer.
+/// Writes a file of ids of two bytes (docs/token-ids.md); without a digest of 32 bytes of a
+/// tokenizer that nobody has: for models that have none.
 inline std::string write_ids(const std::filesystem::path& file, std::span<const std::int64_t> ids,
-                             std::uint64_t vocab_size) {
+                             std::uint64_t vocab_size,
+                             const std::string& digest = std::string(32, 'd')) {
   std::ofstream out(file, std::ios::binary);
   const auto put = [&](auto number) {
     out.write(reinterpret_cast<const char*>(&number), sizeof(number));
@@ -22,7 +23,7 @@ inline std::string write_ids(const std::filesystem::path& file, std::span<const 
   put(std::uint32_t{2});
   put(vocab_size);
   put(std::uint64_t{ids.size()});
-  out << std::string(32, 'd');
+  out << digest;
   for (const std::int64_t id : ids) put(static_cast<std::uint16_t>(id));
   return file;
 }

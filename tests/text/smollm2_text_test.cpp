@@ -45,7 +45,7 @@ TEST(Smollm2Text, StatesAreThoseOfTransformersAndLieWhereWeightsSay) {
     EXPECT_NEAR(block.initial_norm / first, 1, 1e-3) << l;
     EXPECT_EQ(block.high_norm_others, expected.at("high_norm_others").at(l)) << l;
     initial += block.high_norm_initial;
-    if (l > 0) EXPECT_EQ(block.high_norm_initial, first >= 10 * reference ? 1 : 0) << l;
+    EXPECT_EQ(block.high_norm_initial, l > 0 && first >= 10 * reference ? 1 : 0) << l;
   }
   EXPECT_GE(initial, 18);
   const TextStage& stage = text.stages.at(static_cast<std::size_t>(o.primary_stage));

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "azimuth/sha256.h"
 #include "cli/run_program.h"
 #include "support/temporary_folder.h"
 #include "text/ids_file.h"
@@ -35,6 +36,28 @@ double perplexity_of(const json& expected) {
   return std::exp(loss / static_cast<double>(ids.size() - 1));
 }
 
+// Of a tokenizer that spells every id "t" and its number.
+std::string digest_of(std::vector<std::int64_t> ids) {
+  std::ranges::sort(ids);
+  const auto [first, last] = std::ranges::unique(ids);
+  ids.erase(first, last);
+  const auto number = [](std::size_t of) {
+    const auto word = static_cast<std::uint32_t>(of);
+    return std::string(reinterpret_cast<const char*>(&word), sizeof(word));
+  };
+  Sha256 sum;
+  for (const std::int64_t id : ids) {
+    const std::string spelling = "t" + std::to_string(id);
+    sum.add(number(static_cast<std::size_t>(id)) + number(spelling.size()) + spelling);
+  }
+  const std::string hex = sum.hexadecimal();
+  std::string bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
 TEST(TextProgram, MeasuresThePerplexityThatTransformersHas) {
   const json expected = json::parse(contents_of(kLogits / "llama.json"));
   std::vector<std::int64_t> ids = expected.at("ids");
@@ -56,6 +79,30 @@ TEST(TextProgram, MeasuresThePerplexityThatTransformersHas) {
   EXPECT_EQ(run({"sha256sum", file}).out.substr(0, 64), text.at("ids_digest"));
   EXPECT_THAT(run_program({"inspect", kModels + "llama", "--text", file, "--length", "4"}).out,
               HasSubstr("\nOn text: 4 sequences of 4 tokens, perplexity "));
+}
+
+TEST(TextProgram, BeginsSequencesAsTheTokenizerBeginsAText) {
+  const json expected = json::parse(contents_of(kLogits / "llama.json"));
+  std::vector<std::int64_t> ids = expected.at("ids");
+  const std::int64_t first = ids.front();
+  ids.erase(ids.begin());
+  const TemporaryFolder folder;
+  const std::filesystem::path model = folder.path() / "model";
+  std::filesystem::copy(kModels + "llama", model);
+  json vocabulary;
+  for (std::int64_t id = 0; id < 37; ++id) vocabulary["t" + std::to_string(id)] = id;
+  std::ofstream(model / "tokenizer.json")
+      << json{{"model", {{"type", "BPE"}, {"vocab", vocabulary}}}};
+  std::ofstream(model / "tokenizer_config.json")
+      << json{{"add_bos_token", true}, {"bos_token", "t" + std::to_string(first)}};
+  const std::string file = write_ids(folder.path() / "text.ids", ids, 40, digest_of(ids));
+  const Ended ended =
+      run_program({"inspect", model, "--text", file, "--length", std::to_string(ids.size() + 1),
+                   "--no-spectral", "--format", "json"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json text = json::parse(ended.out).at("text");
+  EXPECT_EQ(text.at("first_token_id"), std::to_string(first));
+  EXPECT_NEAR(text.at("perplexity").get<double>() / perplexity_of(expected), 1, 1e-5);
 }
 
 TEST(TextProgram, AloneLoadsLibTorch) {

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::string_view kModel = "tokenizer.ggml.model";
 constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
+constexpr std::string_view kFirst = "tokenizer.ggml.bos_token_id";
+constexpr std::string_view kAddsFirst = "tokenizer.ggml.add_bos_token";
 constexpr std::string_view kTypes = "tokenizer.ggml.token_type";
 
 // llama.cpp's llama_token_type.
@@ -58,6 +60,22 @@ std::vector<std::string> read_gguf_tokenizer(const std::filesystem::path& file, 
     table.put(static_cast<std::int64_t>(id), tokens[id], text_of(*spelling, types[id], tokens[id]));
   }
   return table.take();
+}
+
+std::optional<std::int64_t> read_gguf_first_token(const std::filesystem::path& file) {
+  const GgufFile gguf = GgufFile::open(file);
+  if (!gguf.has(kModel) || !gguf.has(kFirst)) return std::nullopt;
+  // As llama.cpp has it where the file does not say.
+  const bool adds = gguf.has(kAddsFirst) ? gguf.flag(kAddsFirst) : gguf.string(kModel) == "llama";
+  if (!adds) return std::nullopt;
+  const std::int64_t id = gguf.integer(kFirst);
+  const std::int64_t count = gguf.has(kTokens) ? gguf.length(kTokens) : 0;
+  if (id < 0 || id >= count) {
+    throw FileError(
+        gguf.path(), "key " + std::string(kFirst),
+        "is " + std::to_string(id) + ", where there are " + std::to_string(count) + " tokens");
+  }
+  return id;
 }
 
 }  // namespace azimuth

@@ -34,6 +34,7 @@ struct TokenizerFields {
   bool scored = false;  ///< the vocabulary is a list, as Unigram has it
   std::vector<std::pair<std::string, std::int64_t>> vocabulary;
   std::vector<AddedToken> added;
+  std::string beginning;  ///< the special token in front of the template of one text
 };
 
 /// Takes what is wanted out of the values as they come. What else is there, such as a million
@@ -100,10 +101,11 @@ class TokenizerReader final : public nlohmann::json_sax<nlohmann::json> {
     type,
     byte_fallback,
     continuing_prefix,
-    id,        ///< of the vocabulary, whose key is the token
-    scored,    ///< an element of a pair of token and score
-    added,     ///< a member of an added token
-    step_type  ///< of what is done before or behind the model
+    id,         ///< of the vocabulary, whose key is the token
+    scored,     ///< an element of a pair of token and score
+    added,      ///< a member of an added token
+    step_type,  ///< of what is done before or behind the model
+    beginning   ///< the first of a template of one text
   };
 
   [[noreturn]] void fail(const std::string& what, const std::string& why) const {
@@ -130,8 +132,20 @@ class TokenizerReader final : public nlohmann::json_sax<nlohmann::json> {
       if (name == "continuing_subword_prefix") return Place::continuing_prefix;
     }
     if (in("added_tokens") && depth == 3) return Place::added;
+    if (in("post_processor") && depth >= 5 && name == "id" && begins_template()) {
+      return Place::beginning;
+    }
     const bool step = in("normalizer") || in("pre_tokenizer") || in("decoder");
     return step && name == "type" ? Place::step_type : Place::elsewhere;
+  }
+
+  // "single": [{"SpecialToken": {"id": ...}}, ...
+  bool begins_template() const {
+    const Open* const token = &open_[open_.size() - 2];
+    const Open* const list = token - 1;
+    const Open* const owner = list - 1;
+    return !token->array && token->key == "SpecialToken" && list->array && list->elements == 0 &&
+           !owner->array && owner->key == "single";
   }
 
   void enter(bool array) {
@@ -177,6 +191,9 @@ class TokenizerReader final : public nlohmann::json_sax<nlohmann::json> {
         break;
       case Place::step_type:
         fields.byte_level = fields.byte_level || (text && *text == "ByteLevel");
+        break;
+      case Place::beginning:
+        if (text) fields.beginning = std::move(*text);
         break;
       case Place::elsewhere:
         break;
@@ -246,6 +263,12 @@ void refuse_twice(const std::filesystem::path& file, std::unordered_set<std::int
 }
 
 }  // namespace
+
+std::string read_template_beginning(const std::filesystem::path& file) {
+  TokenizerReader reader(file);
+  read_json_file(file, kMostTokenizerBytes, kMostTokenizerValues, reader);
+  return reader.fields.beginning;
+}
 
 std::vector<std::string> read_tokenizer_json(const std::filesystem::path& file, TokenForm form) {
   TokenizerReader reader(file);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,5 +28,12 @@ std::vector<std::string> read_token_strings(const std::filesystem::path& checkpo
 /// The tokens of a model as its tokenizer spells them ("Ġthe", "▁the", "<s>"), by id; empty are ids
 /// that it does not use. From the same files, with the same errors.
 std::vector<std::string> read_token_spellings(const std::filesystem::path& checkpoint);
+
+/// The id of the token that the tokenizer of a model puts in front of every text; without a value
+/// it puts none, or is not known. Of a folder by `add_bos_token` and `bos_token` of
+/// `tokenizer_config.json`, else by the template in `tokenizer.json`; of a GGUF file by
+/// `tokenizer.ggml.add_bos_token`, which SentencePiece's models have to be told not to. With the
+/// same errors; a token that the vocabulary does not have is one.
+std::optional<std::int64_t> read_first_token(const std::filesystem::path& checkpoint);
 
 }  // namespace azimuth

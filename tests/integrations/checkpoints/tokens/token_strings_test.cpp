@@ -51,6 +51,76 @@ class TokenStrings : public ::testing::Test {
   const TemporaryFolder folder_;
 };
 
+json with_template(json processor) {
+  return {{"model", {{"type", "BPE"}, {"vocab", {{"a", 0}, {"b", 1}}}}},
+          {"added_tokens", {{{"id", 2}, {"content", "<s>"}, {"special", true}}}},
+          {"post_processor", std::move(processor)}};
+}
+
+// As Transformers' tokenizers begin a text: a template, perhaps among other steps, or settings that
+// say otherwise.
+TEST_F(TokenStrings, KnowWhatBeginsAText) {
+  const auto beginning = [&](const json& tokenizer) {
+    of_json(tokenizer);
+    return read_first_token(folder_.path());
+  };
+  const json text = {{"Sequence", {{"id", "A"}}}};
+  const json first = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}};
+  const json begins = {{"type", "TemplateProcessing"},
+                       {"single", {first, text}},
+                       {"pair", {text, text}},
+                       {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", {2}}}}}}};
+  json ends = begins;
+  ends["single"] = {text, first};
+  ends["pair"] = {first, text};
+  EXPECT_EQ(beginning(with_template(begins)), 2);
+  EXPECT_EQ(beginning(with_template(
+                {{"type", "Sequence"}, {"processors", {{{"type", "ByteLevel"}}, begins}}})),
+            2);
+  EXPECT_EQ(beginning(with_template(ends)), std::nullopt);
+  EXPECT_EQ(beginning(with_template(nullptr)), std::nullopt);
+  folder_.write("tokenizer_config.json",
+                R"({"add_bos_token": true, "bos_token": {"content": "b"}})");
+  EXPECT_EQ(beginning(with_template(begins)), 1);
+  folder_.write("tokenizer_config.json", R"({"add_bos_token": false, "bos_token": "b"})");
+  EXPECT_EQ(beginning(with_template(begins)), std::nullopt);
+  folder_.write("tokenizer_config.json", R"({"bos_token": "b"})");
+  EXPECT_EQ(beginning(with_template(begins)), 2);
+  folder_.write("tokenizer_config.json", R"({"add_bos_token": true, "bos_token": "c"})");
+  EXPECT_THAT([&] { beginning(with_template(begins)); },
+              ::testing::ThrowsMessage<FileError>(::testing::HasSubstr(
+                  "token c: begins every text, and is not in the vocabulary")));
+  folder_.write("tokenizer_config.json", R"({"add_bos_token": true, "bos_token": 3})");
+  EXPECT_THAT(
+      [&] { beginning(with_template(begins)); },
+      ::testing::ThrowsMessage<FileError>(::testing::HasSubstr("key bos_token: is no string")));
+  EXPECT_EQ(read_first_token(folder_.path() / "no/folder"), std::nullopt);
+}
+
+TEST_F(TokenStrings, KnowWhatBeginsATextInGguf) {
+  const auto beginning = [&](const std::string& model, std::optional<bool> adds,
+                             std::optional<std::uint32_t> id) {
+    GgufWriter file;
+    file.keys = {{"tokenizer.ggml.model", text(model)},
+                 {"tokenizer.ggml.tokens", array(8, 2, raw_string("a") + raw_string("<s>"))}};
+    if (adds) {
+      const std::string flag = raw<std::uint32_t>(7) + std::string(1, *adds ? '\1' : '\0');
+      file.keys.emplace_back("tokenizer.ggml.add_bos_token", flag);
+    }
+    if (id) file.keys.emplace_back("tokenizer.ggml.bos_token_id", u32(*id));
+    return read_first_token(folder_.write("a.gguf", file.bytes()));
+  };
+  EXPECT_EQ(beginning("gpt2", true, 1), 1);
+  EXPECT_EQ(beginning("gpt2", false, 1), std::nullopt);
+  EXPECT_EQ(beginning("gpt2", std::nullopt, 1), std::nullopt);
+  EXPECT_EQ(beginning("llama", std::nullopt, 1), 1);
+  EXPECT_EQ(beginning("llama", false, 1), std::nullopt);
+  EXPECT_EQ(beginning("llama", true, std::nullopt), std::nullopt);
+  EXPECT_THAT([&] { beginning("llama", true, 2); },
+              ::testing::ThrowsMessage<FileError>(::testing::HasSubstr(
+                  "key tokenizer.ggml.bos_token_id: is 2, where there are 2 tokens")));
+}
+
 TEST_F(TokenStrings, AreThoseOfTheTokenizersOwnLibraries) {
   for (const char* folder : {"byte_level", "sentencepiece_bpe", "unigram", "wordpiece"}) {
     EXPECT_EQ(read_token_strings(kTokens / folder), expected(folder)) << folder;
