@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   azimuth::cli::add_verify(app);
   azimuth::cli::add_history(app);
   azimuth::cli::add_report(app);
-  azimuth::cli::add_quantize(app);
+  azimuth::cli::add_quantize(app, words);
   azimuth::cli::add_watch(app, words);
   azimuth::cli::add_completion(app);
   azimuth::cli::add_manual(app);

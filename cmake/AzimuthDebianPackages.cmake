@@ -29,8 +29,8 @@ set(CPACK_DEBIAN_TEXT_PACKAGE_DEPENDS "azimuth (= ${PROJECT_VERSION})")
 if(AZIMUTH_LIBTORCH_USED STREQUAL "/usr")
   set(CPACK_DEBIAN_TEXT_PACKAGE_SHLIBDEPS ON)
 endif()
-set(CPACK_DEBIAN_TEXT_DESCRIPTION "What of the program runs models on text: 'azimuth inspect --text'. It runs with
-the LibTorch that it was compiled with, ${AZIMUTH_LIBTORCH_USED}.")
+set(CPACK_DEBIAN_TEXT_DESCRIPTION "What of the program runs models on text: 'azimuth inspect --text', 'azimuth
+quantize --text'. It runs with the LibTorch that it was compiled with, ${AZIMUTH_LIBTORCH_USED}.")
 
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libazimuth-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)

@@ -20,6 +20,7 @@ constexpr double kRedrawn = 0.1;
 ProgressBar::ProgressBar(std::string what)
     : what_(std::move(what)),
       started_(Clock().monotonic_seconds()),
+      began_(started_),
       terminal_(isatty(STDERR_FILENO) == 1) {}
 
 ProgressBar::~ProgressBar() {
@@ -29,6 +30,7 @@ ProgressBar::~ProgressBar() {
 void ProgressBar::begin(std::int64_t parts) {
   total_ = std::max<std::int64_t>(parts, 1);
   done_ = 0;
+  began_ = Clock().monotonic_seconds();
 }
 
 void ProgressBar::advance() {
@@ -37,7 +39,9 @@ void ProgressBar::advance() {
   const double time = Clock().monotonic_seconds();
   if (time - started_ < kFirstDrawn || time - drawn_at_ < kRedrawn) return;
   drawn_at_ = time;
-  std::fprintf(stderr, "\r\x1b[K%s  %s", progress_text(done_, total_).c_str(), what_.c_str());
+  // What is done is all before the part that begins.
+  std::fprintf(stderr, "\r\x1b[K%s  %s%s", progress_text(done_, total_).c_str(), what_.c_str(),
+               time_left_text(done_ - 1, total_, time - began_).c_str());
   std::fflush(stderr);
 }
 

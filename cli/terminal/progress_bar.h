@@ -24,6 +24,7 @@ class ProgressBar : public Progress {
   std::int64_t total_ = 1;
   std::int64_t done_ = 0;
   double started_;
+  double began_;  // the parts
   double drawn_at_ = 0;
   bool terminal_;
 };

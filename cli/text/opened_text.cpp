@@ -20,25 +20,30 @@ std::optional<std::int64_t> first_token_of(const std::string& checkpoint, std::i
 
 }  // namespace
 
-OpenedText open_text(const ModelWeights& weights, const std::string& checkpoint,
-                     const TextOptions& options, std::int64_t most) {
+OpenedWindows open_windows(const ModelWeights& weights, const std::string& checkpoint,
+                           const TextOptions& options, std::int64_t most) {
   const TokenIds tokens = read_token_ids(options.ids);
   refuse_tokens_of_another(tokens, checkpoint, weights.vocab_size());
+  const TextCut cut = {.length = options.length,
+                       .sequences = options.sequences,
+                       .most = most,
+                       .first_token = first_token_of(checkpoint, weights.vocab_size())};
+  return {TextWindows(tokens, cut), tokens.digest, cut.first_token.value_or(-1)};
+}
+
+OpenedText open_text(const ModelWeights& weights, const std::string& checkpoint,
+                     const TextOptions& options, std::int64_t most) {
+  auto [windows, digest, first_token] = open_windows(weights, checkpoint, options, most);
   const std::string why = Decoder::why_not(weights);
   if (!why.empty()) {
     throw FileError(checkpoint, "decoder",
                     why + "; those that can be run: " + joined(Decoder::families()));
   }
-  const TextCut cut = {.length = options.length,
-                       .sequences = options.sequences,
-                       .most = most,
-                       .first_token = first_token_of(checkpoint, weights.vocab_size())};
-  TextWindows windows(tokens, cut);
   TextObservation method;
-  method.ids_digest = tokens.digest;
+  method.ids_digest = digest;
   method.sequences = windows.size();
   method.length = windows.length();
-  method.first_token_id = cut.first_token.value_or(-1);
+  method.first_token_id = first_token;
   return {Decoder(weights, at::kCPU, at::kFloat), std::move(windows), std::move(method)};
 }
 

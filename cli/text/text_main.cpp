@@ -15,6 +15,7 @@
 #include "terminal/exit_codes.h"
 #include "terminal/progress_bar.h"
 #include "terminal/run_calls.h"
+#include "text/opened_evaluation.h"
 #include "text/opened_text.h"
 
 namespace azimuth::cli {
@@ -64,6 +65,8 @@ ObserveText open(const ModelWeights& weights, const std::string& checkpoint,
 int main(int argc, char** argv) {
   azimuth::exit_when_a_file_shrinks(azimuth::cli::kBadInput);
   CLI::App app("What of azimuth runs a model: calls with --text.", "azimuth");
-  azimuth::cli::add_inspect(app, {argv, static_cast<std::size_t>(argc)}, azimuth::cli::open);
+  const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
+  azimuth::cli::add_inspect(app, words, azimuth::cli::open);
+  azimuth::cli::add_quantize(app, words, azimuth::cli::open_evaluation);
   return azimuth::cli::run_calls(app, argc, argv);
 }

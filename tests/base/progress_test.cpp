@@ -32,6 +32,13 @@ TEST(ProgressText, IsABarAndAPercentage) {
   EXPECT_EQ(progress_text(1, 2), "[███████████████░░░░░░░░░░░░░░░] 50%");
   EXPECT_EQ(progress_text(7, 7), "[██████████████████████████████] 100%");
   EXPECT_EQ(progress_text(9, 7), progress_text(7, 7));
+  EXPECT_EQ(time_left_text(3, 12, 10), ", about 30 s left");
+  EXPECT_EQ(time_left_text(2, 100, 20), ", about 16 min left");
+  EXPECT_EQ(time_left_text(2, 1000, 40), ", about 6 h left");
+  EXPECT_EQ(time_left_text(99, 100, 10), ", about 1 s left");
+  EXPECT_EQ(time_left_text(1, 12, 10), "") << "of one part little can be told";
+  EXPECT_EQ(time_left_text(3, 12, 4), "") << "too soon";
+  EXPECT_EQ(time_left_text(12, 12, 10), "");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <tuple>
 #include <vector>
 
 #include "azimuth/run_charts.h"
@@ -246,6 +247,38 @@ TEST(DrawRun, ExtremeNumbersStayInThePicture) {
   const auto svg = draw_run(run);
   EXPECT_TRUE(is_well_formed(svg));
   EXPECT_LT(svg.size(), 100'000u);
+}
+
+TEST(DrawQuantisation, HasADotASetBetweenTheLinesOfFloatAndRounded) {
+  using enum MeasuredSet::Kind;
+  QuantisationEvaluation e;
+  e.sequences = 8;
+  e.length = 512;
+  const std::vector<WeightPlace> one = {{3, Role::down_weight}};
+  for (const auto& [kind, perplexity, recovered] :
+       {std::tuple(all_float, 10.0, 1.0), std::tuple(round_to_nearest, 30.0, 0.0),
+        std::tuple(advised, 15.0, 0.75), std::tuple(control, 31.0, -0.05)}) {
+    e.sets.push_back({kind, kind == advised ? one : std::vector<WeightPlace>(), perplexity,
+                      recovered, 960, 960});
+  }
+  const std::string svg = draw_quantisation(e, "a <model>");
+  EXPECT_TRUE(is_well_formed(svg));
+  EXPECT_EQ(count(svg, "<circle"), 4);
+  EXPECT_THAT(svg, AllOf(HasSubstr("a &lt;model&gt;"), HasSubstr("W8A8, a scale a weight; 8 × 512"),
+                         HasSubstr(">round-to-nearest<"), HasSubstr(">15 · 75.0% back · 1 kept<"),
+                         HasSubstr(">31 · -5.0% back<")));
+  std::vector<double> x;  // of the dots
+  for (auto at = svg.find("<circle cx=\""); at != std::string::npos;
+       at = svg.find("<circle cx=\"", at + 1)) {
+    x.push_back(std::stod(svg.substr(at + 12)));
+  }
+  EXPECT_NEAR((x[2] - x[0]) / (x[1] - x[0]), 0.25, 0.01) << "a quarter of what is lost";
+  EXPECT_GT(x[3], x[1]);
+  for (MeasuredSet& set : e.sets) set.recovered = std::numeric_limits<double>::quiet_NaN();
+  e.scheme = {4, true};
+  EXPECT_THAT(draw_quantisation(e, ""), AllOf(HasSubstr("W4A8, a scale an output"),
+                                              HasSubstr(">15 · 1 kept<"), Not(HasSubstr("nan"))));
+  EXPECT_TRUE(is_well_formed(draw_quantisation({}, "nothing")));
 }
 
 }  // namespace

@@ -149,6 +149,35 @@ TEST(JsonContract, LineageHasEveryField) {
       UnorderedElementsAre("parent", "child", "degrees", "confidence", "direction_confidence"));
 }
 
+TEST(JsonContract, QuantisationOnTextHasEveryField) {
+  const QuantisationEvaluation evaluation = {
+      .scheme = {.weight_bits = 4, .per_channel = true},
+      .sequences = 8,
+      .length = 512,
+      .ids_digest = "ab",
+      .calibration_sequences = 4,
+      .calibration_digest = "cd",
+      .sets = {{.kind = MeasuredSet::Kind::smooth_advised,
+                .kept = {{3, Role::down_weight}, {1, Role::shared_down_weight}},
+                .perplexity = 20.5,
+                .recovered = 0.75,
+                .parameters = 960,
+                .bytes = 961}},
+      .goal = 0.9,
+      .measured = 30,
+      .greedy = {25, 20.5},
+      .no_greedy = "why"};
+  v1::Quantisation all;
+  *all.mutable_evaluation() = to_proto(evaluation);
+  EXPECT_EQ(json::parse(to_json(all)).at("evaluation"), json::parse(R"({
+    "weight_bits": 4, "per_channel": true, "sequences": "8", "length": "512", "ids_digest": "ab",
+    "calibration_sequences": "4", "calibration_digest": "cd",
+    "sets": [{"kind": "smoothquant_advised", "kept": [{"block": 3, "role": "down_weight"},
+      {"block": 1, "role": "shared_down_weight"}], "perplexity": 20.5, "recovered": 0.75,
+      "parameters": "960", "bytes": "961"}],
+    "goal": 0.9, "measured": "30", "greedy": [25, 20.5], "no_greedy": "why"})"));
+}
+
 TEST(JsonContract, QuantisationHasEveryField) {
   const QuantisationAdvice advice = {.projections = {{.block = 2,
                                                       .role = Role::shared_down_weight,

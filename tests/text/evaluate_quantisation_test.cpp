@@ -100,7 +100,7 @@ TEST_F(Evaluation, HasEverySetAsItIsMeasuredByItself) {
   const Smoothing smooth = smoothing(decoder_, other_);
   const double exact = perplexity(decoder_, text_), rounded = perplexity_with({});
   const auto expect = [&](Kind kind, const std::vector<WeightPlace>& kept, double perplexity) {
-    SCOPED_TRACE(words(kind));
+    SCOPED_TRACE(title_of(kind));
     const MeasuredSet* const set = e.find(kind);
     ASSERT_NE(set, nullptr);
     EXPECT_EQ(set->kept, kept);
@@ -200,7 +200,7 @@ TEST_F(Evaluation, SaysWhyNothingIsSearched) {
   EXPECT_TRUE(std::isnan(e.find(Kind::all_down)->recovered));
   for (const Kind kind :
        {Kind::advised, Kind::smooth_advised, Kind::paper, Kind::control, Kind::greedy}) {
-    EXPECT_EQ(e.find(kind), nullptr) << words(kind);
+    EXPECT_EQ(e.find(kind), nullptr) << title_of(kind);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "azimuth/audit.h"
 #include "azimuth/comparison.h"
 #include "azimuth/observation.h"
+#include "azimuth/quantisation_evaluation.h"
 
 namespace azimuth {
 
@@ -32,6 +33,10 @@ std::string draw_model(const Observation& observation, std::string_view title);
 /// A heat map of the angles between models (the paper's figure), dark where they share a direction,
 /// with p-values where there is room.
 std::string draw_comparison(const Comparison& comparison);
+
+/// The perplexity of each set of matrices that was measured, a dot between what float and what
+/// round-to-nearest have, which are lines; with the share that comes back.
+std::string draw_quantisation(const QuantisationEvaluation& evaluation, std::string_view title);
 
 /// Of an audit, each a square SVG for a page: the matches of one test, release's order against the
 /// base's, a diagonal where one was made from the other.

@@ -8,6 +8,7 @@
 #include "azimuth/lineage.h"
 #include "azimuth/observation.h"
 #include "azimuth/quantisation_advice.h"
+#include "azimuth/quantisation_evaluation.h"
 #include "azimuth/signature.h"
 #include "azimuth/tracker_state.h"
 #include "azimuth/v1/audit.pb.h"
@@ -38,6 +39,7 @@ v1::Audit to_proto(const Audit& audit);
 v1::Audits to_proto(std::span<const Audit> audits);
 v1::Lineage to_proto(const Lineage& lineage);
 v1::Quantisation to_proto(const ModelInfo& model, const QuantisationAdvice& advice);
+v1::QuantisationEvaluation to_proto(const QuantisationEvaluation& evaluation);
 
 /// A sub-message that is not set gives the struct's defaults: NaN where a number does not apply.
 /// Throws std::invalid_argument for a state or a reference norm that this version does not know,

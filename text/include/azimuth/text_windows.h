@@ -40,6 +40,8 @@ class TextWindows {
   std::int64_t tokens() const { return tokens_; }
   /// {1, length} of int64, in host memory; `index` from 0.
   at::Tensor sequence(std::int64_t index) const { return ids_.narrow(0, index, 1); }
+  /// All of them, {size, length}.
+  at::Tensor sequences() const { return ids_; }
 
  private:
   std::int64_t tokens_ = 0;

@@ -53,8 +53,10 @@ struct MeasuredSet {
 struct QuantisationEvaluation {
   QuantisationScheme scheme;
   std::int64_t sequences = 0;
-  std::int64_t length = 0;  ///< tokens of each
-  std::int64_t calibration_sequences = 0;
+  std::int64_t length = 0;                 ///< tokens of each
+  std::string ids_digest;                  ///< SHA-256 of the file of ids; empty: there was none
+  std::int64_t calibration_sequences = 0;  ///< of SmoothQuant
+  std::string calibration_digest;          ///< where it is `ids_digest`, they lie behind the others
   std::vector<MeasuredSet> sets;
 
   double goal = 0;             ///< the share that greedy was to recover
@@ -69,6 +71,6 @@ struct QuantisationEvaluation {
 };
 
 /// Its name in a table: "round-to-nearest", "SmoothQuant, advised kept".
-std::string words(MeasuredSet::Kind kind);
+std::string title_of(MeasuredSet::Kind kind);
 
 }  // namespace azimuth

@@ -19,7 +19,7 @@ bool QuantisationEvaluation::loses() const {
          std::log(rounded->perplexity / exact->perplexity) > kNoise;
 }
 
-std::string words(MeasuredSet::Kind kind) {
+std::string title_of(MeasuredSet::Kind kind) {
   using enum MeasuredSet::Kind;
   switch (kind) {
     case all_float:
