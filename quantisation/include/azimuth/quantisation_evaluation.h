@@ -48,8 +48,7 @@ struct MeasuredSet {
   std::int64_t bytes = 0;       ///< that they take more than rounded
 };
 
-/// What quantisation costs a model on a text, and what keeping some matrices gives back
-///.
+/// What quantisation costs a model on a text, and what keeping some matrices gives back.
 struct QuantisationEvaluation {
   QuantisationScheme scheme;
   std::int64_t sequences = 0;
