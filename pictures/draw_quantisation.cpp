@@ -5,11 +5,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "azimuth/pictures.h"
-#include "scale.h"
-#include "svg.h"
+#include "panels.h"
 
 namespace azimuth {
 namespace {
@@ -17,6 +15,7 @@ namespace {
 using pictures::Point;
 using pictures::Scale;
 using pictures::Svg;
+using pictures::with;
 
 constexpr double kWide = 860;
 constexpr double kNamesRight = 226;
@@ -41,27 +40,36 @@ bool is_reference(const MeasuredSet& set) {
          set.kind == MeasuredSet::Kind::round_to_nearest;
 }
 
-std::string about(const QuantisationEvaluation& e) {
-  return "W" + std::to_string(e.scheme.weight_bits) + "A8, " +
-         (e.scheme.per_channel ? "a scale an output" : "a scale a weight") + "; " +
-         std::to_string(e.sequences) + " × " + std::to_string(e.length) + " tokens";
+std::string_view colour_of(MeasuredSet::Kind kind) {
+  switch (kind) {
+    case MeasuredSet::Kind::all_float:
+      return pictures::colour::blue;
+    case MeasuredSet::Kind::round_to_nearest:
+      return pictures::colour::vermilion;
+    case MeasuredSet::Kind::advised:
+    case MeasuredSet::Kind::smooth_advised:
+      return pictures::colour::green;
+    default:
+      return "#555";
+  }
 }
 
 }  // namespace
 
 std::string draw_quantisation(const QuantisationEvaluation& e, std::string_view title) {
-  std::vector<const MeasuredSet*> rows;
   double least = INFINITY, most = 0;
   for (const MeasuredSet& set : e.sets) {
-    rows.push_back(&set);
     least = std::min(least, set.perplexity);
     most = std::max(most, set.perplexity);
   }
-  const double bottom = kSetsTop + kSetHeight * static_cast<double>(rows.size());
+  const double bottom = kSetsTop + kSetHeight * static_cast<double>(e.sets.size());
   Svg svg(kWide, bottom + kAxis, title);
   svg.text({24, 34}, title, "font-size=\"20\" font-weight=\"bold\" fill=\"#111\"");
-  svg.text({24, 58}, about(e), "fill=\"#777\"");
-  if (rows.empty()) return std::move(svg).finish();
+  svg.text({24, 58},
+           title_of(e.scheme) + "; " + std::to_string(e.sequences) + " × " +
+               std::to_string(e.length) + " tokens",
+           "fill=\"#777\"");
+  if (e.sets.empty()) return std::move(svg).finish();
   const double margin = 0.04 * (most - least);
   const Scale scale = Scale::linear(least - margin, most + margin, kSetsLeft, kSetsRight);
   for (const auto& tick : scale.ticks()) {
@@ -71,30 +79,24 @@ std::string draw_quantisation(const QuantisationEvaluation& e, std::string_view 
   }
   svg.text({(kSetsLeft + kSetsRight) / 2, bottom + 40}, "perplexity",
            "text-anchor=\"middle\" fill=\"#777\"");
-  for (const MeasuredSet* set : rows) {
-    if (!is_reference(*set)) continue;
-    const bool exact = set->kind == MeasuredSet::Kind::all_float;
-    const double x = scale.at(set->perplexity);
+  for (const MeasuredSet& set : e.sets) {
+    if (!is_reference(set)) continue;
+    const double x = scale.at(set.perplexity);
+    const bool exact = set.kind == MeasuredSet::Kind::all_float;
     svg.line({x, kSetsTop - 6}, {x, bottom},
-             exact ? "stroke=\"#0072b2\" stroke-width=\"1.5\""
-                   : "stroke=\"#d55e00\" stroke-width=\"1.5\" stroke-dasharray=\"5 3\"");
+             with("stroke", colour_of(set.kind)) + "stroke-width=\"1.5\"" +
+                 (exact ? "" : " stroke-dasharray=\"5 3\""));
   }
   const MeasuredSet* const rounded = e.find(MeasuredSet::Kind::round_to_nearest);
   double y = kSetsTop + kSetHeight / 2;
-  for (const MeasuredSet* set : rows) {
-    const Point dot = {scale.at(set->perplexity), y};
-    svg.text({kNamesRight, y + 4}, title_of(set->kind), "text-anchor=\"end\"");
-    if (rounded != nullptr && !is_reference(*set)) {  // how much of the loss comes back
+  for (const MeasuredSet& set : e.sets) {
+    const Point dot = {scale.at(set.perplexity), y};
+    svg.text({kNamesRight, y + 4}, title_of(set.kind), "text-anchor=\"end\"");
+    if (rounded != nullptr && !is_reference(set)) {  // how much of the loss comes back
       svg.line({scale.at(rounded->perplexity), y}, dot, "stroke=\"#999\" stroke-width=\"2\"");
     }
-    const bool advised =
-        set->kind == MeasuredSet::Kind::advised || set->kind == MeasuredSet::Kind::smooth_advised;
-    svg.circle(dot, 5,
-               set->kind == MeasuredSet::Kind::all_float          ? "fill=\"#0072b2\""
-               : set->kind == MeasuredSet::Kind::round_to_nearest ? "fill=\"#d55e00\""
-               : advised                                          ? "fill=\"#009e73\""
-                                                                  : "fill=\"#555\"");
-    svg.text({kSetsRight + 14, y + 4}, share_text(*set));
+    svg.circle(dot, 5, with("fill", colour_of(set.kind)));
+    svg.text({kSetsRight + 14, y + 4}, share_text(set));
     y += kSetHeight;
   }
   return std::move(svg).finish();

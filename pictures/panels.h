@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "azimuth/observation.h"
 #include "scale.h"
@@ -41,6 +44,54 @@ void draw_norms(Svg& svg, const Box& room, const Observation& observation);
 
 /// Shades the blocks of each stage and numbers them.
 void draw_stages(Svg& svg, const Box& plot, const Scale& x, const Observation& observation);
+
+struct AngleStyle {
+  std::string_view words;
+  std::string_view colour;
+  std::string_view dashes = "none";
+};
+
+struct BlockAngle {
+  std::int32_t block = 0;
+  double degrees = 0;  ///< one that is not finite is left out
+};
+
+/// The largest number of a block.
+template <class Block>
+std::int32_t last_block(const std::vector<Block>& blocks) {
+  std::int32_t last = 0;
+  for (const Block& block : blocks) last = std::max(last, block.block);
+  return last;
+}
+
+/// Of each block its number and what `angle` gives of it.
+template <class Block>
+std::vector<BlockAngle> angles_of(const std::vector<Block>& blocks, double (*angle)(const Block&)) {
+  std::vector<BlockAngle> angles;
+  for (const Block& block : blocks) angles.push_back({block.block, angle(block)});
+  return angles;
+}
+
+/// Angles from 0 to 90 degrees by block, over the stages of an observation, in `room`; a key above
+/// them, in the order in which they are drawn.
+class BlockAngles {
+ public:
+  BlockAngles(Svg& svg, const Box& room, const Observation& observation, std::string_view title,
+              std::int32_t last_block);
+
+  /// A line with a dot a block, broken where there is no angle.
+  void curve(const AngleStyle& style, std::span<const BlockAngle> angles);
+  /// A ring each; no key where there is none.
+  void rings(const AngleStyle& style, std::span<const BlockAngle> angles);
+
+ private:
+  void words(std::string_view words);
+
+  Svg& svg_;
+  Scale x_;
+  Scale y_;
+  Point key_;
+};
 
 bool has_singular_directions(const Observation& observation);
 

@@ -44,4 +44,9 @@ std::string title_of(MeasuredSet::Kind kind) {
   throw std::invalid_argument("no such set");
 }
 
+std::string title_of(const QuantisationScheme& scheme) {
+  return "W" + std::to_string(scheme.weight_bits) + "A8, " +
+         (scheme.per_channel ? "a scale an output" : "a scale a weight");
+}
+
 }  // namespace azimuth

@@ -48,11 +48,9 @@ std::string about_greedy(const QuantisationEvaluation& e) {
 
 std::string evaluation_text(const QuantisationEvaluation& e) {
   std::string out = text(
-      "\nOn text, %lld sequences of %lld tokens, W%dA8, %s; SmoothQuant "
-      "calibrated on %lld sequences ",
-      static_cast<long long>(e.sequences), static_cast<long long>(e.length), e.scheme.weight_bits,
-      e.scheme.per_channel ? "a scale an output" : "a scale a weight",
-      static_cast<long long>(e.calibration_sequences));
+      "\nOn text, %lld sequences of %lld tokens, %s; SmoothQuant calibrated on %lld sequences ",
+      static_cast<long long>(e.sequences), static_cast<long long>(e.length),
+      title_of(e.scheme).c_str(), static_cast<long long>(e.calibration_sequences));
   out += e.calibration_digest == e.ids_digest ? "behind those\n" : "of another text\n";
   out += left("", 32) + right("perplexity", 11) + right("recovered", 11) + right("kept", 6) +
          right("parameters", 12) + right("more bytes", 11) + "  blocks\n";

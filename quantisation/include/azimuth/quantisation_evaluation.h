@@ -71,5 +71,7 @@ struct QuantisationEvaluation {
 
 /// Its name in a table: "round-to-nearest", "SmoothQuant, advised kept".
 std::string title_of(MeasuredSet::Kind kind);
+/// "W8A8, a scale a weight".
+std::string title_of(const QuantisationScheme& scheme);
 
 }  // namespace azimuth
