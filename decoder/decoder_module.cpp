@@ -81,17 +81,16 @@ class DecoderModule::Builder final : public MixerParts {
         blocks_->register_module(std::to_string(number_++), std::make_shared<torch::nn::Module>());
     place_ = block_.get();
     experts_.clear();
-    norm_ = 0;
-    for (const Mixer& mixer : block.mixers) {
-      ++norm_;
-      mixer_ = &mixer;
+    for (std::size_t m = 0; m < block.mixers.size(); ++m) {
+      const Mixer& mixer = block.mixers[m];
+      norm_ = mixer.norm.kind == NormKind::none ? 0 : static_cast<std::int64_t>(m + 1);
       walk(mixer, shares_norm || block.mixers.size() == 1, *this);
     }
   }
 
-  void projection(Role weight, Role bias, std::int64_t member,
-                  const Projection& projection) override {
-    LinearParameters linear = {weight, number_, member, {}, {}, reads_norm(weight) ? norm_ : 0};
+  void projection(Role weight, Role bias, std::int64_t member, const Projection& projection,
+                  bool of_norm) override {
+    LinearParameters linear = {weight, number_, member, {}, {}, of_norm ? norm_ : 0};
     // In a model of mixtures a dense FFN is the only one of its block.
     const bool of_ffn =
         weight == Role::gate_weight || weight == Role::up_weight || weight == Role::down_weight;
@@ -128,31 +127,6 @@ class DecoderModule::Builder final : public MixerParts {
   }
 
  private:
-  // A map outside the blocks is of no mixer.
-  bool reads_norm(Role role) const {
-    if (mixer_ == nullptr || mixer_->norm.kind == NormKind::none) return false;
-    switch (role) {
-      case Role::latent_query_output_weight:
-      case Role::latent_key_weight:
-      case Role::latent_value_weight:
-      case Role::output_weight:
-      case Role::down_weight:
-      case Role::shared_down_weight:
-      case Role::experts_output_weight:
-      case Role::recurrent_output_weight:
-      case Role::state_parameters_weight:
-      case Role::step_weight:
-        return false;
-      case Role::gate_weight:
-      case Role::up_weight: {
-        const auto* const mixture = std::get_if<Experts>(&mixer_->work);
-        return mixture == nullptr || !mixture->input;
-      }
-      default:
-        return true;
-    }
-  }
-
   torch::nn::Module& expert(std::int64_t member) {
     if (experts_.empty()) {
       all_experts_ = block_->register_module("experts", std::make_shared<torch::nn::Module>());
@@ -169,8 +143,7 @@ class DecoderModule::Builder final : public MixerParts {
   bool mixtures_;
   torch::nn::Module* place_;
   std::int64_t number_ = 0;
-  const Mixer* mixer_ = nullptr;  // the one that is walked
-  std::int64_t norm_ = 0;         // its number in the block, from 1
+  std::int64_t norm_ = 0;  // from 1, of the mixer that is walked; 0: it has none
   std::shared_ptr<torch::nn::Module> blocks_, block_, all_experts_;
   std::vector<std::shared_ptr<torch::nn::Module>> experts_;
 };
@@ -198,7 +171,7 @@ DecoderModule::DecoderModule(const ModelWeights& weights, at::Device device, at:
   builder.norm(Role::embedding_norm_weight, Role::embedding_norm_bias, weights_.embedding_norm);
   builder.norm(Role::final_norm_weight, Role::final_norm_bias, weights_.final_norm);
   if (weights_.head) {
-    builder.projection(Role::head_weight, Role::head_bias, -1, weights_.head);
+    builder.projection(Role::head_weight, Role::head_bias, -1, weights_.head, /*of_norm=*/false);
   } else {
     LinearParameters head = {Role::token_embedding, 0, -1, embedding_, {}, 0};
     if (weights_.head.bias.size() > 0) {
@@ -287,7 +260,7 @@ std::vector<LinearParameters> DecoderModule::linear_maps() const {
 
 std::string Decoder::why_not(const ModelWeights& weights) {
   class NoParts final : public MixerParts {
-    void projection(Role, Role, std::int64_t, const Projection&) override {}
+    void projection(Role, Role, std::int64_t, const Projection&, bool) override {}
     void vector(Role, const Eigen::VectorXf&, std::int64_t) override {}
   };
   const auto reason = [&](const std::string& why) {

@@ -33,7 +33,7 @@ class Walk {
     vector(Role::sinks, scores.sinks);
     projection(value_weight, value_bias, attention.value);
     projection(query_gate_weight, query_gate_bias, attention.gate);
-    projection(output_weight, output_bias, attention.output);
+    inner(output_weight, output_bias, attention.output);
     return "";
   }
 
@@ -44,19 +44,22 @@ class Walk {
     if (!why.empty()) return why;
     projection(latent_query_weight, latent_query_bias, scores.query_latent);
     vector(latent_query_norm_weight, scores.query_norm.weight);
-    const bool latent = static_cast<bool>(scores.query_latent);
-    projection(latent ? latent_query_output_weight : query_weight, query_bias, scores.query);
+    if (scores.query_latent) {
+      inner(latent_query_output_weight, query_bias, scores.query);
+    } else {
+      projection(query_weight, query_bias, scores.query);
+    }
     projection(key_weight, key_bias, scores.turning_key);
     projection(latent_weight, latent_bias, attention.latent);
     vector(latent_norm_weight, attention.norm.weight);
-    projection(latent_key_weight, key_bias, scores.key);
-    projection(latent_value_weight, value_bias, attention.value);
-    projection(output_weight, output_bias, attention.output);
+    inner(latent_key_weight, key_bias, scores.key);
+    inner(latent_value_weight, value_bias, attention.value);
+    inner(output_weight, output_bias, attention.output);
     return "";
   }
 
   std::string operator()(const FeedForward& ffn) {
-    feed_forward(ffn, -1);
+    feed_forward(ffn, -1, /*of_norm=*/true);
     return "";
   }
 
@@ -65,15 +68,15 @@ class Walk {
     projection(router_weight, router_bias, mixture.router);
     vector(router_choice_bias, mixture.choice_bias);
     projection(experts_input_weight, experts_input_bias, mixture.input);
-    projection(experts_output_weight, experts_output_bias, mixture.output);
+    inner(experts_output_weight, experts_output_bias, mixture.output);
     for (std::size_t expert = 0; expert < mixture.experts.size(); ++expert) {
-      feed_forward(mixture.experts[expert], static_cast<std::int64_t>(expert));
+      feed_forward(mixture.experts[expert], static_cast<std::int64_t>(expert), !mixture.input);
     }
     if (mixture.shared) {
       const FeedForward& shared = *mixture.shared;
       projection(shared_gate_weight, gate_bias, shared.gate);
       projection(shared_up_weight, shared_up_bias, shared.up);
-      projection(shared_down_weight, shared_down_bias, shared.down);
+      inner(shared_down_weight, shared_down_bias, shared.down);
     }
     projection(shared_router_weight, router_bias, mixture.shared_gate);
     return "";
@@ -88,7 +91,7 @@ class Walk {
     vector(recurrent_decay, rule.decay_rate);
     vector(recurrent_norm_weight, rule.norm.weight);
     projection(recurrent_gate_weight, recurrent_input_bias, rule.gate);
-    projection(recurrent_output_weight, recurrent_output_bias, rule.output);
+    inner(recurrent_output_weight, recurrent_output_bias, rule.output);
     return "";
   }
 
@@ -99,28 +102,28 @@ class Walk {
     vector(recurrent_decay, space.decay_rate);
     vector(skip, space.skip);
     vector(recurrent_norm_weight, space.norm.weight);
-    projection(recurrent_output_weight, recurrent_output_bias, space.output);
+    inner(recurrent_output_weight, recurrent_output_bias, space.output);
     return "";
   }
 
   std::string operator()(const SelectiveStateSpace& space) {
     projection(recurrent_input_weight, recurrent_input_bias, space.input);
     convolution(space.convolution);
-    projection(state_parameters_weight, recurrent_input_bias, space.parameters);
+    inner(state_parameters_weight, recurrent_input_bias, space.parameters);
     vector(step_norm_weight, space.step_norm.weight);
     vector(state_write_norm_weight, space.write_norm.weight);
     vector(state_read_norm_weight, space.read_norm.weight);
-    projection(step_weight, step_bias, space.step);
+    inner(step_weight, step_bias, space.step);
     vector(recurrent_decay, space.decay_rate, space.inner_size);
     vector(skip, space.skip);
-    projection(recurrent_output_weight, recurrent_output_bias, space.output);
+    inner(recurrent_output_weight, recurrent_output_bias, space.output);
     return "";
   }
 
   std::string operator()(const ShortConvolution& mixer) {
     projection(recurrent_input_weight, recurrent_input_bias, mixer.input);
     convolution(mixer.convolution);
-    projection(recurrent_output_weight, recurrent_output_bias, mixer.output);
+    inner(recurrent_output_weight, recurrent_output_bias, mixer.output);
     return "";
   }
 
@@ -133,8 +136,13 @@ class Walk {
     const std::string why = why_not(*reach.rotary, size);
     return why.empty() ? "" : "its rotary positions: " + why;
   }
-  void projection(Role weight, Role bias, const Projection& projection, std::int64_t member = -1) {
-    if (projection) parts_.projection(weight, bias, member, projection);
+  void projection(Role weight, Role bias, const Projection& projection, std::int64_t member = -1,
+                  bool of_norm = true) {
+    if (projection) parts_.projection(weight, bias, member, projection, of_norm);
+  }
+  // Reads what others have given.
+  void inner(Role weight, Role bias, const Projection& projection) {
+    this->projection(weight, bias, projection, -1, /*of_norm=*/false);
   }
   void vector(Role role, const Eigen::VectorXf& vector, std::int64_t rows = 1) {
     if (vector.size() > 0) parts_.vector(role, vector, rows);
@@ -149,10 +157,10 @@ class Walk {
     vector(convolution_weight, convolution.taps, convolution.tap.size());
     vector(convolution_bias, convolution.bias);
   }
-  void feed_forward(const FeedForward& ffn, std::int64_t member) {
-    projection(gate_weight, gate_bias, ffn.gate, member);
-    projection(up_weight, up_bias, ffn.up, member);
-    projection(down_weight, down_bias, ffn.down, member);
+  void feed_forward(const FeedForward& ffn, std::int64_t member, bool of_norm) {
+    projection(gate_weight, gate_bias, ffn.gate, member, of_norm);
+    projection(up_weight, up_bias, ffn.up, member, of_norm);
+    projection(down_weight, down_bias, ffn.down, member, /*of_norm=*/false);
   }
 
   MixerParts& parts_;

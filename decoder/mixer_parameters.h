@@ -13,9 +13,10 @@ class MixerParts {
  public:
   virtual ~MixerParts() = default;
 
-  /// `member` from 0: which expert; -1: of none.
-  virtual void projection(Role weight, Role bias, std::int64_t member,
-                          const Projection& projection) = 0;
+  /// `member` from 0: which expert; -1: of none. `of_norm`: what it reads is what the mixer's norm
+  /// gives, of all tokens or those that an expert gets.
+  virtual void projection(Role weight, Role bias, std::int64_t member, const Projection& projection,
+                          bool of_norm) = 0;
   /// `rows` > 1: that of a matrix, row after row.
   virtual void vector(Role role, const Eigen::VectorXf& vector, std::int64_t rows) = 0;
 };

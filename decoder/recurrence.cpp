@@ -13,12 +13,12 @@ namespace {
 using torch::Tensor;
 
 // {batch, tokens, heads, numbers a head}.
-Tensor by_token(const Tensor& X, std::int64_t size, const AtenOperations& ops) {
+Tensor heads_of(const Tensor& X, std::int64_t size, const AtenOperations& ops) {
   return X.reshape({ops.batch(), ops.length(), X.size(1) / size, size}).to(exact_type(X));
 }
 
 // What was read at each token, {tokens of all sequences, numbers of all heads}, of the type of X.
-Tensor joined(const std::vector<Tensor>& read, const Tensor& X) {
+Tensor put_together(const std::vector<Tensor>& read, const Tensor& X) {
   return torch::stack(read, 1).reshape({X.size(0), -1}).to(X.scalar_type());
 }
 
@@ -45,14 +45,14 @@ Tensor scanned(const DeltaRule& rule, const Tensor& X, const Tensor& queries, co
                const Tensor& strength, const Tensor& values, AtenOperations& ops) {
   const Tensor step = ops.product(rule.decay, X).to(exact_type(X)) + ops.parameter(rule.decay_bias);
   const Tensor decay =
-      by_token((at::softplus(step) * log_decay(rule.decay_rate, X, ops)).exp(), 1, ops);
+      heads_of((at::softplus(step) * log_decay(rule.decay_rate, X, ops)).exp(), 1, ops);
   const auto for_values = [&](const Tensor& Y) {
-    const Tensor heads = by_token(Y, rule.key_size, ops);
+    const Tensor heads = heads_of(Y, rule.key_size, ops);
     return rule.tiled ? heads.repeat({1, 1, rule.repeats, 1})
                       : heads.repeat_interleave(rule.repeats, 2);
   };
   const Tensor q = for_values(queries), k = for_values(keys);
-  const Tensor v = by_token(values, rule.value_size, ops), beta = by_token(strength, 1, ops);
+  const Tensor v = heads_of(values, rule.value_size, ops), beta = heads_of(strength, 1, ops);
   Tensor state = torch::zeros({v.size(0), v.size(2), rule.key_size, rule.value_size}, v.options());
   std::vector<Tensor> read;
   for (std::int64_t t = 0; t < ops.length(); ++t) {
@@ -62,15 +62,15 @@ Tensor scanned(const DeltaRule& rule, const Tensor& X, const Tensor& queries, co
     state = state + key * change.unsqueeze(-2);
     read.push_back((state * q.select(1, t).unsqueeze(-1)).sum(-2));
   }
-  return joined(read, values);
+  return put_together(read, values);
 }
 
 Tensor scanned(const StateSpace& space, const Tensor& x, const Tensor& written, const Tensor& read,
                const Tensor& step, AtenOperations& ops) {
   const std::int64_t repeats = space.heads / space.groups;
-  const Tensor u = by_token(x, space.head_size, ops), delta = by_token(step, 1, ops);
-  const Tensor b = by_token(written, space.state_size, ops).repeat_interleave(repeats, 2);
-  const Tensor c = by_token(read, space.state_size, ops).repeat_interleave(repeats, 2);
+  const Tensor u = heads_of(x, space.head_size, ops), delta = heads_of(step, 1, ops);
+  const Tensor b = heads_of(written, space.state_size, ops).repeat_interleave(repeats, 2);
+  const Tensor c = heads_of(read, space.state_size, ops).repeat_interleave(repeats, 2);
   const Tensor decay = (delta * log_decay(space.decay_rate, x, ops).view({-1, 1})).exp();
   const Tensor skip = ops.parameter(space.skip).to(exact_type(x)).view({-1, 1});
   Tensor state =
@@ -82,7 +82,7 @@ Tensor scanned(const StateSpace& space, const Tensor& x, const Tensor& written, 
             (now * delta.select(1, t)).unsqueeze(-1) * b.select(1, t).unsqueeze(-2);
     all.push_back((state * c.select(1, t).unsqueeze(-2)).sum(-1) + now * skip);
   }
-  return joined(all, x);
+  return put_together(all, x);
 }
 
 Tensor scanned(const SelectiveStateSpace& space, const Tensor& u, const Tensor& written,
@@ -102,7 +102,7 @@ Tensor scanned(const SelectiveStateSpace& space, const Tensor& u, const Tensor& 
             (now * length).unsqueeze(-1) * b.select(1, t).unsqueeze(1);
     all.push_back((state * c.select(1, t).unsqueeze(1)).sum(-1) + now * skip);
   }
-  return joined(all, u);
+  return put_together(all, u);
 }
 
 }  // namespace azimuth
