@@ -60,8 +60,7 @@ void gpt_neox(const Model& model, Sequences& s) {
   ConfigFields::Json around = model.fields.json();
   around["rope_theta"] = model.fields.real("rotary_emb_base", model.facts.base, kMax);
   around["partial_rotary_factor"] = model.fields.real("rotary_pct", model.facts.turning, 1);
-  s.attention.front().rotary = read_rotary(rotary_settings(model.fields), model.fields.with(around),
-                                           model.head_size(), model.facts);
+  s.attention.front().rotary = model.rotary(around);
 }
 
 // Its older files call what is meant otherwise.
@@ -131,20 +130,18 @@ void minimax(const Model& model, Sequences& s) {
         static_cast<double>(model.fields.count({"rotary_dim"}, 0, kMaxPattern)) /
         static_cast<double>(model.head_size());
   }
-  s.attention.front().rotary = read_rotary(rotary_settings(model.fields), model.fields.with(around),
-                                           model.head_size(), model.facts);
+  s.attention.front().rotary = model.rotary(around);
 }
 
-// Of a head's queries and keys a part turns; both parts count in the scale, which YaRN changes.
+// Of a head's queries and keys a part turns. YaRN changes the scale, in which both parts count.
 void deepseek(const Model& model, Sequences& s) {
   const LatentSizes& latent = model.config.architecture.latent;
   const ConfigFields rope = rotary_settings(model.fields);
   Rotary rotary = read_rotary(rope, model.fields, latent.rotated_key_size, model.facts);
-  const double size = static_cast<double>(latent.key_size + latent.rotated_key_size);
-  s.attention_scale = 1 / std::sqrt(size);
   const double multiplier = rope.real("mscale_all_dim", 0, kMax);
   if (rotary.scaling != Rotary::Scaling::none && multiplier > 0) {
-    s.attention_scale *= std::pow(yarn_magnitude(rotary.factor, multiplier), 2);
+    const auto size = static_cast<double>(latent.key_size + latent.rotated_key_size);
+    s.attention_scale = std::pow(yarn_magnitude(rotary.factor, multiplier), 2) / std::sqrt(size);
   }
   s.attention.front().rotary = std::move(rotary);
 }
@@ -158,8 +155,7 @@ void deepseek_v3(const Model& model, Sequences& s) {
 void bamba(const Model& model, Sequences& s) {
   ConfigFields::Json around = model.fields.json();
   around.erase("partial_rotary_factor");
-  s.attention.front().rotary = read_rotary(rotary_settings(model.fields), model.fields.with(around),
-                                           model.head_size(), model.facts);
+  s.attention.front().rotary = model.rotary(around);
 }
 
 // An older name counts more.

@@ -22,8 +22,11 @@ struct Model {
     return a.head_size > 0 ? a.head_size : config.hidden_size / a.heads;
   }
   std::int64_t blocks() const { return config.block_count; }
-  Rotary rotary() const {
-    return family::read_rotary(family::rotary_settings(fields), fields, head_size(), facts);
+  Rotary rotary() const { return rotary(fields.json()); }
+  /// With other settings around those of positions.
+  Rotary rotary(const ConfigFields::Json& around) const {
+    return family::read_rotary(family::rotary_settings(fields), fields.with(around), head_size(),
+                               facts);
   }
 };
 
