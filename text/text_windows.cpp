@@ -10,12 +10,12 @@ namespace azimuth {
 
 TextWindows::TextWindows(const TokenIds& tokens, const TextCut& cut) {
   if (cut.length < 2) throw std::invalid_argument("a sequence has two tokens at least");
-  if (cut.sequences < 0 || cut.most < 1) {
+  if (cut.sequences < 0 || cut.most < 1 || cut.least < 1) {
     throw std::invalid_argument("a text has one sequence at least");
   }
   const std::int64_t own = cut.length - (cut.first_token ? 1 : 0);
   const std::int64_t there = std::ssize(tokens.ids) / own;
-  const std::int64_t wanted = cut.sequences == 0 ? 1 : cut.sequences;
+  const std::int64_t wanted = cut.sequences == 0 ? cut.least : cut.sequences;
   if (there < wanted) {
     throw FileError(tokens.file, "token ids",
                     "has " + std::to_string(tokens.ids.size()) + " tokens, where " +

@@ -128,6 +128,15 @@ Checkpoint open_checkpoint(const std::string& name, const OpenModelOptions& opti
   return weights;
 }
 
+const ModelWeights& weights_of(const Checkpoint& checkpoint, const std::string& name,
+                               const std::string& call) {
+  const auto* const weights = std::get_if<ModelWeights>(&checkpoint);
+  if (weights != nullptr) return *weights;
+  throw FileError(name, call,
+                  "needs weights, and a signature or a step of a history holds none; give the "
+                  "model's folder or file");
+}
+
 void require_weights_for(const std::string& name, const std::string& option, bool given) {
   if (given) throw CLI::ValidationError(option, "needs weights, which " + name + " does not hold");
 }

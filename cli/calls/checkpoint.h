@@ -36,6 +36,10 @@ Checkpoint open_checkpoint(const std::string& name, const OpenModelOptions& opti
 /// Whether it is a step of a history, STORE@STEP. Throws FileError where STORE is none.
 bool is_step_of_history(const std::string& name);
 
+/// The weights that a CKPT holds. Throws FileError, as `call` does of `name`, where it holds none.
+const ModelWeights& weights_of(const Checkpoint& checkpoint, const std::string& name,
+                               const std::string& call);
+
 /// Throws CLI::ValidationError if an option was given that needs weights, which `name` does not
 /// hold.
 void require_weights_for(const std::string& name, const std::string& option, bool given);

@@ -65,7 +65,7 @@ Inspection inspect(InspectOptions& options, const OpenText& open_text) {
   }
   options.measuring.spectral = !options.no_spectral;
   SpectralVectors vectors;
-  options.measuring.spectral_vectors = &vectors;
+  if (observe_text) options.measuring.spectral_vectors = &vectors;
   Examination examined = measure(weights, options.measuring, "inspecting");
   if (observe_text) observe_text({vectors, options.measuring.vocabulary}, examined.observation);
   const std::optional<Fault> fault = fault_of(examined);

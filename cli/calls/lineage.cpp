@@ -115,13 +115,8 @@ void run_lineage(const LineageOptions& options) {
     checkpoints.push_back(open_audited(name, options.reading));
   }
   for (const AuditedCheckpoint& checkpoint : checkpoints) {
-    const auto* weights = std::get_if<ModelWeights>(&checkpoint.checkpoint);
-    if (weights == nullptr) {
-      throw FileError(checkpoint.name, "lineage",
-                      "needs weights, and a signature or a step of a history holds none; give the "
-                      "model's folder or file");
-    }
-    models.emplace_back(*weights, checkpoint.tokens);
+    models.emplace_back(weights_of(checkpoint.checkpoint, checkpoint.name, "lineage"),
+                        checkpoint.tokens);
   }
   Workers workers(all_cores());
   Lineage result;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "azimuth/joined.h"
 #include "terminal/format_text.h"
 #include "terminal/printable.h"
 
@@ -41,14 +42,6 @@ std::string table_of(const QuantisationAdvice& advice) {
   return out;
 }
 
-std::string first_tokens_of(const QuantisationAdvice& advice) {
-  std::string out;
-  for (const std::int64_t id : advice.first_token_ids) {
-    out += (out.empty() ? "" : ", ") + std::to_string(id);
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string advice_text(const QuantisationAdvice& advice, const ModelInfo& model,
@@ -62,7 +55,7 @@ std::string advice_text(const QuantisationAdvice& advice, const ModelInfo& model
         "noise: relative to the stream, power, of ordinary tokens; of all: with those above; "
         "outliers: the larger\npeak of what the matrix reads (first token, others) by what is "
         "typical. First tokens: " +
-        first_tokens_of(advice) + "\n\n";
+        joined(advice.first_token_ids, [](std::int64_t id) { return std::to_string(id); }) + "\n\n";
   }
   if (!advice.nothing_to_keep.empty()) return out + "Keep none: " + advice.nothing_to_keep + ".\n";
   const auto parameters = static_cast<double>(advice.kept_parameters());

@@ -7,7 +7,6 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <variant>
 #include <vector>
 
 #include "azimuth/file_error.h"
@@ -63,18 +62,13 @@ void run_quantize(const QuantizeOptions& options, const OpenEvaluation& open_eva
                               options.evaluation.calibration.string()});
   make_directory(options.directory);
   const Checkpoint checkpoint = open_checkpoint(options.checkpoint, options.reading);
-  const auto* const weights = std::get_if<ModelWeights>(&checkpoint);
-  if (weights == nullptr) {
-    throw FileError(options.checkpoint, "quantize",
-                    "needs weights, and a signature or a step of a history holds none; give the "
-                    "model's folder or file");
-  }
+  const ModelWeights& weights = weights_of(checkpoint, options.checkpoint, "quantize");
   Evaluate evaluate;
   if (!options.evaluation.text.ids.empty()) {
-    evaluate = open_evaluation(*weights, options.checkpoint, options.evaluation);
+    evaluate = open_evaluation(weights, options.checkpoint, options.evaluation);
   }
   const Examination examined =
-      measure(*weights, {.spectral = false, .bfloat16_digest = false}, "finding stages");
+      measure(weights, {.spectral = false, .bfloat16_digest = false}, "finding stages");
   if (const auto fault = fault_of(examined)) {
     throw FileError(options.checkpoint, fault->what, fault->why);
   }
@@ -82,7 +76,7 @@ void run_quantize(const QuantizeOptions& options, const OpenEvaluation& open_eva
   {
     Workers workers(all_cores());
     ProgressBar bar("scoring down projections");
-    advice = advise(*weights, examined.observation, {}, workers, &bar);
+    advice = advise(weights, examined.observation, {}, workers, &bar);
   }
   if (advice.projections.empty()) {
     throw FileError(options.checkpoint, "quantize", advice.nothing_to_keep);
@@ -100,7 +94,7 @@ void run_quantize(const QuantizeOptions& options, const OpenEvaluation& open_eva
     print(advice_text(advice, examined.observation.model, options.checkpoint) +
           (evaluation ? evaluation_text(*evaluation) : ""));
   }
-  export_advice(*weights, advice, options.directory);
+  export_advice(weights, advice, options.directory);
 }
 
 }  // namespace

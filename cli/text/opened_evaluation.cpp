@@ -1,12 +1,10 @@
 #include "text/opened_evaluation.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 #include <utility>
 
 #include "azimuth/evaluate_quantisation.h"
-#include "azimuth/token_ids.h"
 #include "terminal/progress_bar.h"
 #include "text/opened_text.h"
 
@@ -25,26 +23,16 @@ EvaluationPlan plan_of(const QuantisationAdvice& advice, const QuantisationSchem
   return plan;
 }
 
-// So many that as many as SmoothQuant needs lie behind those that are measured.
-TextOptions with_calibration(TextOptions options) {
-  const auto tokens = std::ssize(read_token_ids(options.ids).ids);
-  const std::int64_t there = tokens / options.length - kCalibrationSequences;
-  if (options.sequences == 0) {
-    options.sequences = std::clamp<std::int64_t>(there, 1, kMostEvaluated);
-  }
-  options.sequences += kCalibrationSequences;
-  return options;
-}
-
 }  // namespace
 
 Evaluate open_evaluation(const ModelWeights& weights, const std::string& checkpoint,
                          const EvaluationOptions& options) {
   const bool behind = options.calibration.empty();
-  OpenedText text = open_text(
-      weights, checkpoint, behind ? with_calibration(options.text) : options.text, kMostEvaluated);
-  at::Tensor ids = text.windows.sequences(), calibration;
-  std::string digest = text.method.ids_digest;
+  OpenedText opened = open_text(weights, checkpoint, options.text, kMostEvaluated,
+                                behind ? kCalibrationSequences : 0);
+  at::Tensor ids = opened.text.windows.sequences(), calibration;
+  const std::string measured = opened.text.ids_digest;
+  std::string digest = measured;
   if (behind) {
     const std::int64_t count = ids.size(0) - kCalibrationSequences;
     calibration = ids.narrow(0, count, kCalibrationSequences);
@@ -53,15 +41,15 @@ Evaluate open_evaluation(const ModelWeights& weights, const std::string& checkpo
     const TextOptions other = {.ids = options.calibration,
                                .sequences = kCalibrationSequences,
                                .length = options.text.length};
-    const OpenedWindows opened = open_windows(weights, checkpoint, other, kCalibrationSequences);
-    if (opened.ids_digest == digest) {
+    const OpenedWindows text = open_windows(weights, checkpoint, other, kCalibrationSequences);
+    if (text.ids_digest == measured) {
       throw FileError(options.calibration, "--calibrate", "is the text that is measured");
     }
-    calibration = opened.windows.sequences();
-    digest = opened.ids_digest;
+    calibration = text.windows.sequences();
+    digest = text.ids_digest;
   }
-  return [=, decoder = std::move(text.decoder), scheme = options.scheme,
-          measured = text.method.ids_digest](const QuantisationAdvice& advice) {
+  return [=, decoder = std::move(opened.decoder),
+          scheme = options.scheme](const QuantisationAdvice& advice) {
     ProgressBar bar("measuring perplexities");
     QuantisationEvaluation evaluation;
     try {

@@ -21,30 +21,26 @@ std::optional<std::int64_t> first_token_of(const std::string& checkpoint, std::i
 }  // namespace
 
 OpenedWindows open_windows(const ModelWeights& weights, const std::string& checkpoint,
-                           const TextOptions& options, std::int64_t most) {
+                           const TextOptions& options, std::int64_t most, std::int64_t behind) {
   const TokenIds tokens = read_token_ids(options.ids);
   refuse_tokens_of_another(tokens, checkpoint, weights.vocab_size());
   const TextCut cut = {.length = options.length,
-                       .sequences = options.sequences,
-                       .most = most,
+                       .sequences = options.sequences == 0 ? 0 : options.sequences + behind,
+                       .most = most + behind,
+                       .least = 1 + behind,
                        .first_token = first_token_of(checkpoint, weights.vocab_size())};
   return {TextWindows(tokens, cut), tokens.digest, cut.first_token.value_or(-1)};
 }
 
 OpenedText open_text(const ModelWeights& weights, const std::string& checkpoint,
-                     const TextOptions& options, std::int64_t most) {
-  auto [windows, digest, first_token] = open_windows(weights, checkpoint, options, most);
+                     const TextOptions& options, std::int64_t most, std::int64_t behind) {
+  OpenedWindows text = open_windows(weights, checkpoint, options, most, behind);
   const std::string why = Decoder::why_not(weights);
   if (!why.empty()) {
     throw FileError(checkpoint, "decoder",
                     why + "; those that can be run: " + joined(Decoder::families()));
   }
-  TextObservation method;
-  method.ids_digest = digest;
-  method.sequences = windows.size();
-  method.length = windows.length();
-  method.first_token_id = first_token;
-  return {Decoder(weights, at::kCPU, at::kFloat), std::move(windows), std::move(method)};
+  return {Decoder(weights, at::kCPU, at::kFloat), std::move(text)};
 }
 
 }  // namespace azimuth::cli

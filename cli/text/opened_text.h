@@ -5,7 +5,6 @@
 
 #include "azimuth/decoder.h"
 #include "azimuth/model_weights.h"
-#include "azimuth/observation.h"
 #include "azimuth/text_windows.h"
 #include "calls/text_options.h"
 
@@ -18,22 +17,20 @@ struct OpenedWindows {
   std::int64_t first_token_id = -1;  ///< in front of each sequence; -1: nothing is
 };
 
-/// Throws FileError: a file of ids that is none, is of another tokenizer or too short.
+/// Where `options` do not say how many sequences, at most `most` are read; `behind` more in any
+/// case. Throws FileError: a file of ids that is none, is of another tokenizer or too short.
 OpenedWindows open_windows(const ModelWeights& weights, const std::string& checkpoint,
-                           const TextOptions& options, std::int64_t most);
+                           const TextOptions& options, std::int64_t most, std::int64_t behind = 0);
 
 /// A model that runs, in float32 on the CPU, and the text that it reads.
 struct OpenedText {
   Decoder decoder;
-  TextWindows windows;
-  /// What is known of the text before it is read: method alone.
-  TextObservation method;
+  OpenedWindows text;
 };
 
-/// `checkpoint` is where `weights` come from; where `options` do not say how many sequences, at
-/// most `most` are read. Throws FileError: a file of ids that is none, is of another tokenizer or
-/// too short, or a model that the decoder does not run.
+/// `checkpoint` is where `weights` come from. Throws FileError as open_windows, and where the
+/// decoder does not run the model.
 OpenedText open_text(const ModelWeights& weights, const std::string& checkpoint,
-                     const TextOptions& options, std::int64_t most);
+                     const TextOptions& options, std::int64_t most, std::int64_t behind = 0);
 
 }  // namespace azimuth::cli

@@ -21,21 +21,22 @@
 namespace azimuth::cli {
 namespace {
 
-TextObservation observe(const OpenedText& text, const ModelWeights& weights,
+TextObservation observe(const OpenedText& opened, const ModelWeights& weights,
                         const KnownForText& known, const Observation& observation) {
   Workers workers(all_cores());
   TextStudy study({weights, observation, known.vectors, known.vocabulary}, workers);
   ProgressBar bar("reading text");
-  bar.begin(text.windows.size());
-  for (std::int64_t i = 0; i < text.windows.size(); ++i) {
+  const TextWindows& windows = opened.text.windows;
+  bar.begin(windows.size());
+  for (std::int64_t i = 0; i < windows.size(); ++i) {
     next_part(&bar);
-    study.read(text.decoder, text.windows.sequence(i));
+    study.read(opened.decoder, windows.sequence(i));
   }
   TextObservation observed = study.result();
-  observed.ids_digest = text.method.ids_digest;
-  observed.sequences = text.method.sequences;
-  observed.length = text.method.length;
-  observed.first_token_id = text.method.first_token_id;
+  observed.ids_digest = opened.text.ids_digest;
+  observed.sequences = windows.size();
+  observed.length = windows.length();
+  observed.first_token_id = opened.text.first_token_id;
   return observed;
 }
 
@@ -49,10 +50,10 @@ void spell(std::vector<TextToken>& tokens, const std::vector<std::string>& spell
 
 ObserveText open(const ModelWeights& weights, const std::string& checkpoint,
                  const TextOptions& options) {
-  return [text = open_text(weights, checkpoint, options, kMostInspected), &weights,
+  return [opened = open_text(weights, checkpoint, options, kMostInspected), &weights,
           spellings = read_token_spellings(checkpoint)](const KnownForText& known,
                                                         Observation& observation) {
-    TextObservation observed = observe(text, weights, known, observation);
+    TextObservation observed = observe(opened, weights, known, observation);
     spell(observed.initial_tokens, spellings);
     spell(observed.other_tokens, spellings);
     observation.text = std::move(observed);

@@ -67,9 +67,13 @@ TEST(TextWindows, RefuseATextThatIsTooShort) {
   EXPECT_EQ(refusal(7, {.length = 4, .sequences = 2}),
             "text.ids: token ids: has 7 tokens, where 2 sequences of 4 take 8");
   EXPECT_EQ(refusal(8, {.length = 4, .sequences = 2}), "none");
+  EXPECT_EQ(refusal(8, {.length = 4, .least = 3}),
+            "text.ids: token ids: has 8 tokens, where 3 sequences of 4 take 12");
+  EXPECT_EQ(refusal(8, {.length = 4, .least = 2}), "none");
   EXPECT_THROW(TextWindows(tokens_to(8), {.length = 1}), std::invalid_argument);
   EXPECT_THROW(TextWindows(tokens_to(8), {.sequences = -1}), std::invalid_argument);
   EXPECT_THROW(TextWindows(tokens_to(8), {.most = 0}), std::invalid_argument);
+  EXPECT_THROW(TextWindows(tokens_to(8), {.least = 0}), std::invalid_argument);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ struct TextCut {
   std::int64_t length = 512;   ///< tokens of a sequence, `first_token` among them; at least 2
   std::int64_t sequences = 0;  ///< so many, from the beginning; 0: all, but not more than `most`
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  std::int64_t least = 1;  ///< of all
   /// What stands in front of each sequence, as the model's tokenizer begins a text; without a
   /// value, nothing.
   std::optional<std::int64_t> first_token = std::nullopt;
@@ -30,8 +31,8 @@ struct TextCut {
 class TextWindows {
  public:
   /// Throws FileError, about the file of ids, where it has fewer sequences than wanted, or none;
-  /// std::invalid_argument for a length below 2, or a number of sequences below 0 or `most`
-  /// below 1.
+  /// std::invalid_argument for a length below 2, or a number of sequences below 0, or `most` or
+  /// `least` below 1.
   TextWindows(const TokenIds& tokens, const TextCut& cut);
 
   std::int64_t size() const { return ids_.size(0); }
