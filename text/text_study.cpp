@@ -1,58 +1,51 @@
 #include "azimuth/text_study.h"
 
+#include <torch/types.h>
 #include <torch/utils.h>
 
-#include <algorithm>
-#include <cmath>
-#include <numbers>
-#include <tuple>
-#include <unordered_map>
-#include <utility>
+#include <cstddef>
+#include <iterator>
 
-#include "azimuth/angle.h"
+#include "analysis/text_figures.h"
+#include "analysis/text_states.h"
 #include "azimuth/median.h"
 #include "azimuth/perplexity.h"
-#include "text_states.h"
 #include "tokens_alone.h"
 
 namespace azimuth {
 namespace {
 
-using Tokens = std::unordered_map<std::int64_t, TokenStates>;
-/// By id, the block at which a token explodes by itself.
-using Expected = std::unordered_map<std::int64_t, std::int32_t>;
-
-// Degrees between a direction and the space that orthonormal columns span.
-double angle_to_span(const Eigen::VectorXd& direction, const Eigen::MatrixXd& span) {
-  if (span.cols() == 0 || span.rows() != direction.size()) return kNotApplicable;
-  const Eigen::VectorXd u = direction.normalized();
-  const Eigen::VectorXd inside = span * (span.transpose() * u);
-  return std::atan2((u - inside).norm(), inside.norm()) * 180 / std::numbers::pi;
+std::vector<double> numbers(const torch::Tensor& tensor) {
+  const torch::Tensor all = tensor.to(torch::kCPU, torch::kFloat64).contiguous();
+  return {all.data_ptr<double>(), all.data_ptr<double>() + all.numel()};
 }
 
-TextToken described(std::int64_t id, const TokenStates& states) {
-  TextToken token;
-  token.id = id;
-  token.occurrences = states.occurrences;
-  token.high_norm = states.high_norm;
-  token.peak_ratio = states.peak_ratio;
-  token.first_block = states.first_block;
-  token.last_block = states.last_block;
-  token.explosion_block = states.explosion_block;
-  if (states.explosion_block > 0) token.response = states.response;
-  return token;
+std::vector<double> norms_of(const torch::Tensor& states) {
+  return numbers(torch::linalg_vector_norm(states.to(torch::kFloat32), 2, {1}, false));
 }
 
-// Those that are high-norm somewhere, most often so first, then those of `also`.
-std::vector<TextToken> listed(const Tokens& tokens, const Expected& also) {
-  std::vector<TextToken> list;
-  for (const auto& [id, states] : tokens) {
-    if (states.high_norm > 0 || also.contains(id)) list.push_back(described(id, states));
+torch::Tensor rows_of(const torch::Tensor& states, const std::vector<std::int64_t>& rows) {
+  return states.index_select(0, torch::tensor(rows, torch::kInt64).to(states.device()));
+}
+
+// Behind block `block`; `before` is what the residual stream was behind its attention. Both are
+// {length, hidden_size}.
+void add_states(SequenceStates& sequence, std::vector<TextBlockStates>& blocks, std::int32_t block,
+                const torch::Tensor& states, const torch::Tensor& before) {
+  const std::vector<double> norms = norms_of(states);
+  const double ordinary = median(norms);
+  std::vector<float> ratios;
+  for (const double norm : norms) ratios.push_back(static_cast<float>(norm / ordinary));
+  const auto [high, asked] = sequence.add(block, ordinary, ratios);
+  if (!asked.empty()) {
+    const std::vector<double> responses =
+        norms_of(rows_of(states, asked).to(torch::kFloat32) - rows_of(before, asked));
+    for (std::size_t i = 0; i < asked.size(); ++i) sequence.respond(asked[i], responses[i]);
   }
-  std::ranges::sort(list, [](const TextToken& a, const TextToken& b) {
-    return std::tie(b.high_norm, b.occurrences, a.id) < std::tie(a.high_norm, a.occurrences, b.id);
-  });
-  return list;
+  if (high.empty()) return;
+  const std::vector<double> sum = numbers(rows_of(states, high).sum(0, false, torch::kFloat64));
+  blocks[static_cast<std::size_t>(block)].add(
+      Eigen::Map<const Eigen::VectorXd>(sum.data(), std::ssize(sum)));
 }
 
 void add_alone(std::vector<TextToken>& tokens, const KnownOfWeights& known, Workers& workers) {
@@ -78,7 +71,7 @@ void complete(TextPrediction& counts) {
   counts.recall = share(counts.exploded);
 }
 
-void compare(const Expected& predicted, TextObservation& out) {
+void compare(const ExpectedBlocks& predicted, TextObservation& out) {
   for (const TextToken& token : out.other_tokens) {
     const bool expected = predicted.contains(token.id);
     const bool exploded = token.high_norm > 0;
@@ -115,18 +108,21 @@ class TextStudy::State {
       const torch::Tensor all = states[0];
       const std::size_t last = block == 0 ? 0 : mixers_[static_cast<std::size_t>(block - 1)];
       if (mixer == last) {
-        sequence.add(static_cast<std::int32_t>(block), all, before.defined() ? before : all);
+        add_states(sequence, blocks_, static_cast<std::int32_t>(block), all,
+                   before.defined() ? before : all);
       }
       before = all;
     };
     perplexity_.add(decoder.forward(ids, tap), ids);
-    sequence.count(ids.contiguous(), initial_, others_);
+    const torch::Tensor all = ids.contiguous();
+    sequence.count({all.data_ptr<std::int64_t>(), static_cast<std::size_t>(all.numel())}, initial_,
+                   others_);
   }
 
   TextObservation result() const {
     TextObservation out;
     out.perplexity = perplexity_.value();
-    add_directions(known_, out);
+    add_figures(blocks_, known_.observation, known_.vectors, out);
     out.initial_tokens = listed(initial_, {});
     out.other_tokens = listed(others_, expected_);
     add_alone(out.other_tokens, known_, workers_);
@@ -135,62 +131,6 @@ class TextStudy::State {
   }
 
  private:
-  // Of the stage of each block as weights have it: before the first the primary one's.
-  static std::size_t stage_of(const Observation& o, std::size_t block) {
-    const std::int32_t own = o.blocks[block].stage;
-    return static_cast<std::size_t>(std::max(own >= 0 ? own : o.primary_stage, 0));
-  }
-
-  void add_directions(const KnownOfWeights& known, TextObservation& out) const {
-    const Observation& o = known.observation;
-    const std::size_t count = std::max<std::size_t>(o.stages.size(), 1);
-    std::vector<Eigen::VectorXd> sums(count);
-    std::vector<double> norms(count, 0);
-    out.stages.resize(count);
-    for (std::size_t l = 1; l < blocks_.size(); ++l) {
-      const BlockStates& block = blocks_[l];
-      const bool before_the_first = !o.stages.empty() && o.blocks[l].stage < 0;
-      if (block.sum.size() == 0 || before_the_first) continue;
-      const std::size_t s = stage_of(o, l);
-      if (sums[s].size() == 0) sums[s] = Eigen::VectorXd::Zero(block.sum.size());
-      sums[s] += block.sum;
-      norms[s] += block.norms;
-      out.stages[s].states += high_norm(block);
-    }
-    for (std::size_t s = 0; s < count; ++s) {
-      if (sums[s].size() == 0) continue;
-      out.stages[s].alignment = sums[s].norm() / norms[s];
-      const Eigen::VectorXf unit = sums[s].normalized().cast<float>();
-      out.stages[s].direction.assign(unit.begin(), unit.end());
-      if (!o.stages.empty()) {
-        out.stages[s].angle_to_weights = angle_degrees(sums[s], to_double(o.stages[s].direction));
-      }
-    }
-    for (std::size_t l = 0; l < blocks_.size(); ++l) {
-      const BlockStates& states = blocks_[l];
-      TextBlock& block = out.blocks.emplace_back();
-      block.block = static_cast<std::int32_t>(l);
-      block.reference_norm = median(states.medians);
-      block.high_norm_initial = states.high_norm_initial;
-      block.high_norm_others = std::ssize(states.others_norms);
-      block.initial_norm = median(states.initial_norms);
-      block.others_norm = median(states.others_norms);
-      block.growth = median(states.growths);
-      if (l == 0) continue;
-      const std::size_t s = stage_of(o, l);
-      if (!o.stages.empty() && states.sum.size() > 0) {
-        block.angle_to_weights = angle_degrees(states.sum, to_double(o.stages[s].direction));
-      }
-      if (sums[s].size() == 0 || known.vectors.singular.size() + 1 != blocks_.size()) continue;
-      block.singular_angle = angle_degrees(sums[s], known.vectors.singular[l - 1]);
-      block.eigen_angle = angle_to_span(sums[s], known.vectors.eigen[l - 1]);
-    }
-  }
-
-  static std::int64_t high_norm(const BlockStates& block) {
-    return block.high_norm_initial + std::ssize(block.others_norms);
-  }
-
   // Of each position but the first, which is no matter of attention.
   std::vector<std::int32_t> expected_at(const at::Tensor& ids) const {
     std::vector<std::int32_t> blocks(static_cast<std::size_t>(ids.size(1)), 0);
@@ -205,10 +145,10 @@ class TextStudy::State {
   KnownOfWeights known_;
   Workers& workers_;
   std::vector<std::size_t> mixers_;
-  Expected expected_;
-  std::vector<BlockStates> blocks_;
-  Tokens initial_;
-  Tokens others_;
+  ExpectedBlocks expected_;
+  std::vector<TextBlockStates> blocks_;
+  TokensById initial_;
+  TokensById others_;
   Perplexity perplexity_;
 };
 

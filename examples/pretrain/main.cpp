@@ -59,9 +59,10 @@ double learning_rate(std::int64_t step, std::int64_t steps) {
   return kLearningRate * std::min(1.0, left / 0.4);
 }
 
-void tap_all(azimuth::Attachment& watched, const std::vector<torch::Tensor>& hidden_states) {
+void tap_all(azimuth::Attachment& watched, const std::vector<torch::Tensor>& hidden_states,
+             const torch::Tensor& ids) {
   for (std::size_t block = 0; block < hidden_states.size(); ++block) {
-    tap(watched, static_cast<std::int32_t>(block), hidden_states[block]);
+    tap(watched, static_cast<std::int32_t>(block), hidden_states[block], ids);
   }
 }
 
@@ -75,21 +76,22 @@ void train(const azimuth::Decoder& decoder, azimuth::Attachment& watched, const 
   for (std::int64_t step = 1; step <= options.steps; ++step) {
     settings.lr(learning_rate(step - 1, options.steps));
     const torch::Tensor ids = task.next(kBatch, kTokens);
+    const torch::Tensor inputs = ids.slice(1, 0, kTokens);
     std::vector<torch::Tensor> hidden_states(kBlocks + 1);
     const torch::Tensor logits =
-        decoder.forward(ids.slice(1, 0, kTokens),
-                        [&](std::int64_t block, std::size_t, const torch::Tensor& states) {
-                          hidden_states[static_cast<std::size_t>(block)] = states;
-                        });
+        decoder.forward(inputs, [&](std::int64_t block, std::size_t, const torch::Tensor& states) {
+          hidden_states[static_cast<std::size_t>(block)] = states;
+        });
     const torch::Tensor loss = torch::nn::functional::cross_entropy(
         logits.flatten(0, 1), ids.slice(1, 1, kTokens + 1).flatten());
     optimizer.zero_grad();
     loss.backward();
     optimizer.step();
 
-    if (step % options.every == 0) tap_all(watched, hidden_states);
+    if (step % options.every == 0) tap_all(watched, hidden_states, inputs);
     watched.step({.step = step, .loss = loss.item<double>()});
-    if (step == options.steps) tap_all(watched, hidden_states);  // for the snapshot of `finish`
+    // For the snapshot of `finish`.
+    if (step == options.steps) tap_all(watched, hidden_states, inputs);
   }
 }
 
@@ -114,7 +116,8 @@ void pretrain(const Options& options) {
   torch::manual_seed(kSeed);
   const azimuth::Decoder decoder = new_decoder();
   // Only BOS is ever at position 0 here; the other tokens of the probe are what it is held against.
-  // The training's own activations (`tap`) say the ratios that are printed.
+  // The training's own activations (`tap`) say the ratios that are printed, and the store has what
+  // they show of high-norm tokens.
   azimuth::Monitor monitor(
       {.run = "pretrain",
        .snapshot_interval = azimuth::SnapshotInterval::every_steps(options.every),

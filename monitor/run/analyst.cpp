@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "azimuth/guarded.h"
+#include "run/tapped_text.h"
 
 namespace azimuth {
 namespace {
@@ -42,7 +43,9 @@ std::shared_ptr<const Record> Analyst::analyse(const Snapshot& snapshot, Workers
   const SnapshotFacts& facts = snapshot.facts;
   if (resumed_after_step_ && facts.info) go_on_from_history(facts.info->step);
 
-  const ExamineOptions examining = what_to_examine(snapshot);
+  ExamineOptions examining = what_to_examine(snapshot);
+  SpectralVectors vectors;
+  examining.spectral_vectors = &vectors;
   Analysed analysed = {.facts = facts,
                        .examined = examine(snapshot.weights, examining, workers, &progress),
                        .spectral = examining.spectral};
@@ -50,6 +53,10 @@ std::shared_ptr<const Record> Analyst::analyse(const Snapshot& snapshot, Workers
                     .training_thread_seconds = facts.training_thread_seconds,
                     .pass_cpu_seconds = analysed.examined.pass_cpu_seconds,
                     .spectral_cpu_seconds = analysed.examined.spectral_cpu_seconds});
+  if (analysed.examined.finite && analysed.spectral) spectral_vectors_ = std::move(vectors);
+  Observation& observation = analysed.examined.observation;
+  observation.text = text_of(snapshot.taken.pass, observation, spectral_vectors_,
+                             options_.thresholds.high_norm_ratio);
   analysed.cpu_seconds = cpu_seconds() - cpu_before;
   analysed.wall_seconds = clock_->monotonic_seconds() - wall_before;
   if (facts.info) return record_of(std::move(analysed));
@@ -117,7 +124,7 @@ ExamineOptions Analyst::what_to_examine(const Snapshot& snapshot) {
       .thresholds = options_.thresholds,
       .previous_high_norm_tokens = past.high_norm_tokens,
       .was_emerging = past.state != State::unspecified && past.state != State::absent,
-      .activation_norms = snapshot.activation_norms};
+      .activation_norms = snapshot.taken.norms};
   examining.needs_noise_floor = [this](const Observation& o) {
     return tracker_.needs_noise_floor(o);
   };

@@ -58,8 +58,9 @@ class Analyst {
   std::optional<std::int64_t> resumed_after_step_;  ///< until the first record since
   SpectralStart spectral_start_;
   std::vector<BlockObservation> spectral_blocks_;  ///< the last that were computed
+  SpectralVectors spectral_vectors_;               ///< of these
   std::optional<std::int64_t> begins_at_;
-  std::optional<Analysed> at_attach_;              ///< until its step is known
+  std::optional<Analysed> at_attach_;  ///< until its step is known
 };
 
 }  // namespace azimuth

@@ -54,6 +54,27 @@ class LiveMonitors {
   std::vector<std::weak_ptr<detail::MonitorState>> monitors_ AZIMUTH_GUARDED_BY(mutex_);
 };
 
+// Of one sequence, hidden_size × tokens.
+TappedStates tapped(const Eigen::Ref<const Eigen::MatrixXf>& states,
+                    std::span<const std::int64_t> ids, double high_norm_ratio) {
+  const Eigen::VectorXd norms = states.cast<double>().colwise().norm().transpose();
+  if (!norms.allFinite()) return {};
+  TappedStates kept;
+  kept.median = median({norms.begin(), norms.end()});
+  kept.medians = {static_cast<float>(kept.median)};
+  Eigen::VectorXd sum = Eigen::VectorXd::Zero(states.rows());
+  for (Eigen::Index t = 0; t < norms.size(); ++t) {
+    kept.ratios.push_back(static_cast<float>(norms[t] / kept.median));
+    if (kept.ratios.back() >= static_cast<float>(high_norm_ratio)) {
+      sum += states.col(t).cast<double>();
+    }
+  }
+  const Eigen::VectorXf rounded = sum.cast<float>();
+  kept.sum.assign(rounded.begin(), rounded.end());
+  kept.ids.assign(ids.begin(), ids.end());
+  return kept;
+}
+
 std::chrono::steady_clock::time_point after(std::chrono::milliseconds timeout) {
   return std::chrono::steady_clock::now() + timeout;
 }
@@ -111,17 +132,15 @@ void Attachment::step(StepInfo info) noexcept {
   if (const auto monitor = monitor_.lock()) monitor->step(info);
 }
 
-void Attachment::tap(std::int32_t block,
-                     const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept {
-  tap(block, hidden_states.rows(), [&] {
-    const Eigen::VectorXd norms = hidden_states.cast<double>().colwise().norm().transpose();
-    const double norm = norms.allFinite() ? median({norms.begin(), norms.end()}) : kNotApplicable;
-    return [norm] { return norm; };
+void Attachment::tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states,
+                     std::span<const std::int64_t> ids) noexcept {
+  tap(block, hidden_states.rows(), [&](double high_norm_ratio) {
+    return [kept = tapped(hidden_states, ids, high_norm_ratio)] { return kept; };
   });
 }
 
 void Attachment::tap(std::int32_t block, std::int64_t hidden_size,
-                     const NormToCome& begin) noexcept {
+                     const StatesToCome& begin) noexcept {
   if (const auto monitor = monitor_.lock()) monitor->tap(block, hidden_size, begin);
 }
 

@@ -278,6 +278,7 @@ void MonitorState::step(StepInfo info) noexcept {
       budget_->start(now);
       budget_->begin(info.step);
     }
+    taps_.step();
     begin(info.step - 1);
     note_loss(info);
     const bool due = first || budget_->due(info.step, now, !busy());
@@ -311,12 +312,12 @@ void MonitorState::call_back() {
 }
 
 void MonitorState::tap(std::int32_t block, std::int64_t hidden_size,
-                       const NormToCome& begin) noexcept {
+                       const StatesToCome& begin) noexcept {
   if (!attached_) return;
   guarded([&] {
     const double before = clock_->monotonic_seconds();
     if (block >= 0 && block <= block_count_ && hidden_size == hidden_size_) {
-      activation_norms_.tap(block, begin());
+      taps_.tap(block, begin(options_.thresholds.high_norm_ratio));
     } else if (!std::exchange(bad_tap_logged_, true)) {
       options_.log(LogLevel::warning,
                    "tapped states after block " + std::to_string(block) + " of width " +
@@ -342,7 +343,7 @@ bool MonitorState::take_snapshot(std::optional<StepInfo> info, bool first,
   const double before = clock_->monotonic_seconds();
   // The digest needs all tensors; it is made of the first and the last snapshot.
   ModelWeights weights = source_->capture(beginning_.token_ids, first || end_of_run);
-  std::vector<double> norms = activation_norms_.take(weights.blocks().size());
+  Taps::Taken taken = taps_.take(weights.blocks().size());
   const double seconds = clock_->monotonic_seconds() - before;
   const double time = clock_->unix_seconds();
   board_->change([&](MonitorStatus& status) {
@@ -360,7 +361,7 @@ bool MonitorState::take_snapshot(std::optional<StepInfo> info, bool first,
                           .nonfinite_loss = std::exchange(nonfinite_loss_, std::nullopt),
                           .end_of_run = end_of_run},
                 .weights = std::move(weights),
-                .activation_norms = std::move(norms)});
+                .taken = std::move(taken)});
   return true;
 }
 

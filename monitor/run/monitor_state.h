@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "azimuth/monitor.h"
-#include "run/activation_norms.h"
 #include "run/analyst.h"
 #include "run/beginning.h"
 #include "run/budget.h"
@@ -16,6 +15,7 @@
 #include "run/exporter_worker.h"
 #include "run/mailbox.h"
 #include "run/status_board.h"
+#include "run/taps.h"
 
 namespace azimuth::detail {
 
@@ -42,7 +42,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
 
   void attach(std::unique_ptr<SnapshotSource> source);
   void step(StepInfo info) noexcept;
-  void tap(std::int32_t block, std::int64_t hidden_size, const NormToCome& begin) noexcept;
+  void tap(std::int32_t block, std::int64_t hidden_size, const StatesToCome& begin) noexcept;
   void detach() noexcept;
 
   FinishReport finish(TimePoint deadline);
@@ -87,7 +87,7 @@ class MonitorState : public std::enable_shared_from_this<MonitorState> {
 
   // The training thread's.
   std::unique_ptr<SnapshotSource> source_;
-  ActivationNorms activation_norms_;
+  Taps taps_;
   bool bad_tap_logged_ = false;
   std::int64_t hidden_size_ = 0;
   std::int64_t block_count_ = 0;

@@ -3,10 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "azimuth/model_weights.h"
 #include "azimuth/monitor.h"
+#include "run/taps.h"
 
 namespace azimuth {
 
@@ -27,7 +27,7 @@ struct SnapshotFacts {
 struct Snapshot {
   SnapshotFacts facts;
   ModelWeights weights;
-  std::vector<double> activation_norms;  ///< by block from 0; empty: nothing was tapped
+  Taps::Taken taken;  ///< what was tapped
 };
 
 }  // namespace azimuth

@@ -6,15 +6,20 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <chrono>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
 #include "azimuth/angle.h"
 #include "azimuth/examine.h"
+#include "azimuth/libtorch.h"
+#include "azimuth/monitor.h"
 #include "azimuth/open_model.h"
 #include "cli/changed_model.h"
+#include "support/recording_exporter.h"
 #include "support/temporary_folder.h"
 
 namespace azimuth {
@@ -242,6 +247,83 @@ TEST_P(EveryText, PredictionsAreCounted) {
   expect_same(scene.text.types, types);
   expect_same(scene.text.occurrences, occurrences);
   EXPECT_GE(occurrences.both, 4);
+}
+
+void expect_same(double found, double wanted, const std::string& what) {
+  expect_near(found, std::isnan(wanted) ? json() : json(wanted), what);
+}
+
+void expect_same(const std::vector<TextToken>& found, const std::vector<TextToken>& wanted) {
+  ASSERT_EQ(found.size(), wanted.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const std::string of = " of token " + std::to_string(wanted[i].id);
+    EXPECT_EQ(found[i].id, wanted[i].id);
+    EXPECT_EQ(found[i].occurrences, wanted[i].occurrences) << of;
+    EXPECT_EQ(found[i].high_norm, wanted[i].high_norm) << of;
+    EXPECT_EQ(found[i].first_block, wanted[i].first_block) << of;
+    EXPECT_EQ(found[i].last_block, wanted[i].last_block) << of;
+    EXPECT_EQ(found[i].explosion_block, wanted[i].explosion_block) << of;
+    expect_same(found[i].peak_ratio, wanted[i].peak_ratio, "ratio" + of);
+  }
+}
+
+TEST_P(EveryText, TapsOfTheSameSequencesShowTheSame) {
+  const Scene scene(GetParam(), false);
+  const Decoder decoder(scene.weights, at::kCPU, at::kFloat);
+  const auto exporter = std::make_shared<testing::RecordingExporter>();
+  Monitor monitor({.run = "tapped", .snapshot_interval = SnapshotInterval::every_steps(1)});
+  monitor.add(exporter);
+  Attachment watched =
+      monitor.attach(decoder.module(), decoder.architecture(), decoder.role_names());
+  ASSERT_TRUE(monitor.drain(std::chrono::seconds(60)));
+  const std::vector<std::vector<std::int64_t>> sequences = scene.expected.at("ids");
+  std::vector<torch::Tensor> rows;
+  for (const auto& ids : sequences) rows.push_back(torch::tensor(ids, torch::kInt64));
+  const torch::Tensor ids = torch::stack(rows);
+  std::vector<torch::Tensor> states(scene.observation.blocks.size());
+  decoder.forward(ids, [&](std::int64_t block, std::size_t, const torch::Tensor& behind) {
+    states[static_cast<std::size_t>(block)] = behind;  // the last mixer's stays
+  });
+  for (std::size_t l = 0; l < states.size(); ++l) {
+    tap(watched, static_cast<std::int32_t>(l), states[l], ids);
+  }
+  watched.step({.step = 1});
+  ASSERT_TRUE(monitor.drain(std::chrono::seconds(60)));
+  const Observation o = exporter->observations().back();
+  ASSERT_TRUE(o.text);
+  const TextObservation& found = *o.text;
+  const TextObservation& wanted = scene.text;
+  EXPECT_EQ(found.sequences, std::ssize(sequences));
+  EXPECT_EQ(found.length, std::ssize(sequences[0]));
+  ASSERT_EQ(found.stages.size(), wanted.stages.size());
+  for (std::size_t s = 0; s < wanted.stages.size(); ++s) {
+    EXPECT_EQ(found.stages[s].states, wanted.stages[s].states);
+    expect_same(found.stages[s].alignment, wanted.stages[s].alignment, "alignment");
+    if (wanted.stages[s].states == 0) continue;
+    EXPECT_LE(angle_degrees(found.stages[s].direction, wanted.stages[s].direction), 1e-3);
+    EXPECT_NEAR(found.stages[s].angle_to_weights, wanted.stages[s].angle_to_weights, 2e-3);
+  }
+  ASSERT_EQ(found.blocks.size(), wanted.blocks.size());
+  for (std::size_t l = 0; l < wanted.blocks.size(); ++l) {
+    const TextBlock& a = found.blocks[l];
+    const TextBlock& b = wanted.blocks[l];
+    const std::string at = " of block " + std::to_string(l);
+    EXPECT_EQ(a.block, b.block);
+    EXPECT_EQ(a.high_norm_initial, b.high_norm_initial) << at;
+    EXPECT_EQ(a.high_norm_others, b.high_norm_others) << at;
+    expect_same(a.reference_norm, b.reference_norm, "reference" + at);
+    expect_same(a.initial_norm, b.initial_norm, "initial" + at);
+    expect_same(a.others_norm, b.others_norm, "others" + at);
+    expect_same(a.growth, b.growth, "growth" + at);
+    for (const auto angle :
+         {&TextBlock::angle_to_weights, &TextBlock::singular_angle, &TextBlock::eigen_angle}) {
+      EXPECT_EQ(std::isnan(a.*angle), std::isnan(b.*angle)) << at;
+      if (std::isnan(b.*angle)) continue;
+      EXPECT_NEAR(a.*angle, b.*angle, 0.02) << at;
+    }
+  }
+  expect_same(found.initial_tokens, wanted.initial_tokens);
+  expect_same(found.other_tokens, wanted.other_tokens);
 }
 
 // What one token explodes by lies in its embedding, what the other does attention brings.

@@ -110,10 +110,16 @@ Attachment attach_to(Monitor& monitor, T& trainer, RoleNames extra = {}) {
 }
 
 /// Gives real hidden states after `block` (0: the embedding output) to the next observation, see
-/// Attachment::tap. `hidden_states` is {tokens, hidden_size} or {batch, tokens, hidden_size}, of
-/// any floating type, on any device; other tensors are ignored. Their median norm is made where
-/// they lie, and stays there until the next snapshot: the call waits for no accelerator. Never
-/// throws.
-void tap(Attachment& attachment, std::int32_t block, const at::Tensor& hidden_states) noexcept;
+/// Attachment::tap. `hidden_states` is {tokens, hidden_size}, one sequence, or {batch, tokens,
+/// hidden_size}, of any floating type, on any device; other tensors are ignored. `ids` of the
+/// tokens, given at block 0, is {tokens} or {batch, tokens} of int64; another one is as none. Norms
+/// and sums are made where the states lie, in float32, and stay there until the next snapshot: the
+/// call waits for no accelerator. They take four bytes a token, a sequence and a number of the
+/// hidden size for each block, and eight a token for `ids`. Never throws.
+///
+///     tap(watched, 0, embedded, ids);
+///     for (block...) tap(watched, block, hidden_states[block]);
+void tap(Attachment& attachment, std::int32_t block, const at::Tensor& hidden_states,
+         const at::Tensor& ids = {}) noexcept;
 
 }  // namespace azimuth

@@ -194,7 +194,7 @@ struct Observation {
   /// Where hidden states are not finite, the first weight that is not; nothing where every weight
   /// is finite, and the states overflow.
   std::optional<NonfiniteTensor> nonfinite;
-  std::optional<TextObservation> text;  ///< what was measured on a text, where one was given
+  std::optional<TextObservation> text;  ///< what was measured on a text, or was tapped
 };
 
 /// Null where there is none.

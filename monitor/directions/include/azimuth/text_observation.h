@@ -53,9 +53,9 @@ struct TextPrediction {
   double recall = kNotApplicable;
 };
 
-/// Of the first sequences of a file of token ids.
+/// Of the first sequences of a file of token ids, or of a pass that a training program has tapped.
 struct TextObservation {
-  std::string ids_digest;  ///< SHA-256 of the file, hexadecimal
+  std::string ids_digest;  ///< SHA-256 of the file, hexadecimal; empty where states were tapped
   std::int64_t sequences = 0;
   std::int64_t length = 0;           ///< tokens of each, `first_token_id` among them
   std::int64_t first_token_id = -1;  ///< put in front of each; -1: nothing

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "azimuth/observation.h"
 #include "azimuth/signature.h"
 #include "azimuth/snapshot_source.h"
+#include "azimuth/tapped_states.h"
 #include "azimuth/thresholds.h"
 
 namespace azimuth {
@@ -80,9 +82,6 @@ struct FinishReport {
   explicit operator bool() const { return in_time && failed_snapshots == 0 && losses.empty(); }
 };
 
-/// Begins to compute a norm, and returns what gives it.
-using NormToCome = std::function<std::function<double()>()>;
-
 namespace detail {
 class MonitorState;
 }
@@ -102,11 +101,20 @@ class Attachment {
   /// are given against, for ten snapshots or until they have been tapped again; what is high-norm,
   /// and the state, go by the weights alone all the same. States of another width, or after a block
   /// that the model does not have, are left out, which is logged once.
-  void tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states) noexcept;
-  /// The same of states that lie on an accelerator: `begin` begins to compute their median norm,
+  ///
+  /// Where one pass is tapped, the embedding and then each block after the other, with no step
+  /// between them, the next observation has what it shows: `Observation::text`, without perplexity
+  /// (docs/method.md, 9). That one observation alone; the last such pass before it counts. What is
+  /// high-norm there is so by `high_norm_ratio` against the median norm of its own sequence, whose
+  /// first token is the initial one. `hidden_states` is one sequence; `ids` of its tokens, given at
+  /// block 0, let it say which are high-norm, else the lists of tokens stay empty, as they do with
+  /// another number of ids than tokens. States that are not finite are left out.
+  void tap(std::int32_t block, const Eigen::Ref<const Eigen::MatrixXf>& hidden_states,
+           std::span<const std::int64_t> ids = {}) noexcept;
+  /// The same of states that lie on an accelerator: `begin` begins to compute what is kept of them,
   /// and what it returns is asked for it when the next snapshot is taken, which waits for the
-  /// accelerator anyway, or never. A norm that is not finite, or throws, is left out.
-  void tap(std::int32_t block, std::int64_t hidden_size, const NormToCome& begin) noexcept;
+  /// accelerator anyway, or never. If it throws, the states are left out.
+  void tap(std::int32_t block, std::int64_t hidden_size, const StatesToCome& begin) noexcept;
   void detach() noexcept;
 
  private:

@@ -1,16 +1,17 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <Eigen/Core>
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <vector>
+
+#include "azimuth/not_applicable.h"
 
 namespace azimuth {
 
 /// What is kept of one block, over all sequences.
-struct BlockStates {
+struct TextBlockStates {
   std::vector<double> medians;         ///< of a sequence's norms, the ordinary token's
   std::vector<double> initial_norms;   ///< of every initial token
   std::vector<double> others_norms;    ///< of high-norm tokens elsewhere
@@ -18,6 +19,11 @@ struct BlockStates {
   std::int64_t high_norm_initial = 0;  ///< how many initial ones
   Eigen::VectorXd sum;                 ///< of the high-norm hidden states
   double norms = 0;                    ///< sum of theirs
+
+  void add(const Eigen::VectorXd& states) {
+    if (sum.size() == 0) sum = Eigen::VectorXd::Zero(states.size());
+    sum += states;
+  }
 };
 
 /// What is kept of one token, over all its occurrences.
@@ -29,34 +35,41 @@ struct TokenStates {
   std::int32_t last_block = 0;
   // Of the occurrence with the largest ratio.
   std::int32_t explosion_block = 0;  ///< at which that became high-norm, or was expected to
-  double response = 0;               ///< norm of what the block added behind its attention
+  double response = kNotApplicable;  ///< norm of what the block added behind its attention
 };
 
-/// The hidden states of one sequence, block by block as a decoder shows them.
+using TokensById = std::unordered_map<std::int64_t, TokenStates>;
+
+/// The norms of one sequence, block by block (docs/method.md, 9).
 class SequenceStates {
  public:
   /// `expected`: for each position the block at which its token explodes by itself; 0: none.
-  SequenceStates(std::vector<BlockStates>& blocks, double high_norm_ratio,
+  SequenceStates(std::vector<TextBlockStates>& blocks, double high_norm_ratio,
                  std::vector<std::int32_t> expected);
 
-  /// Behind block `block`; `before` is what the residual stream was behind its attention. Both are
-  /// {length, hidden_size}.
-  void add(std::int32_t block, const at::Tensor& states, const at::Tensor& before);
+  struct Positions {
+    std::vector<std::int64_t> high;   ///< of high-norm tokens: their sum goes to the block's
+    std::vector<std::int64_t> asked;  ///< those whose response is wanted
+  };
+  /// Behind block `block`, from 0 on: the median norm, and what the norm at each position is to it,
+  /// in float32, in which a state is high-norm or is not, wherever that is decided.
+  Positions add(std::int32_t block, double median, std::span<const float> ratios);
+  /// Norm of what the block added behind its attention.
+  void respond(std::int64_t position, double response);
 
   /// Adds each position to the token that stands there, the first to `initial`.
-  void count(const at::Tensor& ids, std::unordered_map<std::int64_t, TokenStates>& initial,
-             std::unordered_map<std::int64_t, TokenStates>& others) const;
+  void count(std::span<const std::int64_t> ids, TokensById& initial, TokensById& others) const;
 
  private:
   struct Position {
     double peak_ratio = 0;
     std::int32_t first_block = 0;  // 0: never high-norm
     std::int32_t last_block = 0;
-    double response = 0;  // at that, or at the expected one
+    double response = kNotApplicable;  // at that, or at the expected one
   };
 
-  std::vector<BlockStates>& blocks_;
-  double high_norm_ratio_;
+  std::vector<TextBlockStates>& blocks_;
+  float high_norm_ratio_;
   std::vector<std::int32_t> expected_;
   std::vector<Position> positions_;
   std::vector<double> last_norms_;
