@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <iterator>
+#include <unordered_map>
 
 #include "analysis/text_figures.h"
 #include "analysis/text_states.h"
@@ -48,19 +49,32 @@ void add_states(SequenceStates& sequence, std::vector<TextBlockStates>& blocks, 
       Eigen::Map<const Eigen::VectorXd>(sum.data(), std::ssize(sum)));
 }
 
-void add_alone(std::vector<TextToken>& tokens, const KnownOfWeights& known, Workers& workers) {
+using Alone = std::unordered_map<std::int64_t, TokenAlone>;
+
+// `predicted` is known, and is what is asked for where a token explodes at the block where it does
+// by itself, or does not at all.
+void add_alone(std::vector<TextToken>& tokens, const KnownOfWeights& known, const Alone& predicted,
+               Workers& workers) {
+  std::vector<std::size_t> open;
   std::vector<std::int64_t> ids;
   std::vector<std::int32_t> blocks;
-  for (const TextToken& token : tokens) {
-    ids.push_back(token.id);
-    blocks.push_back(token.explosion_block);
+  const auto add = [](TextToken& token, const TokenAlone& alone) {
+    token.ratio_alone = alone.ratio;
+    if (token.explosion_block > 0) token.response_alone = alone.response;
+  };
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto found = predicted.find(tokens[i].id);
+    if (found != predicted.end() && found->second.explosion_block == tokens[i].explosion_block) {
+      add(tokens[i], found->second);
+      continue;
+    }
+    open.push_back(i);
+    ids.push_back(tokens[i].id);
+    blocks.push_back(tokens[i].explosion_block);
   }
   const auto alone =
       tokens_alone(known.weights, known.observation, known.high_norm_ratio, ids, blocks, workers);
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    tokens[i].ratio_alone = alone[i].ratio;
-    if (blocks[i] > 0) tokens[i].response_alone = alone[i].response;
-  }
+  for (std::size_t i = 0; i < open.size(); ++i) add(tokens[open[i]], alone[i]);
 }
 
 void complete(TextPrediction& counts) {
@@ -97,7 +111,10 @@ class TextStudy::State {
     const auto& ids = known.observation.probe.vocabulary.exploding_token_ids;
     const auto alone = tokens_alone(known.weights, known.observation, known.high_norm_ratio, ids,
                                     std::vector<std::int32_t>(ids.size(), 0), workers);
-    for (std::size_t i = 0; i < ids.size(); ++i) expected_[ids[i]] = alone[i].explosion_block;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      alone_[ids[i]] = alone[i];
+      expected_[ids[i]] = alone[i].explosion_block;
+    }
   }
 
   void read(const Decoder& decoder, const at::Tensor& ids) {
@@ -125,7 +142,7 @@ class TextStudy::State {
     add_figures(blocks_, known_.observation, known_.vectors, out);
     out.initial_tokens = listed(initial_, {});
     out.other_tokens = listed(others_, expected_);
-    add_alone(out.other_tokens, known_, workers_);
+    add_alone(out.other_tokens, known_, alone_, workers_);
     if (known_.vocabulary) compare(expected_, out);
     return out;
   }
@@ -145,6 +162,7 @@ class TextStudy::State {
   KnownOfWeights known_;
   Workers& workers_;
   std::vector<std::size_t> mixers_;
+  Alone alone_;  // the predicted ones
   ExpectedBlocks expected_;
   std::vector<TextBlockStates> blocks_;
   TokensById initial_;
