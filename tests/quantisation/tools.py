@@ -5,6 +5,11 @@ in float. No test of ctest, since the tools want PyTorch and Transformers:
     /tmp/venv/bin/pip install torch==2.15.0 transformers==5.24.0 compressed-tensors==0.20.0 torchao==0.18.0
     /tmp/venv/bin/python tests/quantisation/tools.py build/release/bin/azimuth
 
+llm-compressor wants older ones of these, so a virtual environment of its own, in which the test of torchao is skipped:
+
+    /tmp/other/bin/pip install llmcompressor==0.14.0.1
+    /tmp/other/bin/python tests/quantisation/tools.py build/release/bin/azimuth
+
 llama.cpp's program is in no registry; its option is held against the names of tensors as its parser does it: lower-cased, split at
 the first "=", and searched for.
 """
@@ -20,7 +25,6 @@ from pathlib import Path
 import torch
 import yaml
 from compressed_tensors.quantization import QuantizationArgs, QuantizationConfig, QuantizationScheme, apply_quantization_config
-from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 DATA = Path(__file__).parents[1] / "data"
@@ -59,7 +63,26 @@ class Tools(unittest.TestCase):
                      if isinstance(module, torch.nn.Linear) and getattr(module, "quantization_scheme", None) is None}
             self.assertEqual(plain - {"lm_head"}, set(kept), model)
 
+    @unittest.skipUnless(importlib.util.find_spec("llmcompressor"), "llm-compressor is not installed")
+    def test_llm_compressor(self):
+        from llmcompressor import oneshot
+        from llmcompressor.modifiers.quantization import QuantizationModifier
+
+        for model, kept in KEPT.items():
+            self.export(model)
+            network = self.load(model)
+            before = {name: network.get_submodule(name).weight.clone() for name in kept}
+            ignore = yaml.safe_load((self.out / "ignore.yaml").read_text())["ignore"]
+            oneshot(model=network, recipe=QuantizationModifier(targets="Linear", scheme="FP8_DYNAMIC", ignore=ignore))
+            plain = {name for name in linear_in_blocks(network) if not hasattr(network.get_submodule(name), "weight_scale")}
+            self.assertEqual(plain, set(kept), model)
+            for name, weight in before.items():
+                self.assertTrue(network.get_submodule(name).weight.equal(weight))
+
+    @unittest.skipUnless(importlib.util.find_spec("torchao"), "torchao is not installed")
     def test_torchao(self):
+        from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
+
         for model, kept in KEPT.items():
             self.export(model)
             network = self.load(model)
