@@ -59,6 +59,7 @@ v1::QuantisationEvaluation to_proto(const QuantisationEvaluation& in) {
   out.set_measured(in.measured);
   out.mutable_greedy()->Add(in.greedy.begin(), in.greedy.end());
   out.set_no_greedy(in.no_greedy);
+  out.mutable_order()->Add(in.order.begin(), in.order.end());
   return out;
 }
 

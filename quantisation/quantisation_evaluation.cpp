@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 namespace azimuth {
@@ -17,6 +18,18 @@ bool QuantisationEvaluation::loses() const {
   const MeasuredSet* const rounded = find(MeasuredSet::Kind::round_to_nearest);
   return exact != nullptr && rounded != nullptr &&
          std::log(rounded->perplexity / exact->perplexity) > kNoise;
+}
+
+double QuantisationEvaluation::recovered(double perplexity) const {
+  if (!loses()) return std::numeric_limits<double>::quiet_NaN();
+  const double rounded = find(MeasuredSet::Kind::round_to_nearest)->perplexity;
+  return (rounded - perplexity) / (rounded - find(MeasuredSet::Kind::all_float)->perplexity);
+}
+
+std::size_t QuantisationEvaluation::order_needs() const {
+  const auto first =
+      std::ranges::find_if(order, [&](double perplexity) { return recovered(perplexity) >= goal; });
+  return first == order.end() ? 0 : static_cast<std::size_t>(first - order.begin()) + 1;
 }
 
 std::string title_of(MeasuredSet::Kind kind) {

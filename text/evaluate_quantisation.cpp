@@ -5,10 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
-#include <stdexcept>
+#include <set>
 #include <utility>
 
 #include "azimuth/perplexity.h"
@@ -52,11 +51,22 @@ class Measuring {
 
   double perplexity_of(Kind kind) const { return result.find(kind)->perplexity; }
 
-  // NaN where nothing is lost.
-  double recovered(Kind kind) const {
-    if (!result.loses()) return std::numeric_limits<double>::quiet_NaN();
-    const double rounded = perplexity_of(Kind::round_to_nearest);
-    return (rounded - perplexity_of(kind)) / (rounded - perplexity_of(Kind::all_float));
+  // Down the ranking. `known`: what has been measured already.
+  void follow(const std::vector<WeightPlace>& ranking, std::size_t advised,
+              std::map<std::set<WeightPlace>, double> known, QuantisedProducts& products) {
+    for (const Kind kind : {Kind::advised, Kind::all_down}) {
+      const MeasuredSet* const set = result.find(kind);
+      if (set != nullptr) known[{set->kept.begin(), set->kept.end()}] = set->perplexity;
+    }
+    std::vector<WeightPlace> kept;
+    for (const WeightPlace& place : ranking) {
+      if (kept.size() >= advised && result.order_needs() > 0) break;
+      kept.push_back(place);
+      const auto there = known.find({kept.begin(), kept.end()});
+      if (there == known.end()) products.keep(kept);
+      result.order.push_back(
+          there != known.end() ? there->second : perplexity(decoder_, text_, &products, progress_));
+    }
   }
 
   QuantisationEvaluation result;
@@ -104,7 +114,7 @@ QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::T
   const std::int64_t sets = 4 + (advised.empty() ? 0 : 3) + (paper.empty() ? 0 : 1);
   if (progress != nullptr) {
     progress->begin(calibration.size(0) +
-                    text.size(0) * (sets + greedy_passes(std::ssize(all), steps)));
+                    text.size(0) * (sets + greedy_passes(std::ssize(all), steps) + steps));
   }
 
   measuring.measure(Kind::all_float, {}, nullptr);
@@ -121,7 +131,7 @@ QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::T
   measuring.measure(Kind::smooth, {}, &*products);
   if (!advised.empty()) measuring.measure(Kind::smooth_advised, advised, &*products);
 
-  const double down = measuring.recovered(Kind::all_down);
+  const double down = result.recovered(measuring.perplexity_of(Kind::all_down));
   result.goal = down < kGoal ? kGoal * down : kGoal;
   result.no_greedy = why_no_greedy(result, all.size());
   if (result.no_greedy.empty()) {
@@ -130,16 +140,17 @@ QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::T
     const double rounded = measuring.perplexity_of(Kind::round_to_nearest);
     const double goal =
         rounded - result.goal * (rounded - measuring.perplexity_of(Kind::all_float));
-    const GreedySet found = greedy_search(decoder, *products, text, all, rounded, goal, progress);
+    GreedySet found = greedy_search(decoder, *products, text, all, rounded, goal, progress);
     std::vector<WeightPlace> kept;
     for (const GreedyStep& step : found.steps) {
       kept.push_back(step.place);
       result.greedy.push_back(step.perplexity);
     }
-    result.measured = found.measured;
+    result.measured = std::ssize(found.measured);
     if (!kept.empty()) measuring.add(Kind::greedy, std::move(kept), result.greedy.back());
+    measuring.follow(all, advised.size(), std::move(found.measured), *products);
   }
-  for (MeasuredSet& set : result.sets) set.recovered = measuring.recovered(set.kind);
+  for (MeasuredSet& set : result.sets) set.recovered = result.recovered(set.perplexity);
   std::ranges::sort(result.sets, {}, &MeasuredSet::kind);
   return result;
 }

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <utility>
 
 #include "azimuth/perplexity.h"
 
@@ -54,20 +54,23 @@ class Search {
         sums[i].add(decoder_.continued(block, before.at(block), &products_), ids);
       }
     }
-    measured_ += std::ssize(more);
     std::vector<double> nats;
-    for (const Perplexity& sum : sums) nats.push_back(std::log(sum.value()));
+    for (std::size_t i = 0; i < more.size(); ++i) {
+      std::set<WeightPlace> all(kept.begin(), kept.end());
+      all.insert(more[i]);
+      measured[std::move(all)] = sums[i].value();
+      nats.push_back(std::log(sums[i].value()));
+    }
     return nats;
   }
 
-  std::int64_t measured() const { return measured_; }
+  std::map<std::set<WeightPlace>, double> measured;
 
  private:
   const Decoder& decoder_;
   QuantisedProducts& products_;
   const at::Tensor& text_;
   Progress* progress_;
-  std::int64_t measured_ = 0;
 };
 
 }  // namespace
@@ -114,7 +117,7 @@ GreedySet greedy_search(const Decoder& decoder, QuantisedProducts& products, con
     nats -= best.gain;
     found.steps.push_back({best.place, std::exp(nats)});
   }
-  found.measured = search.measured();
+  found.measured = std::move(search.measured);
   return found;
 }
 

@@ -3,6 +3,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "azimuth/decoder.h"
@@ -18,7 +20,7 @@ struct GreedyStep {
 
 struct GreedySet {
   std::vector<GreedyStep> steps;
-  std::int64_t measured = 0;  ///< sets, each on all of the text
+  std::map<std::set<WeightPlace>, double> measured;  ///< perplexity of each set on all of the text
 };
 
 /// Forward passes through all blocks that a search of so many steps takes, a sequence: an estimate.

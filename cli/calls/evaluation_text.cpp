@@ -31,6 +31,12 @@ std::string line_of(const MeasuredSet& set) {
          blocks_of(set) + "\n";
 }
 
+std::string list_of(const std::vector<double>& perplexities) {
+  std::string out;
+  for (const double perplexity : perplexities) out += text(" %.4g", perplexity);
+  return out + ".\n";
+}
+
 std::string about_greedy(const QuantisationEvaluation& e) {
   if (!e.no_greedy.empty()) return "No search for the best set: " + e.no_greedy + ".\n";
   const MeasuredSet* const greedy = e.find(Kind::greedy);
@@ -38,10 +44,9 @@ std::string about_greedy(const QuantisationEvaluation& e) {
   if (e.goal < 0.9) out += " (90% of what all down projections do)";
   out +=
       text(", one after the other, by measuring %lld sets; ", static_cast<long long>(e.measured));
-  if (greedy == nullptr) return out + "none lowers the perplexity.\n";
-  out += "perplexity";
-  for (const double perplexity : e.greedy) out += text(" %.4g", perplexity);
-  return out + ".\n";
+  out += greedy == nullptr ? "none lowers the perplexity.\n" : "perplexity" + list_of(e.greedy);
+  return out + text("In the order of the advice that takes %zu; perplexity", e.order_needs()) +
+         list_of(e.order);
 }
 
 }  // namespace

@@ -249,6 +249,13 @@ TEST(DrawRun, ExtremeNumbersStayInThePicture) {
   EXPECT_LT(svg.size(), 100'000u);
 }
 
+// From above, of the dot of that number from 0.
+double height_of_dot(const std::string& svg, int number) {
+  std::size_t at = 0;
+  for (int i = 0; i <= number; ++i) at = svg.find("<circle", at) + 1;
+  return std::stod(svg.substr(svg.find(" cy=\"", at) + 5));
+}
+
 TEST(DrawQuantisation, HasADotASetBetweenTheLinesOfFloatAndRounded) {
   using enum MeasuredSet::Kind;
   QuantisationEvaluation e;
@@ -274,6 +281,15 @@ TEST(DrawQuantisation, HasADotASetBetweenTheLinesOfFloatAndRounded) {
   }
   EXPECT_NEAR((x[2] - x[0]) / (x[1] - x[0]), 0.25, 0.01) << "a quarter of what is lost";
   EXPECT_GT(x[3], x[1]);
+  e.goal = 0.5;
+  e.order = {25, 15};
+  e.greedy = {15};
+  const std::string curves = draw_quantisation(e, "");
+  EXPECT_TRUE(is_well_formed(curves));
+  EXPECT_EQ(count(curves, "<circle"), 4 + 2 + 1) << "a dot a number kept";
+  EXPECT_THAT(curves, AllOf(HasSubstr(">50.0% back<"), HasSubstr(">down projections kept<")));
+  EXPECT_EQ(height_of_dot(curves, 5), height_of_dot(curves, 6)) << "the same perplexity";
+  EXPECT_LT(height_of_dot(curves, 4), height_of_dot(curves, 5)) << "less is lower";
   for (MeasuredSet& set : e.sets) set.recovered = std::numeric_limits<double>::quiet_NaN();
   e.scheme = {4, true};
   EXPECT_THAT(draw_quantisation(e, ""), AllOf(HasSubstr("W4A8, a scale an output"),

@@ -166,6 +166,7 @@ TEST(JsonContract, QuantisationOnTextHasEveryField) {
       .goal = 0.9,
       .measured = 30,
       .greedy = {25, 20.5},
+      .order = {26, 21, 20.25},
       .no_greedy = "why"};
   v1::Quantisation all;
   *all.mutable_evaluation() = to_proto(evaluation);
@@ -175,7 +176,8 @@ TEST(JsonContract, QuantisationOnTextHasEveryField) {
     "sets": [{"kind": "smoothquant_advised", "kept": [{"block": 3, "role": "down_weight"},
       {"block": 1, "role": "shared_down_weight"}], "perplexity": 20.5, "recovered": 0.75,
       "parameters": "960", "bytes": "961"}],
-    "goal": 0.9, "measured": "30", "greedy": [25, 20.5], "no_greedy": "why"})"));
+    "goal": 0.9, "measured": "30", "greedy": [25, 20.5], "no_greedy": "why",
+    "order": [26, 21, 20.25]})"));
 }
 
 TEST(JsonContract, QuantisationHasEveryField) {

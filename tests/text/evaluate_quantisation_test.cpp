@@ -7,6 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
 
 #include "azimuth/hugging_face_folder.h"
 #include "azimuth/perplexity.h"
@@ -173,6 +177,59 @@ TEST_F(Evaluation, NoStepOfGreedyIsAnOldOne) {
   }
 }
 
+TEST_F(Evaluation, FollowsTheAdviceUntilItReachesTheGoal) {
+  testing::CancelAt progress(-1);
+  const QuantisationEvaluation e = evaluate_quantisation(decoder_, text_, other_, plan_, &progress);
+  const double first = perplexity_with({down(3)}), second = perplexity_with({down(3), down(2)});
+  ASSERT_LT(e.recovered(first), e.goal);
+  EXPECT_THAT(e.order, ElementsAre(first, second));
+  EXPECT_EQ(e.order_needs(), 2u);
+  // Eight lines of the table, two sequences for SmoothQuant, the search: two passes and its own
+  // to begin with; the first of the order is in the table.
+  EXPECT_EQ(progress.asked(), 8 * 4 + 2 + 3 * 4 + 4);
+
+  plan_.advised = 3;
+  std::swap(plan_.ranking[0], plan_.ranking[1]);
+  const QuantisationEvaluation more = evaluate_quantisation(decoder_, text_, other_, plan_);
+  EXPECT_THAT(more.order,
+              ElementsAre(more.greedy.front(), second, e.find(Kind::all_down)->perplexity))
+      << "as many as are advised";
+  EXPECT_EQ(more.order_needs(), 1u);
+}
+
+// What another program says of the same sets (make_quantised.py).
+TEST(EvaluationOfPlanted, IsWhatThePlainProgramMeasures) {
+  Decoder decoder(load_hugging_face(AZIMUTH_TEST_DATA "/architectures/qwen3"), at::kCPU,
+                  torch::kFloat64);
+  {
+    const torch::NoGradGuard no_grad;
+    for (const LinearParameters& linear : decoder.linear_maps()) {
+      if (linear.block == 0) linear.weight.mul_(8);
+    }
+  }
+  plant(decoder, 2);
+  plant(decoder, 3);
+  const auto expected = nlohmann::json::parse(std::ifstream(QUANTISED_MODELS)).at("planted");
+  const std::vector<std::vector<std::int64_t>> rows = expected.at("ids");
+  std::vector<Tensor> sequences;
+  for (const auto& row : rows) sequences.push_back(torch::tensor(row, torch::kInt64));
+  EvaluationPlan plan = {.scheme = {}, .ranking = {}, .advised = 1, .paper_blocks = {}};
+  for (const std::int64_t block : expected.at("order")) plan.ranking.push_back({down(block), 0});
+  const Tensor ids = torch::stack(sequences);
+  const QuantisationEvaluation e = evaluate_quantisation(decoder, ids, ids, plan);
+  const auto expect = [&](const std::string& name, double found) {
+    const std::vector<double> losses = expected.at("results").at(name).at("losses");
+    const double sum = std::accumulate(losses.begin(), losses.end(), 0.0);
+    EXPECT_NEAR(std::log(found), sum / static_cast<double>(15 * losses.size()), 1e-5) << name;
+  };
+  expect("float", e.find(Kind::all_float)->perplexity);
+  expect("rounded", e.find(Kind::round_to_nearest)->perplexity);
+  ASSERT_EQ(e.order.size(), 3u);
+  for (std::size_t n = 1; n <= 3; ++n) expect("kept " + std::to_string(n), e.order[n - 1]);
+  EXPECT_EQ(e.order_needs(), 3u) << "one more than the search";
+  EXPECT_EQ(e.find(Kind::greedy)->kept.size(), 2u);
+}
+
 TEST_F(Evaluation, WhereDownProjectionsAreNotAllTheGoalIsWhatTheyRecover) {
   decoder_ = sure_model();
   text_ = its_own_text(decoder_);
@@ -198,6 +255,8 @@ TEST_F(Evaluation, SaysWhyNothingIsSearched) {
   EXPECT_FALSE(e.loses());
   EXPECT_EQ(e.no_greedy, "round-to-nearest loses nothing that can be told from noise");
   EXPECT_TRUE(std::isnan(e.find(Kind::all_down)->recovered));
+  EXPECT_TRUE(e.order.empty());
+  EXPECT_EQ(e.order_needs(), 0u);
   for (const Kind kind :
        {Kind::advised, Kind::smooth_advised, Kind::paper, Kind::control, Kind::greedy}) {
     EXPECT_EQ(e.find(kind), nullptr) << title_of(kind);
@@ -205,7 +264,7 @@ TEST_F(Evaluation, SaysWhyNothingIsSearched) {
 }
 
 TEST_F(Evaluation, CanBeEnded) {
-  for (const int at : {1, 12, 30, 44}) {
+  for (const int at : {1, 12, 30, 44, 48}) {
     testing::CancelAt progress(at);
     EXPECT_THROW(evaluate_quantisation(decoder_, text_, other_, plan_, &progress), Cancelled);
     EXPECT_EQ(progress.asked(), at);

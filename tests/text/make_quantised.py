@@ -19,7 +19,8 @@ import transformers
 
 MODELS = ["gemma2", "gpt2", "llama_biases", "olmo2", "phi", "qwen3", "qwen3_moe"]
 TOKENS, SEQUENCES = 16, 2
-KEPT_BLOCK = 2
+KEPT_BLOCKS = [2]
+ORDER = [3, 1, 2]  # in which down projections of the last model are kept, one more at a time
 ROLES = {"q_proj": "q", "k_proj": "k", "v_proj": "v", "o_proj": "o", "gate_proj": "gate", "up_proj": "up", "down_proj": "down",
          "dense": "o", "fc1": "up", "fc2": "down", "attn.c_proj": "o", "mlp.c_fc": "up", "mlp.c_proj": "down"}
 NORM_OF = dict(q="attention", k="attention", v="attention", gate="ffn", up="ffn", router="ffn")
@@ -99,7 +100,7 @@ class Quantised:
                 if part.norm is not None:
                     self.peaks[part.norm] = torch.maximum(self.peaks.get(part.norm, torch.zeros(())), rows.abs().amax(0))
             return self.plain(x, weight, bias)
-        kept = [self.kept and part.role == "down" and part.block == KEPT_BLOCK for part in parts]
+        kept = [part.role == "down" and part.block in self.kept for part in parts]
         y = torch.cat([self.plain(rows, part.weight) if keep else part.product(rows) for part, keep in zip(parts, kept)], -1)
         return (y if bias is None else y + bias).reshape(*x.shape[:-1], -1)
 
@@ -113,7 +114,7 @@ class Quantised:
             vectors[norm] = (peak.clamp(min=1e-5) ** 0.5 / weight.clamp(min=1e-5) ** 0.5).clamp(min=1e-5)
         return vectors
 
-    def measure(self, ids, kept=False, bits=8, per_channel=False, smoothing={}, quantise=True):
+    def measure(self, ids, kept=(), bits=8, per_channel=False, smoothing={}, quantise=True):
         self.state, self.kept = "rounded" if quantise else "float", kept
         for m in self.maps:
             m.prepare(bits, per_channel, smoothing.get(m.norm))
@@ -124,6 +125,21 @@ class Quantised:
             last = logits[-1].tolist()
         short = lambda numbers: [float(f"{x:.8g}") for x in numbers]
         return dict(losses=short(losses), last_logits=short(last))
+
+
+def plant(model):
+    """Puts into two down projections a number beside which all others are rounded to 0, for an input that is 0: in float nothing
+    changes. The model is made sure of what it says; gives text as it says it."""
+    model.model.lm_head.weight.data *= 8
+    for m in model.maps:
+        if m.block > 1 and m.role == "up":
+            m.weight[7] = 0
+        if m.block > 1 and m.role == "down":
+            m.weight[:, 7] = 1e4
+    ids = torch.arange(4, 8)[:, None]
+    while ids.shape[1] < TOKENS:
+        ids = torch.cat([ids, model.model(input_ids=ids, use_cache=False).logits[:, -1:].argmax(-1)], 1)
+    return ids.tolist()
 
 
 def all_in_float64():
@@ -150,13 +166,20 @@ def main():
             ids=ids, calibration=other, norms=len(smoothing), results={
                 "float": model.measure(ids, quantise=False),
                 "rounded": model.measure(ids),
-                "kept": model.measure(ids, kept=True),
+                "kept": model.measure(ids, kept=KEPT_BLOCKS),
                 "four bits": model.measure(ids, bits=4),
                 "per channel": model.measure(ids, per_channel=True),
                 "smooth": model.measure(ids, smoothing=smoothing),
-                "smooth kept": model.measure(ids, smoothing=smoothing, kept=True)})
+                "smooth kept": model.measure(ids, smoothing=smoothing, kept=KEPT_BLOCKS)})
         F.linear = plain
         print(name, {key: result["losses"] for key, result in cases[name]["results"].items()})
+    plain = F.linear
+    model = Quantised(models / "qwen3", norms_in_front=True)
+    ids = plant(model)
+    cases["planted"] = dict(ids=ids, order=ORDER, results={
+        "float": model.measure(ids, quantise=False), "rounded": model.measure(ids),
+        **{f"kept {n}": model.measure(ids, kept=ORDER[:n]) for n in range(1, len(ORDER) + 1)}})
+    F.linear = plain
     text = ",\n".join(f'"{key}": {json.dumps(value)}' for key, value in cases.items())
     out.write_text("{" + text.replace('{"losses"', '\n  {"losses"') + "}\n")
 

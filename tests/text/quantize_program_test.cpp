@@ -95,6 +95,17 @@ TEST_F(QuantizeOnText, PrintsJsonAndDrawsIt) {
   EXPECT_THAT(contents_of(picture), AllOf(HasSubstr("<svg"), HasSubstr(">advised kept<")));
 }
 
+// OpenMP says as it is loaded how long its threads count before they sleep.
+TEST_F(QuantizeOnText, ThreadsThatWaitTakeNoTime) {
+  setenv("OMP_DISPLAY_ENV", "verbose", 1);
+  EXPECT_THAT(quantize({"--sequences", "100"}).err, HasSubstr("GOMP_SPINCOUNT = '0'"));
+  setenv("OMP_WAIT_POLICY", "active", 1);
+  EXPECT_THAT(quantize({"--sequences", "100"}).err, HasSubstr("GOMP_SPINCOUNT = '30000000000'"))
+      << "as the caller wants it";
+  unsetenv("OMP_WAIT_POLICY");
+  unsetenv("OMP_DISPLAY_ENV");
+}
+
 // The perplexities of sequences that are measured do not depend on where SmoothQuant is calibrated.
 TEST_F(QuantizeOnText, CalibratesBehindTheTextWithoutAnother) {
   const auto sets_of = [&](std::vector<std::string> more) {

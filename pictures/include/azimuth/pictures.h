@@ -35,7 +35,8 @@ std::string draw_model(const Observation& observation, std::string_view title);
 std::string draw_comparison(const Comparison& comparison);
 
 /// The perplexity of each set of matrices that was measured, a dot between what float and what
-/// round-to-nearest have, which are lines; with the share that comes back.
+/// round-to-nearest have, which are lines; with the share that comes back. Below, where it was
+/// measured, perplexity by the number kept, in the advice's order and in that of measuring.
 std::string draw_quantisation(const QuantisationEvaluation& evaluation, std::string_view title);
 
 /// Of an audit, each a square SVG for a page: the matches of one test, release's order against the

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -61,12 +62,20 @@ struct QuantisationEvaluation {
   double goal = 0;             ///< the share that greedy was to recover
   std::int64_t measured = 0;   ///< sets that greedy measured on all sequences
   std::vector<double> greedy;  ///< perplexity with the first, the first two, ... of greedy's set
-  std::string no_greedy;       ///< why there is none; empty: there is
+  /// Perplexity with the first, the first two, ... of the advice's ranking, until the goal is
+  /// reached and what is advised is among them. Empty where there is no greedy.
+  std::vector<double> order;
+  std::string no_greedy;  ///< why there is none; empty: there is
 
   /// Null: it was not measured.
   const MeasuredSet* find(MeasuredSet::Kind kind) const;
   /// Whether round-to-nearest loses more than measuring can tell from nothing: 0.02 nats a token.
   bool loses() const;
+  /// The share of what round-to-nearest loses that is not lost at `perplexity`; NaN where it loses
+  /// nothing.
+  double recovered(double perplexity) const;
+  /// How many of the ranking, from the first, are the fewest to reach the goal; 0: none of `order`.
+  std::size_t order_needs() const;
 };
 
 /// Its name in a table: "round-to-nearest", "SmoothQuant, advised kept".

@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "calls/evaluation_text.h"
 #include "cli/changed_model.h"
 #include "cli/run_program.h"
 
@@ -122,6 +123,25 @@ TEST(Quantize, RefusesWhatHasNoScore) {
   EXPECT_EQ(ended.out, "");
   EXPECT_EQ(ended.err,
             "azimuth: " + path + ": quantize: hidden states are not finite from block 1 on\n");
+}
+
+TEST(EvaluationText, SaysHowManyTheSearchTakesAndHowManyTheAdvice) {
+  using enum MeasuredSet::Kind;
+  QuantisationEvaluation e;
+  e.sets = {{all_float, {}, 10, 1, 0, 0},
+            {round_to_nearest, {}, 30, 0, 0, 0},
+            {greedy, {}, 11, 0.95, 0, 0}};
+  e.goal = 0.9;
+  e.measured = 7;
+  e.greedy = {14, 11};
+  e.order = {20, 14, 11.5, 12.25};
+  EXPECT_THAT(cli::evaluation_text(e),
+              HasSubstr("\nBest found: to recover 90.0%, one after the other, by measuring 7 sets; "
+                        "perplexity 14 11.\nIn the order of the advice that takes 3; perplexity "
+                        "20 14 11.5 12.25.\n"))
+      << "12 is what it is to reach";
+  e.no_greedy = "why";
+  EXPECT_THAT(cli::evaluation_text(e), ::testing::EndsWith("\nNo search for the best set: why.\n"));
 }
 
 TEST(Quantize, NeedsWeights) {

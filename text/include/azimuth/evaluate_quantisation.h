@@ -35,8 +35,9 @@ struct EvaluationPlan {
 /// is recovered of what round-to-nearest loses, or of what all down projections recover, where
 /// these recover less. Gains of an earlier round are the order to look in (they seldom grow): each
 /// round measures the best four anew, and goes on while the best is an old one. Blocks in front of
-/// the one that changes are computed once a round. It is left out for more than 200 down
-/// projections.
+/// the one that changes are computed once a round. Then down the ranking, one more at a time, to
+/// the same goal (`QuantisationEvaluation::order`): sets that have been measured are not measured
+/// again. Both are left out for more than 200 down projections.
 ///
 /// Memory: beside the decoder one byte a weight of its blocks, logits of a sequence, and a hidden
 /// state a token of a sequence and block. LibTorch's threads; `progress` (null: nobody waits) is
