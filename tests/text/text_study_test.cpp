@@ -271,7 +271,9 @@ TEST_P(EveryText, TapsOfTheSameSequencesShowTheSame) {
   const Scene scene(GetParam(), false);
   const Decoder decoder(scene.weights, at::kCPU, at::kFloat);
   const auto exporter = std::make_shared<testing::RecordingExporter>();
-  Monitor monitor({.run = "tapped", .snapshot_interval = SnapshotInterval::every_steps(1)});
+  Monitor monitor({.run = "tapped",
+                   .snapshot_interval = SnapshotInterval::every_steps(1),
+                   .log = [](LogLevel, std::string_view) {}});
   monitor.add(exporter);
   Attachment watched =
       monitor.attach(decoder.module(), decoder.architecture(), decoder.role_names());

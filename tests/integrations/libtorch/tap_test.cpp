@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "azimuth/angle.h"
 #include "test_support.h"
@@ -12,7 +13,8 @@
 namespace azimuth::testing {
 namespace {
 
-/// The operators that LibTorch runs on this thread while it lives.
+/// The operators that LibTorch runs on this thread while it lives; "autocast of" those whose
+/// arguments it may put into half precision.
 class Operators {
  public:
   Operators() : handle_(at::addThreadLocalCallback(at::RecordFunctionCallback(&note))) {
@@ -26,7 +28,8 @@ class Operators {
 
  private:
   static std::unique_ptr<at::ObserverContext> note(const at::RecordFunction& function) {
-    names_.emplace_back(function.name());
+    const bool autocast = !c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutocastCPU);
+    names_.push_back((autocast ? "autocast of " : "") + std::string(function.name()));
     return nullptr;
   }
 
@@ -253,13 +256,19 @@ TEST(Tap, TakesStatesOfAnyTypeAndLayout) {
   }
 }
 
-// There LibTorch multiplies matrices in half precision.
+// On a GPU the sum would be a product in half precision there. A CPU can show that it is not asked
+// for.
 TEST(Tap, IsNoPartOfWhatTrainingComputesInHalfPrecision) {
   const std::vector<torch::Tensor> pass = long_states();
   Tapped tapped;
   {
-    const c10::impl::IncludeDispatchKeyGuard autocast(c10::DispatchKey::AutocastCPU);
+    const Operators operators;
+    c10::impl::tls_set_dispatch_key_excluded(c10::DispatchKey::AutocastCPU, false);
     tapped.tap(pass);
+    c10::impl::tls_set_dispatch_key_excluded(c10::DispatchKey::AutocastCPU, true);
+    EXPECT_THAT(operators.names(), ::testing::Contains("aten::mv"));
+    EXPECT_THAT(operators.names(),
+                ::testing::Each(::testing::Not(::testing::HasSubstr("autocast"))));
   }
   expect_text_of(pass, tapped.step());
 }
@@ -295,7 +304,8 @@ TEST(Tap, ShowsNoTokensWithIdsOfAnotherShapeAndNoTextOfStatesThatDoNotFit) {
   const std::vector<torch::Tensor> pass = long_states();
   Tapped tapped;
   for (const torch::Tensor& ids :
-       {ids_of_states().flatten(), ids_of_states().t(), ids_of_states().to(torch::kInt32)}) {
+       {ids_of_states().flatten(), ids_of_states().t(), ids_of_states().to(torch::kInt32),
+        ids_of_states().reshape({kBatch, kLength, 1, 1})}) {
     tapped.tap(pass, ids);
     const Observation o = tapped.step();
     ASSERT_TRUE(o.text);

@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 #include "azimuth/angle.h"
 #include "azimuth/examine.h"
@@ -121,7 +122,13 @@ TEST(Taps, OnePassIsWhatATextShows) {
                 0.02);
     EXPECT_EQ(std::isnan(o.text->blocks[l].eigen_angle), vectors.eigen[l - 1].cols() == 0);
   }
-  EXPECT_FALSE(std::isnan(o.text->blocks.back().eigen_angle)) << "the decay block";
+  const Eigen::MatrixXd& span = vectors.eigen.back();  // of the decay block
+  const auto to_span = [&](const Eigen::VectorXd& v) {
+    return std::acos(std::min((span.transpose() * v.normalized()).norm(), 1.0)) * 180 /
+           std::acos(-1);
+  };
+  EXPECT_NEAR(to_span(weights_say), o.blocks.back().eigen.angle, 0.02);
+  EXPECT_NEAR(o.text->blocks.back().eigen_angle, to_span(sum), 0.02);
 
   ASSERT_EQ(o.text->initial_tokens.size(), 1U);
   const TextToken& initial = o.text->initial_tokens[0];
@@ -157,7 +164,9 @@ TEST(Taps, PassIsInOneObservationAlone) {
 }
 
 TEST(Taps, HighNormGoesByTheRatioOfTheMonitor) {
-  for (const double ratio : {20.0, 200.0}) {
+  // The first token is some 75 times as long as others, the sixth 50 times.
+  const std::vector<std::pair<double, std::int64_t>> counts = {{20, 4}, {60, 3}, {200, 0}};
+  for (const auto& [ratio, states] : counts) {
     MonitorOptions options = testing::every_step();
     options.thresholds.high_norm_ratio = ratio;
     Watched s(options);
@@ -167,7 +176,9 @@ TEST(Taps, HighNormGoesByTheRatioOfTheMonitor) {
     s.step(1);
     const Observation o = s.exporter->observations().back();
     ASSERT_TRUE(o.text);
-    EXPECT_EQ(o.text->stages[0].states, ratio < 100 ? 4 : 0);
+    EXPECT_EQ(o.text->stages[0].states, states);
+    // The sixth token's state points the other way.
+    EXPECT_EQ(o.text->stages[0].alignment > 0.99, states == 3) << ratio;
     EXPECT_EQ(o.text->stages[0].direction.empty(), ratio > 100);
     EXPECT_EQ(o.text->initial_tokens.empty(), ratio > 100);
   }
@@ -229,7 +240,7 @@ TEST(Taps, ShowNoTextWhereTheyAreNotOfOnePass) {
   tap_all(s, odd);
   EXPECT_FALSE(next()) << "no ratio to a norm of zero";
   odd = states;
-  odd[3](0, 1) = NAN;
+  odd[3](0, 1) = INFINITY;
   tap_all(s, odd);
   EXPECT_FALSE(next()) << "not finite";
   tap_all(s, states);
