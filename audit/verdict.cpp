@@ -24,8 +24,14 @@ Verdict verdict_of(const Audit& evidence) {
   const bool in_order = evidence.log10_corrected_p <= std::log10(evidence.rate);
   const bool small_share = evidence.share < kNoMatchShare;
   // Whoever holds the release can permute an unrelated base into its order, but not make pairs of
-  // rows agree that do not.
-  if (in_order) return small_share ? Verdict::inconclusive : Verdict::match;
+  // rows agree that do not. Of an FFN with few neurons one that agrees by chance is a large share.
+  if (in_order) {
+    const bool believed = std::isnan(evidence.share) ||
+                          std::ranges::any_of(evidence.shares, [](const NeuronShare& s) {
+                            return s.share >= kNoMatchShare && s.agreeing >= kBelievedNeurons;
+                          });
+    return believed ? Verdict::match : Verdict::inconclusive;
+  }
   const bool large_share = std::ranges::any_of(evidence.shares, [](const NeuronShare& s) {
     return s.share >= kMatchShare && s.agreeing >= kMatchNeurons;
   });

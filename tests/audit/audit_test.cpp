@@ -447,6 +447,8 @@ TEST(AuditVerdict, FollowsTheRule) {
       {-6, 0.1, 13, false, Verdict::match},
       {-6, kNone, 0, false, Verdict::match},
       {-6, 0.099, 12, true, Verdict::inconclusive},  // framed
+      {-6, 0.5, 3, true, Verdict::match},
+      {-6, 0.5, 2, true, Verdict::inconclusive},  // of few neurons, by chance
       {-5.99, 0.2, 30, false, Verdict::match_empirical},
       {-5.99, 0.2, 29, true, Verdict::inconclusive},  // of too few neurons
       {kNone, 1, 256, false, Verdict::match_empirical},

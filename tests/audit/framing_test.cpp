@@ -94,7 +94,8 @@ TEST(FramedBase, NeuronsWithoutEffectDoNotCountInTheMapOfNeurons) {
   base.add_neurons(added, Eigen::MatrixXf::Identity(base.hidden(), base.hidden()), 1, 1, 0);
   const Audit a = audited_framed(base, release.replace_embeddings().rotate());
   EXPECT_LT(a.grams->log10_corrected_p, -6);
-  EXPECT_LT(a.share, kNoMatchShare);
+  // Of its four own neurons one may agree by chance.
+  for (const NeuronShare& share : a.shares) EXPECT_LT(share.agreeing, kBelievedNeurons);
   EXPECT_EQ(a.verdict, Verdict::inconclusive);
 }
 

@@ -177,6 +177,7 @@ struct AuditedWeights {
 inline constexpr double kMatchShare = 0.2;
 inline constexpr std::int64_t kMatchNeurons = 30;
 inline constexpr double kNoMatchShare = 0.1;
+inline constexpr std::int64_t kBelievedNeurons = kMatchNeurons / 10;
 
 /// What `audit` concludes from the evidence alone: `log10_corrected_p`, `rate`, `shares`, `share`,
 /// `embeddings` and `nonfinite`.
