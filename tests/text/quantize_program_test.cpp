@@ -80,8 +80,8 @@ TEST_F(QuantizeOnText, PrintsJsonAndDrawsIt) {
   EXPECT_EQ(e.at("per_channel"), true);
   EXPECT_EQ(e.at("sequences"), "6") << "all there are";
   EXPECT_EQ(e.at("calibration_sequences"), "4");
-  EXPECT_EQ(run({"sha256sum", text_}).out.substr(0, 64), e.at("ids_digest"));
-  EXPECT_EQ(run({"sha256sum", other_}).out.substr(0, 64), e.at("calibration_digest"));
+  EXPECT_EQ(e.at("ids_digest"), run({"sha256sum", text_}).out.substr(0, 64));
+  EXPECT_EQ(e.at("calibration_digest"), run({"sha256sum", other_}).out.substr(0, 64));
   const json& advised = e.at("sets").at(2);
   EXPECT_EQ(advised.at("kind"), "advised");
   EXPECT_EQ(advised.at("kept"), json::parse(R"([{"block": 4, "role": "down_weight"}])"));

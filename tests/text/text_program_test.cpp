@@ -76,7 +76,7 @@ TEST(TextProgram, MeasuresThePerplexityThatTransformersHas) {
   EXPECT_EQ(text.at("sequences"), "1");
   EXPECT_EQ(text.at("length"), length);
   EXPECT_EQ(text.at("first_token_id"), "-1");
-  EXPECT_EQ(run({"sha256sum", file}).out.substr(0, 64), text.at("ids_digest"));
+  EXPECT_EQ(text.at("ids_digest"), run({"sha256sum", file}).out.substr(0, 64));
   EXPECT_THAT(run_program({"inspect", kModels + "llama", "--text", file, "--length", "4"}).out,
               HasSubstr("\nOn text: 4 sequences of 4 tokens, perplexity "));
 }

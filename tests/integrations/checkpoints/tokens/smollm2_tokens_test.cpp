@@ -18,7 +18,7 @@ TEST(SmolLM2Tokens, AreThoseOfAnotherReader) {
   EXPECT_EQ(strings.size(), expected.at("tokens"));
   Sha256 sum;
   for (const std::string& text : strings) sum.add(std::to_string(text.size()) + ":" + text);
-  EXPECT_EQ(sum.hexadecimal(), expected.at("sha256"));
+  EXPECT_EQ(expected.at("sha256"), sum.hexadecimal());
 }
 
 }  // namespace
