@@ -70,128 +70,6 @@ v1::State state_to_proto(State state) {
   throw std::invalid_argument("unknown state");
 }
 
-v1::Verdict verdict_to_proto(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::match:
-      return v1::VERDICT_MATCH;
-    case Verdict::match_empirical:
-      return v1::VERDICT_MATCH_EMPIRICAL;
-    case Verdict::no_match:
-      return v1::VERDICT_NO_MATCH;
-    case Verdict::inconclusive:
-      return v1::VERDICT_INCONCLUSIVE;
-  }
-  throw std::invalid_argument("unknown verdict");
-}
-
-void convert(const FfnPlace& in, v1::FfnPlace& out) {
-  out.set_block(in.block);
-  out.set_expert(in.expert);
-}
-
-void convert(const OrderTest& in, v1::OrderTest& out) {
-  out.set_test(std::string(in.test));
-  out.set_count(in.count);
-  out.set_made(in.made);
-  out.set_no_p(in.no_p);
-  convert(in.base, *out.mutable_base());
-  convert(in.release, *out.mutable_release());
-  out.set_mapped(in.mapped);
-  out.set_matched(in.matched);
-  out.set_in_order(in.in_order);
-  out.set_log10_p(in.log10_p);
-  out.set_log10_corrected_p(in.log10_corrected_p);
-  for (const RowPair& pair : in.pairs) {
-    out.add_base_rows(pair.base);
-    out.add_release_rows(pair.release);
-  }
-}
-
-void convert(const GramPair& in, v1::GramPair& out) {
-  convert(in.base, *out.mutable_base());
-  convert(in.release, *out.mutable_release());
-  out.set_first_alignment(in.first_alignment);
-  out.set_second_alignment(in.second_alignment);
-  out.set_p(in.p);
-}
-
-void convert(const BlockPair& in, v1::BlockPair& out) {
-  out.set_base_block(in.base_block);
-  out.set_release_block(in.release_block);
-  out.set_matched(in.matched);
-  out.set_in_order(in.in_order);
-  out.set_share(in.share);
-}
-
-v1::DirectionStatus status_to_proto(DirectionStatus status) {
-  switch (status) {
-    case DirectionStatus::compared:
-      return v1::DIRECTION_STATUS_COMPARED;
-    case DirectionStatus::signature_absent:
-      return v1::DIRECTION_STATUS_SIGNATURE_ABSENT;
-    case DirectionStatus::other_hidden_size:
-      return v1::DIRECTION_STATUS_OTHER_HIDDEN_SIZE;
-  }
-  return v1::DIRECTION_STATUS_UNSPECIFIED;
-}
-
-void convert(const DirectionFigures& in, v1::DirectionFigures& out) {
-  set_numbers(in.explosion_blocks, *out.mutable_explosion_blocks());
-  set_numbers(in.decay_blocks, *out.mutable_decay_blocks());
-  out.set_peak_ratio(in.peak_ratio);
-  out.set_singular_ratio(in.singular_ratio);
-  out.set_decay_eigenvalue(in.decay_eigenvalue);
-  out.set_absence(in.absence);
-}
-
-void convert(const DirectionEvidence& in, v1::DirectionEvidence& out) {
-  out.set_base_has_signature(in.base_has_signature);
-  out.set_release_has_signature(in.release_has_signature);
-  convert(in.base, *out.mutable_base());
-  convert(in.release, *out.mutable_release());
-  out.set_degrees(in.degrees);
-  out.set_p(in.p);
-  out.set_resolution(in.resolution);
-  out.set_vocabulary_correlation(in.vocabulary_correlation);
-  for (const VocabularyPoint& point : in.vocabulary) {
-    out.add_vocabulary_base(point.base);
-    out.add_vocabulary_release(point.release);
-  }
-  out.set_map_agreement(in.map_agreement);
-}
-
-void convert(const NeuronShare& in, v1::NeuronShare& out) {
-  convert(in.base, *out.mutable_base());
-  convert(in.release, *out.mutable_release());
-  out.set_mapped(in.mapped);
-  out.set_neurons(in.neurons);
-  out.set_agreeing(in.agreeing);
-  out.set_share(in.share);
-  out.set_cosine(in.cosine);
-  out.set_control(in.control);
-  out.set_neuron_map(in.neuron_map);
-}
-
-void convert(const EmbeddingAlignment& in, v1::EmbeddingAlignment& out) {
-  out.set_by_string(in.by_string);
-  out.set_shared_tokens(in.shared_tokens);
-  out.set_fitted_tokens(in.fitted_tokens);
-  out.set_similarity(in.similarity);
-  out.set_aligned(in.aligned);
-}
-
-void convert(const ModelInfo& in, v1::Model& out) {
-  out.set_architecture(in.architecture);
-  out.set_hidden_size(checked_size(in.hidden_size, "hidden_size"));
-  out.set_ffn_size(checked_size(in.ffn_size, "ffn_size"));
-  out.set_block_count(checked_size(in.block_count, "block_count"));
-  out.set_vocab_size(checked_size(in.vocab_size, "vocab_size"));
-  out.set_parameter_count(in.parameter_count);
-  out.set_weights_digest(in.weights_digest);
-  out.set_weights_fingerprint(in.weights_fingerprint);
-  out.set_bfloat16_digest(in.bfloat16_digest);
-}
-
 void convert(const ProbeInfo& in, v1::Probe& out) {
   set_numbers(in.token_ids, *out.mutable_token_ids());
   set_numbers(in.special_token_ids, *out.mutable_special_token_ids());
@@ -325,14 +203,6 @@ void convert(const std::vector<T>& in, RepeatedPtrField<Message>& out) {
   for (const T& item : in) convert(item, *out.Add());
 }
 
-void convert(const GramTest& in, v1::GramTest& out) {
-  out.set_no_p(in.no_p);
-  out.set_orders(in.orders);
-  convert(in.pairs, *out.mutable_pairs());
-  out.set_log10_p(in.log10_p);
-  out.set_log10_corrected_p(in.log10_corrected_p);
-}
-
 void convert(const StageObservation& in, v1::Stage& out) {
   out.set_first_block(in.first_block);
   out.set_last_block(in.last_block);
@@ -383,6 +253,20 @@ void convert(const PastDirections& in, v1::PastDirections& out) {
 
 }  // namespace
 
+v1::Model to_proto(const ModelInfo& in) {
+  v1::Model out;
+  out.set_architecture(in.architecture);
+  out.set_hidden_size(checked_size(in.hidden_size, "hidden_size"));
+  out.set_ffn_size(checked_size(in.ffn_size, "ffn_size"));
+  out.set_block_count(checked_size(in.block_count, "block_count"));
+  out.set_vocab_size(checked_size(in.vocab_size, "vocab_size"));
+  out.set_parameter_count(in.parameter_count);
+  out.set_weights_digest(in.weights_digest);
+  out.set_weights_fingerprint(in.weights_fingerprint);
+  out.set_bfloat16_digest(in.bfloat16_digest);
+  return out;
+}
+
 v1::Observation to_proto(const Observation& in) {
   v1::Observation out;
   out.set_schema_version(in.schema_version);
@@ -393,7 +277,7 @@ v1::Observation to_proto(const Observation& in) {
   set_time(in.time, *out.mutable_time());
   out.set_loss(in.loss);
   out.set_loss_is_nan(in.loss_is_nan);
-  convert(in.model, *out.mutable_model());
+  *out.mutable_model() = to_proto(in.model);
   convert(in.probe, *out.mutable_probe());
   convert(in.blocks, *out.mutable_blocks());
   convert(in.stages, *out.mutable_stages());
@@ -430,96 +314,10 @@ v1::Comparison to_proto(const Comparison& in) {
   return out;
 }
 
-v1::Audit to_proto(const Audit& in) {
-  v1::Audit out;
-  out.set_verdict(verdict_to_proto(in.verdict));
-  convert(in.base, *out.mutable_base());
-  convert(in.release, *out.mutable_release());
-  out.set_rate(in.rate);
-  out.set_bases(in.bases);
-  out.set_thorough(in.thorough);
-  out.set_nonfinite(in.nonfinite);
-  out.set_tests(in.tests);
-  out.set_log10_corrected_p(in.log10_corrected_p);
-  convert(in.exact, *out.mutable_exact());
-  convert(in.shares, *out.mutable_shares());
-  out.set_share(in.share);
-  convert(in.embeddings, *out.mutable_embeddings());
-  convert(in.blocks, *out.mutable_blocks());
-  convert(in.grams.value_or(GramTest()), *out.mutable_grams());
-  out.mutable_grams()->set_made(in.grams.has_value());
-  convert(in.direction.value_or(DirectionEvidence()), *out.mutable_direction());
-  if (in.direction) out.mutable_direction()->set_status(status_to_proto(in.direction->status));
-  return out;
-}
-
-v1::Audits to_proto(std::span<const Audit> in) {
-  v1::Audits out;
-  for (const Audit& audit : in) *out.add_audits() = to_proto(audit);
-  return out;
-}
-
-v1::Lineage to_proto(const Lineage& in) {
-  v1::Lineage out;
-  out.mutable_names()->Add(in.names.begin(), in.names.end());
-  out.set_rate(in.rate);
-  out.set_audits(in.audits);
-  for (const std::optional<Verdict>& verdict : in.verdicts) {
-    out.add_verdicts(verdict ? verdict_to_proto(*verdict) : v1::VERDICT_UNSPECIFIED);
-  }
-  set_numbers(in.log10_corrected_p, *out.mutable_log10_corrected_p());
-  set_numbers(in.degrees, *out.mutable_degrees());
-  for (const LineageFamily& family : in.families) {
-    v1::LineageFamily& one = *out.add_families();
-    for (const std::size_t member : family.members) {
-      one.add_members(static_cast<std::int32_t>(member));
-    }
-    one.set_root(static_cast<std::int32_t>(family.root));
-    for (const LineageEdge& in_edge : family.edges) {
-      v1::LineageEdge& edge = *one.add_edges();
-      edge.set_parent(static_cast<std::int32_t>(in_edge.parent));
-      edge.set_child(static_cast<std::int32_t>(in_edge.child));
-      edge.set_degrees(in_edge.degrees);
-      edge.set_confidence(in_edge.confidence);
-      edge.set_direction_confidence(in_edge.direction_confidence);
-    }
-  }
-  return out;
-}
-
-v1::Quantisation to_proto(const ModelInfo& model, const QuantisationAdvice& in) {
-  v1::Quantisation out;
-  convert(model, *out.mutable_model());
-  v1::QuantisationAdvice& advice = *out.mutable_advice();
-  for (const DownProjection& projection : in.projections) {
-    v1::DownProjection& one = *advice.add_projections();
-    one.set_block(projection.block);
-    one.set_role(std::string(name_of(projection.role)));
-    one.set_experts(projection.experts);
-    one.set_rank(projection.rank);
-    one.set_kept(projection.kept);
-    one.set_score(projection.score);
-    one.set_explosion_block(projection.explosion_block);
-    one.set_decay_block(projection.decay_block);
-    one.set_first_peak(projection.first_peak);
-    one.set_others_peak(projection.others_peak);
-    one.set_typical(projection.typical);
-    one.set_outlier_ratio(projection.outlier_ratio);
-    one.set_expert(projection.expert);
-    one.set_parameters(projection.parameters);
-    one.set_kept_as(std::string(name_of(projection.kept_as)));
-    one.set_extra_bytes(projection.extra_bytes);
-  }
-  advice.set_total_score(in.total_score);
-  set_numbers(in.first_token_ids, *advice.mutable_first_token_ids());
-  advice.set_nothing_to_keep(in.nothing_to_keep);
-  return out;
-}
-
 v1::Signature to_proto(const Signature& in) {
   v1::Signature out;
   out.set_schema_version(in.schema_version);
-  convert(in.model, *out.mutable_model());
+  *out.mutable_model() = to_proto(in.model);
   convert(in.probe, *out.mutable_probe());
   convert(in.stages, *out.mutable_stages());
   convert(in.blocks, *out.mutable_blocks());

@@ -32,6 +32,7 @@ namespace azimuth {
 /// Every sub-message is set. Throws std::out_of_range if a size of the model is negative or above
 /// 2^31 - 1. Strings are expected to be UTF-8.
 v1::Observation to_proto(const Observation& observation);
+v1::Model to_proto(const ModelInfo& model);
 v1::Signature to_proto(const Signature& signature);
 v1::TrackerState to_proto(const TrackerState& state);
 v1::Comparison to_proto(const Comparison& comparison);

@@ -33,6 +33,35 @@ std::string name_of_set(MeasuredSet::Kind kind) {
 
 }  // namespace
 
+v1::Quantisation to_proto(const ModelInfo& model, const QuantisationAdvice& in) {
+  v1::Quantisation out;
+  *out.mutable_model() = to_proto(model);
+  v1::QuantisationAdvice& advice = *out.mutable_advice();
+  for (const DownProjection& projection : in.projections) {
+    v1::DownProjection& one = *advice.add_projections();
+    one.set_block(projection.block);
+    one.set_role(std::string(name_of(projection.role)));
+    one.set_experts(projection.experts);
+    one.set_rank(projection.rank);
+    one.set_kept(projection.kept);
+    one.set_score(projection.score);
+    one.set_explosion_block(projection.explosion_block);
+    one.set_decay_block(projection.decay_block);
+    one.set_first_peak(projection.first_peak);
+    one.set_others_peak(projection.others_peak);
+    one.set_typical(projection.typical);
+    one.set_outlier_ratio(projection.outlier_ratio);
+    one.set_expert(projection.expert);
+    one.set_parameters(projection.parameters);
+    one.set_kept_as(std::string(name_of(projection.kept_as)));
+    one.set_extra_bytes(projection.extra_bytes);
+  }
+  advice.set_total_score(in.total_score);
+  advice.mutable_first_token_ids()->Assign(in.first_token_ids.begin(), in.first_token_ids.end());
+  advice.set_nothing_to_keep(in.nothing_to_keep);
+  return out;
+}
+
 v1::QuantisationEvaluation to_proto(const QuantisationEvaluation& in) {
   v1::QuantisationEvaluation out;
   out.set_weight_bits(in.scheme.weight_bits);
