@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -78,9 +79,19 @@ class Measuring {
   std::map<WeightPlace, std::int64_t> numbers_, bytes_;
 };
 
+// Of a model that is so far off, a share of a perplexity says nothing.
+bool worse_than_guessing(const QuantisationEvaluation& e, std::int64_t vocabulary) {
+  return e.find(Kind::round_to_nearest)->perplexity > static_cast<double>(vocabulary);
+}
+
 // What makes a search needless, in words; empty: nothing does.
-std::string why_no_greedy(const QuantisationEvaluation& e, std::size_t candidates) {
+std::string why_no_greedy(const QuantisationEvaluation& e, std::size_t candidates,
+                          std::int64_t vocabulary) {
   if (!e.loses()) return "round-to-nearest loses nothing that can be told from noise";
+  if (worse_than_guessing(e, vocabulary)) {
+    return "round-to-nearest is worse than guessing one of " + std::to_string(vocabulary) +
+           " tokens";
+  }
   if (candidates > kMostCandidates) {
     return std::to_string(candidates) + " down projections are too many to search";
   }
@@ -133,7 +144,7 @@ QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::T
 
   const double down = result.recovered(measuring.perplexity_of(Kind::all_down));
   result.goal = down < kGoal ? kGoal * down : kGoal;
-  result.no_greedy = why_no_greedy(result, all.size());
+  result.no_greedy = why_no_greedy(result, all.size(), decoder.vocab_size());
   if (result.no_greedy.empty()) {
     products.reset();
     products.emplace(decoder, plan.scheme);
@@ -150,7 +161,11 @@ QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::T
     if (!kept.empty()) measuring.add(Kind::greedy, std::move(kept), result.greedy.back());
     measuring.follow(all, advised.size(), std::move(found.measured), *products);
   }
-  for (MeasuredSet& set : result.sets) set.recovered = result.recovered(set.perplexity);
+  const bool none = worse_than_guessing(result, decoder.vocab_size());
+  for (MeasuredSet& set : result.sets) {
+    set.recovered =
+        none ? std::numeric_limits<double>::quiet_NaN() : result.recovered(set.perplexity);
+  }
   std::ranges::sort(result.sets, {}, &MeasuredSet::kind);
   return result;
 }

@@ -24,8 +24,8 @@ void add_text_options(CLI::App& call, TextOptions& options, std::int64_t most) {
 }
 
 void become_azimuth_text(std::span<char* const> words) {
-  // OpenMP's threads wait for each other by counting, which on a busy machine takes twice the time
-  // of the work itself. It looks only once, as it is loaded.
+  // OpenMP's threads wait for each other by counting, which on a busy machine can take twice the
+  // time of the work itself. It looks only once, as it is loaded.
   setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   become("azimuth-text", words.subspan(1),
          "the package azimuth-text has it, which is built where LibTorch is (target "

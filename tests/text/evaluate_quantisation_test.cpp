@@ -263,6 +263,21 @@ TEST_F(Evaluation, SaysWhyNothingIsSearched) {
   }
 }
 
+TEST_F(Evaluation, SaysThatNothingIsLeftOfTheModel) {
+  {
+    const torch::NoGradGuard no_grad;
+    for (const LinearParameters& linear : decoder_.linear_maps()) {
+      if (linear.block == 0) linear.weight.mul_(16);
+    }
+  }
+  const QuantisationEvaluation e = evaluate_quantisation(decoder_, text_, other_, plan_);
+  ASSERT_GT(e.find(Kind::round_to_nearest)->perplexity, 37);
+  EXPECT_EQ(e.no_greedy, "round-to-nearest is worse than guessing one of 37 tokens");
+  EXPECT_TRUE(e.order.empty());
+  EXPECT_EQ(e.find(Kind::greedy), nullptr);
+  for (const MeasuredSet& set : e.sets) EXPECT_TRUE(std::isnan(set.recovered));
+}
+
 TEST_F(Evaluation, CanBeEnded) {
   for (const int at : {1, 12, 30, 44, 48}) {
     testing::CancelAt progress(at);

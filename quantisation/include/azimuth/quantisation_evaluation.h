@@ -43,7 +43,8 @@ struct MeasuredSet {
   std::vector<WeightPlace> kept;  ///< as they were chosen; none of `all_float`
   double perplexity = 0;
   /// The share of what round-to-nearest loses; NaN where that is nothing
-  /// (QuantisationEvaluation::loses).
+  /// (QuantisationEvaluation::loses), or where round-to-nearest is worse than guessing: its
+  /// perplexity is above the size of the vocabulary.
   double recovered = 0;
   std::int64_t parameters = 0;  ///< in `kept`
   std::int64_t bytes = 0;       ///< that they take more than rounded
