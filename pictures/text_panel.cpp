@@ -23,7 +23,7 @@ constexpr TextCurve kEigenvectors = {
     {"empirical direction to the eigenvector at decay", colour::vermilion},
     [](const TextBlock& b) { return b.eigen_angle; }};
 
-bool drawable(double ratio) { return std::isfinite(ratio) && ratio > 0; }
+bool positive(double ratio) { return std::isfinite(ratio) && ratio > 0; }
 
 }  // namespace
 
@@ -40,7 +40,7 @@ void draw_text_tokens(Svg& svg, const Box& room, const Observation& o) {
   std::vector<double> alone = {1, Thresholds().high_norm_ratio};
   std::vector<double> seen = alone;
   for (const TextToken& token : o.text->other_tokens) {
-    if (!drawable(token.ratio_alone) || !drawable(token.peak_ratio)) continue;
+    if (!positive(token.ratio_alone) || !positive(token.peak_ratio)) continue;
     alone.push_back(token.ratio_alone);
     seen.push_back(token.peak_ratio);
   }
@@ -68,7 +68,7 @@ void draw_text_tokens(Svg& svg, const Box& room, const Observation& o) {
              "no token is high-norm but initial ones", "text-anchor=\"middle\" fill=\"#777\"");
   }
   for (const TextToken& token : o.text->other_tokens) {
-    if (!drawable(token.ratio_alone) || !drawable(token.peak_ratio)) continue;
+    if (!positive(token.ratio_alone) || !positive(token.peak_ratio)) continue;
     svg.circle({x.at(token.ratio_alone), y.at(token.peak_ratio)}, 3,
                with("fill", token.high_norm > 0 ? colour::vermilion : colour::blue) +
                    "fill-opacity=\"0.6\"");

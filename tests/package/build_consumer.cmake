@@ -40,7 +40,7 @@ elseif(WAY STREQUAL "fetch_content")
   return()
 else()
   # That everything it needs compiles and links is what is tried here: not optimised, which takes half the time.
-  list(APPEND options -DUSE_SUBDIRECTORY=ON -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12)
+  list(APPEND options -DUSE_SUBDIRECTORY=ON -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=24)
 endif()
 run(${CMAKE_COMMAND} -S ${SOURCE}/tests/package/consumer -B ${WORK}/build ${options})
 run(${CMAKE_COMMAND} --build ${WORK}/build --target consumer)
