@@ -2,21 +2,25 @@
 """What an audit costs beside what it cannot do without: reading both models, and the products of the tests that decide. Prints
 bench/audit/cost.md.
 
-    python3 -m venv VENV && VENV/bin/pip install torch==2.15.0 transformers==5.24.0 safetensors gguf
+    python3 -m venv VENV && VENV/bin/pip install torch==2.15.0 transformers==5.24.0 accelerate safetensors gguf
     VENV/bin/python bench/audit/cost.py build/release/bin/azimuth "$(scripts/fetch_model)"
 
 The model in the GGUF file is written as float32 and audited against itself, by the default tests. Seconds of CPU, user and system,
-the least of several runs; products by PyTorch on one thread. About 540 MB in the temporary folder, and half a minute.
+the least of several runs; products by PyTorch and by NumPy, each on one thread, of which the faster counts: either is slow on
+processors of some maker. About 540 MB in the temporary folder, and half a minute.
 """
 
 import argparse
 import hashlib
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # read where NumPy is imported
 
 import torch
 from models import Model
@@ -84,23 +88,29 @@ def digest_of(file):
         hashlib.file_digest(stream, "sha256")
 
 
-def products(model, tokens):
+def products(model, tokens, matrix):
     """Of `tokens` embeddings with each other for the map, of the map's polar factor, and of each matrix that is compared with the
-    rows of the base."""
+    rows of the base. `matrix` makes one of a tensor."""
     width = model.width
-    embeddings, square = torch.randn(width, tokens), torch.randn(width, width)
-    rows = torch.randn(width, PLACES * VIEWS * ROWS)
-    values = torch.randn(width, PLACES * VIEWS * min(ROWS, len(model.t["0.v"])))
+    embeddings, square = matrix(torch.randn(width, tokens)), matrix(torch.randn(width, width))
+    rows = matrix(torch.randn(width, PLACES * VIEWS * ROWS))
+    values = matrix(torch.randn(width, PLACES * VIEWS * min(ROWS, len(model.t["0.v"]))))
 
     def work():
         embeddings @ embeddings.T
         for _ in range(POLAR // 2):
             square @ square
         for block in model.blocks():
-            model.t[f"{block}.0.gate"] @ rows
-            model.t[f"{block}.0.up"] @ rows[:, :PLACES * ROWS]
-            model.t[f"{block}.v"] @ values
+            matrix(model.t[f"{block}.0.gate"]) @ rows
+            matrix(model.t[f"{block}.0.up"]) @ rows[:, :PLACES * ROWS]
+            matrix(model.t[f"{block}.v"]) @ values
     return work
+
+
+def processor():
+    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+             if line.startswith("model name")]
+    return names[0] if names else "a processor without a name"
 
 
 def main():
@@ -125,15 +135,19 @@ def main():
         thorough = Audited(options.program, folder, options.times, "--thorough")
         reading = 2 * least(options.times, lambda: sum_of(file))
         hashing = 2 * least(options.times, lambda: digest_of(file))
-        multiplying = least(options.times, products(model, int(audit.result["embeddings"]["fitted_tokens"])))
+        tokens = int(audit.result["embeddings"]["fitted_tokens"])
+        by_torch = least(options.times, products(model, tokens, lambda tensor: tensor))
+        by_numpy = least(options.times, products(model, tokens, torch.Tensor.numpy))
         size = file.stat().st_size / 2**20
     block = sum(tensor.numel() for role, tensor in model.t.items() if role.startswith("0.")) * 4 / 2**20
     spent = min(audit.seconds)
-    print(f"# Cost of an audit\n\n`bench/audit/cost.py` printed this: {gguf.stem} as float32, {size:.0f} MiB, against itself.\n\n"
+    multiplying = min(by_torch, by_numpy)
+    print(f"# Cost of an audit\n\n`bench/audit/cost.py` printed this: {gguf.stem} as float32, {size:.0f} MiB, against itself, on "
+          f"{processor()}.\n\n"
           "| | CPU seconds |\n| --- | --- |\n"
           f"| `azimuth audit` | {spent:.2f} |\n| with `--thorough` | {min(thorough.seconds):.2f} |\n"
           f"| SHA-256 of both files | {hashing:.2f} |\n| sums of both files' numbers | {reading:.2f} |\n"
-          f"| the products, by PyTorch | {multiplying:.2f} |\n\n"
+          f"| the products, by PyTorch | {by_torch:.2f} |\n| the products, by NumPy | {by_numpy:.2f} |\n\n"
           f"The audit takes **{spent / (hashing + multiplying):.2f}** times SHA-256 of both and the products (the digests are part of "
           f"what it says), {spent / (reading + multiplying):.2f} times reading both and the products.\n\n"
           f"Memory beside mapped files: {audit.megabytes:.0f} MiB, with `--thorough` {thorough.megabytes:.0f}; three blocks in float32 "
