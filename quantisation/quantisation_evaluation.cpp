@@ -20,8 +20,14 @@ bool QuantisationEvaluation::loses() const {
          std::log(rounded->perplexity / exact->perplexity) > kNoise;
 }
 
+bool QuantisationEvaluation::worse_than_guessing() const {
+  const MeasuredSet* const rounded = find(MeasuredSet::Kind::round_to_nearest);
+  return rounded != nullptr && vocab_size > 0 &&
+         rounded->perplexity > static_cast<double>(vocab_size);
+}
+
 double QuantisationEvaluation::recovered(double perplexity) const {
-  if (!loses()) return std::numeric_limits<double>::quiet_NaN();
+  if (!loses() || worse_than_guessing()) return std::numeric_limits<double>::quiet_NaN();
   const double rounded = find(MeasuredSet::Kind::round_to_nearest)->perplexity;
   return (rounded - perplexity) / (rounded - find(MeasuredSet::Kind::all_float)->perplexity);
 }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -79,17 +78,11 @@ class Measuring {
   std::map<WeightPlace, std::int64_t> numbers_, bytes_;
 };
 
-// Of a model that is so far off, a share of a perplexity says nothing.
-bool worse_than_guessing(const QuantisationEvaluation& e, std::int64_t vocabulary) {
-  return e.find(Kind::round_to_nearest)->perplexity > static_cast<double>(vocabulary);
-}
-
 // What makes a search needless, in words; empty: nothing does.
-std::string why_no_greedy(const QuantisationEvaluation& e, std::size_t candidates,
-                          std::int64_t vocabulary) {
+std::string why_no_greedy(const QuantisationEvaluation& e, std::size_t candidates) {
   if (!e.loses()) return "round-to-nearest loses nothing that can be told from noise";
-  if (worse_than_guessing(e, vocabulary)) {
-    return "round-to-nearest is worse than guessing one of " + std::to_string(vocabulary) +
+  if (e.worse_than_guessing()) {
+    return "round-to-nearest is worse than guessing one of " + std::to_string(e.vocab_size) +
            " tokens";
   }
   if (candidates > kMostCandidates) {
@@ -120,6 +113,7 @@ QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::T
   result.scheme = plan.scheme;
   result.sequences = text.size(0);
   result.length = text.size(1);
+  result.vocab_size = decoder.vocab_size();
   result.calibration_sequences = calibration.size(0);
   const auto steps = std::max<std::int64_t>(std::ssize(advised), 1);
   const std::int64_t sets = 4 + (advised.empty() ? 0 : 3) + (paper.empty() ? 0 : 1);
@@ -144,7 +138,7 @@ QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::T
 
   const double down = result.recovered(measuring.perplexity_of(Kind::all_down));
   result.goal = down < kGoal ? kGoal * down : kGoal;
-  result.no_greedy = why_no_greedy(result, all.size(), decoder.vocab_size());
+  result.no_greedy = why_no_greedy(result, all.size());
   if (result.no_greedy.empty()) {
     products.reset();
     products.emplace(decoder, plan.scheme);
@@ -161,11 +155,7 @@ QuantisationEvaluation evaluate_quantisation(const Decoder& decoder, const at::T
     if (!kept.empty()) measuring.add(Kind::greedy, std::move(kept), result.greedy.back());
     measuring.follow(all, advised.size(), std::move(found.measured), *products);
   }
-  const bool none = worse_than_guessing(result, decoder.vocab_size());
-  for (MeasuredSet& set : result.sets) {
-    set.recovered =
-        none ? std::numeric_limits<double>::quiet_NaN() : result.recovered(set.perplexity);
-  }
+  for (MeasuredSet& set : result.sets) set.recovered = result.recovered(set.perplexity);
   std::ranges::sort(result.sets, {}, &MeasuredSet::kind);
   return result;
 }

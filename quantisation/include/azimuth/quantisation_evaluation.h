@@ -42,10 +42,7 @@ struct MeasuredSet {
   Kind kind = Kind::all_float;
   std::vector<WeightPlace> kept;  ///< as they were chosen; none of `all_float`
   double perplexity = 0;
-  /// The share of what round-to-nearest loses; NaN where that is nothing
-  /// (QuantisationEvaluation::loses), or where round-to-nearest is worse than guessing: its
-  /// perplexity is above the size of the vocabulary.
-  double recovered = 0;
+  double recovered = 0;         ///< QuantisationEvaluation::recovered(perplexity)
   std::int64_t parameters = 0;  ///< in `kept`
   std::int64_t bytes = 0;       ///< that they take more than rounded
 };
@@ -54,8 +51,9 @@ struct MeasuredSet {
 struct QuantisationEvaluation {
   QuantisationScheme scheme;
   std::int64_t sequences = 0;
-  std::int64_t length = 0;                 ///< tokens of each
-  std::string ids_digest;                  ///< SHA-256 of the file of ids; empty: there was none
+  std::int64_t length = 0;      ///< tokens of each
+  std::int64_t vocab_size = 0;  ///< a perplexity above it is worse than guessing; 0: not known
+  std::string ids_digest;       ///< SHA-256 of the file of ids; empty: there was none
   std::int64_t calibration_sequences = 0;  ///< of SmoothQuant
   std::string calibration_digest;          ///< where it is `ids_digest`, they lie behind the others
   std::vector<MeasuredSet> sets;
@@ -72,8 +70,10 @@ struct QuantisationEvaluation {
   const MeasuredSet* find(MeasuredSet::Kind kind) const;
   /// Whether round-to-nearest loses more than measuring can tell from nothing: 0.02 nats a token.
   bool loses() const;
+  /// Whether round-to-nearest leaves nothing of the model.
+  bool worse_than_guessing() const;
   /// The share of what round-to-nearest loses that is not lost at `perplexity`; NaN where it loses
-  /// nothing.
+  /// nothing, or leaves nothing.
   double recovered(double perplexity) const;
   /// How many of the ranking, from the first, are the fewest to reach the goal; 0: none of `order`.
   std::size_t order_needs() const;
