@@ -131,6 +131,23 @@ TEST_P(EveryDecoder, NoTensorIsLeftOut) {
   EXPECT_GE(2 * taken, std::ssize(experts));
 }
 
+// Both mixers of its blocks read one norm, which is one parameter.
+TEST(Decoder, SharesANormThatIsNotFinite) {
+  const LogitsCase c("phi");
+  NamedTensors changed = c.tensors();
+  std::vector<std::byte> bytes;
+  for (const BoundTensor& bound : bind_roles(c.architecture(), changed.tensors)) {
+    if (bound.role != Role::attention_norm_weight || bound.block != 1) continue;
+    TensorView& view = changed.tensors[bound.tensor].view;
+    bytes.assign(static_cast<std::size_t>(view.bytes()), std::byte{0xff});  // NaN in any type
+    view.data = bytes.data();
+  }
+  ASSERT_FALSE(bytes.empty());
+  const Decoder decoder(ModelWeights::from_tensors(c.architecture(), changed), at::kCPU,
+                        torch::kFloat32);
+  EXPECT_TRUE(decoder.forward(c.ids()).isnan().any().item<bool>());
+}
+
 TEST(Decoder, NamesThoseThatItRuns) {
   std::set<std::string> run;
   for (const std::string& name : testing::logits_cases()) {

@@ -24,6 +24,8 @@ struct GgufSequences {
   bool neighbours = false;
   /// There must be norms of queries and keys; elsewhere there may.
   bool query_norms = false;
+  /// Pairs take the position in a picture, each its own; in a text these are one.
+  bool sections = false;
   /// What the above does not say.
   void (*read)(Fields fields, const Architecture& a,
                Sequences& s) = [](Fields fields, const Architecture&, Sequences&) {
@@ -57,9 +59,13 @@ Rotary read_rotary(Fields fields, const Architecture& a, const GgufSequences& fa
   rotary.base = positive(fields, "rope.freq_base", 10'000);
   const std::int64_t size = fields.count("rope.dimension_count", head_size(fields, a), kMax);
   rotary.size = size == head_size(fields, a) ? 0 : size;
-  for (const std::string_view key : {"rope.dimension_sections", "rope.scaling.alpha",
-                                     "rope.scaling.yarn_log_multiplier", "rope.scale_linear"}) {
+  for (const std::string_view key :
+       {"rope.scaling.alpha", "rope.scaling.yarn_log_multiplier", "rope.scale_linear"}) {
     if (fields.has(key)) fields.fail(key, "is not supported");
+  }
+  if (constexpr std::string_view key = "rope.dimension_sections";
+      fields.has(key) && !family.sections) {
+    fields.fail(key, "is not supported");
   }
   if (fields.has_tensor("rope_freqs.weight")) {
     rotary.scaling = Rotary::Scaling::longrope;
@@ -78,11 +84,21 @@ Rotary read_rotary(Fields fields, const Architecture& a, const GgufSequences& fa
   }
   constexpr std::string_view type = "rope.scaling.type";
   const std::string_view scaling = fields.has(type) ? fields.string(type) : "linear";
+  constexpr std::string_view factor = "rope.scaling.factor";
+  if (scaling == "yarn") {
+    rotary.scaling = Rotary::Scaling::yarn;
+    rotary.factor = positive(fields, factor, 1);
+    rotary.positions = static_cast<double>(fields.count(original, kMax));
+    rotary.fast = positive(fields, "rope.scaling.yarn_beta_fast", 32);
+    rotary.slow = positive(fields, "rope.scaling.yarn_beta_slow", 1);
+    rotary.magnitude = positive(fields, "rope.scaling.attn_factor", 1) *
+                       (1 + 0.1 * std::log(std::max(rotary.factor, 1.0)));
+    return rotary;
+  }
   if (scaling != "linear" && scaling != "none") {
     fields.fail(type, "is '" + std::string(scaling.substr(0, 120)) +
-                          "'; linear, longrope and none are supported");
+                          "'; linear, longrope, none and yarn are supported");
   }
-  constexpr std::string_view factor = "rope.scaling.factor";
   if (scaling == "none" || !fields.has(factor) || fields.real(factor) == 0) return rotary;
   rotary.scaling = Rotary::Scaling::linear;
   rotary.factor = positive(fields, factor, 1);
@@ -202,6 +218,28 @@ void read_phi3(Fields fields, const Architecture&, Sequences& s) {
   s.attention.front().window = fields.count(kWindow, kMax);
 }
 
+// Of its published files those with long sequences scale what they turn by a rule of their own.
+void read_phimoe(Fields fields, const Architecture& a, Sequences& s) {
+  if (s.attention.front().rotary->scaling != Rotary::Scaling::none) {
+    fields.fail("rope_factors_long.weight", "is not supported in this family");
+  }
+  read_phi3(fields, a, s);
+}
+
+void read_granite(Fields fields, const Architecture&, Sequences& s) {
+  constexpr std::string_view scale = "attention.scale";
+  if (fields.has(scale) && fields.real(scale) != 0) s.attention_scale = fields.real(scale);
+  s.logit_scale = 1 / positive(fields, "logit_scale", 1);
+}
+
+void read_gpt_oss(Fields fields, const Architecture&, Sequences& s) {
+  s.attention.front().rotary->truncated = false;
+  const std::int64_t window = fields.count(kWindow, kMax);
+  set_sliding(fields, s, sliding_blocks(fields, 2), [&](bool slides, AttentionReach& reach) {
+    if (slides) reach.window = window;
+  });
+}
+
 void read_hunyuan(Fields, const Architecture&, Sequences& s) { s.norms_behind_rotary = true; }
 
 void read_bloom(Fields, const Architecture&, Sequences& s) { s.attention.front().alibi.emplace(); }
@@ -214,6 +252,8 @@ void read_mpt(Fields fields, const Architecture&, Sequences& s) {
 }
 
 constexpr GgufSequences kFamilies[] = {
+    {.family = "apertus", .query_norms = true},
+    {.family = "arcee", .neighbours = true},
     {.family = "bloom", .rotary = false, .read = read_bloom},
     {.family = "chatglm", .neighbours = true},
     {.family = "cohere2", .neighbours = true, .read = read_cohere2},
@@ -228,18 +268,30 @@ constexpr GgufSequences kFamilies[] = {
     {.family = "gemma3", .query_norms = true, .read = read_gemma3},
     {.family = "glm4", .neighbours = true},
     {.family = "glm4moe"},
+    {.family = "gpt-oss", .read = read_gpt_oss},
     {.family = "gpt2", .rotary = false},
     {.family = "gptneox"},
+    {.family = "granite", .neighbours = true, .read = read_granite},
+    {.family = "granitemoe", .neighbours = true, .read = read_granite},
     {.family = "hunyuan-dense", .query_norms = true, .read = read_hunyuan},
+    {.family = "lfm2", .query_norms = true},
     {.family = "llama", .neighbours = true},
+    {.family = "minimax-m2", .query_norms = true},
     {.family = "mpt", .rotary = false, .read = read_mpt},
+    {.family = "nemotron"},
+    {.family = "olmo", .neighbours = true},
     {.family = "olmo2", .query_norms = true, .read = read_olmo2},
+    {.family = "olmoe", .query_norms = true},
     {.family = "phi2"},
     {.family = "phi3", .read = read_phi3},
+    {.family = "phimoe", .read = read_phimoe},
     {.family = "qwen2"},
     {.family = "qwen2moe"},
+    {.family = "qwen2vl", .sections = true},
     {.family = "qwen3", .query_norms = true},
     {.family = "qwen3moe", .query_norms = true},
+    {.family = "qwen3vl", .query_norms = true, .sections = true},
+    {.family = "qwen3vlmoe", .query_norms = true, .sections = true},
     {.family = "seed_oss"},
     {.family = "smollm3", .neighbours = true, .read = read_smollm3},
     {.family = "stablelm"},

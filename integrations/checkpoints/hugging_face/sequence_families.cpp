@@ -197,6 +197,7 @@ constexpr SequenceFamily kFamilies[] = {
     {"gptj", {.rotary = false}, gptj},
     {"granite", {}, granite},
     {"granitemoe", {}, granite},
+    {"granitemoeshared", {}, granite},
     {"hunyuan_v1_dense", {.query_norms = true}, hunyuan},
     {"jamba", {.rotary = false}},
     {"kimi_k2", {.rotary = false}, deepseek_v3},

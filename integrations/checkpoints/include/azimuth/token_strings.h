@@ -18,7 +18,7 @@ namespace azimuth {
 ///
 /// Of a Hugging Face folder read are `tokenizer.json` (BPE, Unigram and WordPiece, with
 /// `added_tokens`), else `tokenizer.model` (SentencePiece); of a GGUF file, its metadata. Empty
-/// where a checkpoint has none of these, is another file, or has a kind of tokenizer that is not
+/// where a checkpoint has none of these, has none beside it, or has a kind of tokenizer that is not
 /// known. A vocabulary may have more or fewer ids than the model has embeddings.
 ///
 /// The files are taken to be hostile. Throws FileError: what is damaged, has more than 2,000,000
