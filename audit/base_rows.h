@@ -31,6 +31,10 @@ struct FfnShape {
 };
 FfnShape ffn_shape(const ModelWeights& model);
 
+/// Experts between two projections are not.
+inline constexpr const char* kNoFfns =
+    "not both models have feed-forward networks that are compared";
+
 /// One FFN of that width of each of `count` blocks spread over those that have one, and of a
 /// mixture one expert: in one block several may have a common origin, and so one order.
 std::vector<FfnPlace> spread_ffns(const ModelWeights& model, std::int64_t count);

@@ -145,8 +145,8 @@ BlockTests::BlockTests(const ModelWeights& release, Views views, BaseRows rows, 
     refuse(values, why);
     return;
   }
-  if (neurons.count == 0) refuse(neurons, "not both models have feed-forward networks");
-  if (values.count == 0) refuse(values, "not both models have attention");
+  if (neurons.count == 0) refuse(neurons, kNoFfns);
+  if (values.count == 0) refuse(values, "not both models have attention whose values are compared");
   for (const std::string& why : rows_.neurons_no_p) refuse(neurons, why);
   for (const std::string& why : rows_.values_no_p) refuse(values, why);
 }

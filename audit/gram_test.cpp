@@ -120,7 +120,7 @@ double log10_fisher(const std::vector<GramPair>& pairs) {
 std::string incomparable(const ModelWeights& base, const ModelWeights& release) {
   const FfnShape here = ffn_shape(base);
   const FfnShape there = ffn_shape(release);
-  if (here.width == 0 || there.width == 0) return "not both models have feed-forward networks";
+  if (here.width == 0 || there.width == 0) return kNoFfns;
   if (here.gated != there.gated) return "one model's FFNs are gated and the other's are not";
   if (here.width != there.width) return "the FFNs have other widths";
   if (here.gated) return {};

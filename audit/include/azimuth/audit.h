@@ -159,7 +159,8 @@ struct AuditOptions {
   bool thorough = false;
 };
 
-/// A model in an audit.
+/// A model in an audit. Refers to `weights` and `tokens`, which must outlive it: a temporary may
+/// stand in the call of audit() alone, not in a list for lineage().
 struct AuditedWeights {
   AuditedWeights(const ModelWeights& weights, std::span<const std::string> tokens = {},
                  std::string digest = {})
@@ -185,8 +186,9 @@ Verdict verdict_of(const Audit& evidence);
 
 /// Whether the weights of `release` were made from those of `base` (docs/audit.md). Reads both, on
 /// `workers`; beside them it takes less memory than three blocks in float32. The same in every
-/// call, with any number of threads. Throws std::invalid_argument for a rate outside (0, 1),
-/// std::out_of_range for a snapshot that holds just some rows of its embedding, and `Cancelled`.
+/// call, with any number of threads. Throws std::invalid_argument for a rate outside (0, 1) or
+/// fewer `bases` than one, std::out_of_range for a snapshot that holds just some rows of its
+/// embedding, and `Cancelled`.
 ///
 ///     Workers workers(2);
 ///     const Audit a = audit(open_model("base"), open_model("release"), {}, workers);

@@ -60,7 +60,7 @@ struct DirectionEvidence {
   double map_agreement = kNotApplicable;
 };
 
-/// Of signatures alone: no vocabulary, no maps. Thread-safe.
+/// Of signatures alone: no vocabulary, no maps. One call at a time with the same `workers`.
 DirectionEvidence direction_evidence(const Signature& base, const Signature& release,
                                      Workers& workers);
 

@@ -16,8 +16,8 @@ struct LineageEdge {
   std::size_t parent = 0;  ///< index of a model: the one that more likely came first
   std::size_t child = 0;
   double degrees = kNotApplicable;  ///< between them, see Lineage::degrees
-  /// In how many of 1,000 trees, from neurons drawn again with replacement, the two lie next to
-  /// each other: what chance in the choice of neurons leaves open, and nothing else.
+  /// The share, 0 to 1, of 1,000 trees from neurons drawn again with replacement in which the two
+  /// lie next to each other: what chance in the choice of neurons leaves open, and nothing else.
   double confidence = 0;
   /// The share of the family's members that lie on the parent's side. Distances do not tell where a
   /// tree begins; if every member is as likely to be the origin, this is the probability that the

@@ -286,9 +286,9 @@ TEST_F(AuditCall, RefusesWhatHoldsNoModelInOneLine) {
 // Blocks without attention, without an FFN, with FFNs of another width or experts beside one
 // another, experts that do not read the residual stream, nested FFNs and keys that are values.
 TEST_F(AuditCall, TakesWhatBlocksThereAre) {
-  for (const char* name :
-       {"bamba", "falcon_h1", "gemma3n_text", "gemma4_text", "gemma4_text_moe", "lfm2",
-        "nemotron_h", "nemotron_h_pattern", "qwen2_moe", "qwen3_5", "qwen3_moe_dense"}) {
+  for (const char* name : {"bamba", "falcon_h1", "gemma3n_text", "gemma4_text", "gemma4_text_moe",
+                           "lfm2", "nemotron_h", "nemotron_h_latent", "nemotron_h_pattern",
+                           "qwen2_moe", "qwen3_5", "qwen3_moe_dense"}) {
     const std::string model = std::string(AZIMUTH_TEST_DATA "/architectures/") + name;
     const Ended same = audit(model, model, {"--thorough"});
     EXPECT_EQ(same.code, 0) << name << ": " << same.out << same.err;
