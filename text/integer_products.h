@@ -2,10 +2,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 namespace azimuth {
 
 /// `X Wᵀ` of int8, {tokens, inputs} and {outputs, inputs}, summed exactly: LibTorch's product of
-/// int8 matrices where it has one for these shapes and their device.
+/// int8 matrices where it has one for these shapes and their device that is exact. Of one device.
 class IntegerProducts {
  public:
   /// int32, {tokens, outputs}.
@@ -16,7 +18,7 @@ class IntegerProducts {
   static at::Tensor by_floats(const at::Tensor& X, const at::Tensor& W);
 
  private:
-  bool native_ = true;
+  std::optional<bool> native_;  ///< whether LibTorch's own is there and exact; none: not tried
 };
 
 }  // namespace azimuth

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <iterator>
+#include <stdexcept>
 #include <unordered_map>
 
 #include "analysis/text_figures.h"
@@ -117,8 +118,12 @@ class TextStudy::State {
     }
   }
 
-  void read(const Decoder& decoder, const at::Tensor& ids) {
+  void read(const Decoder& decoder, const at::Tensor& given) {
+    if (given.dim() != 2 || given.size(0) != 1 || given.scalar_type() != torch::kInt64) {
+      throw std::invalid_argument("token ids are not one sequence, {1, length} of int64");
+    }
     const torch::NoGradGuard no_grad;
+    const torch::Tensor ids = given.cpu().contiguous();
     SequenceStates sequence(blocks_, known_.high_norm_ratio, expected_at(ids));
     torch::Tensor before;
     const auto tap = [&](std::int64_t block, std::size_t mixer, const torch::Tensor& states) {
@@ -131,8 +136,7 @@ class TextStudy::State {
       before = all;
     };
     perplexity_.add(decoder.forward(ids, tap), ids);
-    const torch::Tensor all = ids.contiguous();
-    sequence.count({all.data_ptr<std::int64_t>(), static_cast<std::size_t>(all.numel())}, initial_,
+    sequence.count({ids.data_ptr<std::int64_t>(), static_cast<std::size_t>(ids.numel())}, initial_,
                    others_);
   }
 
@@ -151,9 +155,8 @@ class TextStudy::State {
   // Of each position but the first, which is no matter of attention.
   std::vector<std::int32_t> expected_at(const at::Tensor& ids) const {
     std::vector<std::int32_t> blocks(static_cast<std::size_t>(ids.size(1)), 0);
-    const torch::Tensor all = ids.contiguous();
     for (std::size_t t = 1; t < blocks.size(); ++t) {
-      const auto found = expected_.find(all.data_ptr<std::int64_t>()[t]);
+      const auto found = expected_.find(ids.data_ptr<std::int64_t>()[t]);
       if (found != expected_.end()) blocks[t] = found->second;
     }
     return blocks;

@@ -139,7 +139,7 @@ void add_lineage(CLI::App& app) {
       "lineage",
       "Which of several models have a common origin, and the tree of the nearest in each family.");
   call->add_option("CKPT", options->checkpoints,
-                   "Models: Hugging Face folders, GGUF files, or .safetensors, .bin, .pt or .ckpt "
+                   "2 to 32 models: Hugging Face folders, GGUF files, or .safetensors, .bin, .pt or .ckpt "
                    "files with --config")
       ->required()
       ->expected(2, 32);

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstdio>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "azimuth/joined.h"
@@ -42,6 +44,15 @@ std::string table_of(const QuantisationAdvice& advice) {
   return out;
 }
 
+// "f16, bf16": what the kept matrices stay.
+std::string types_kept(const QuantisationAdvice& advice) {
+  std::set<StoredType> types;
+  for (const DownProjection& one : advice.projections) {
+    if (one.kept) types.insert(one.kept_as);
+  }
+  return joined(types, [](StoredType type) { return std::string(name_of(type)); });
+}
+
 }  // namespace
 
 std::string advice_text(const QuantisationAdvice& advice, const ModelInfo& model,
@@ -64,8 +75,7 @@ std::string advice_text(const QuantisationAdvice& advice, const ModelInfo& model
       "model's; %.4g MB more than int8 takes (as %s).\n",
       static_cast<long long>(advice.kept()), advice.projections.size(), parameters / 1e6,
       100 * parameters / static_cast<double>(model.parameter_count),
-      static_cast<double>(advice.kept_extra_bytes()) / 1e6,
-      std::string(name_of(advice.projections.front().kept_as)).c_str());
+      static_cast<double>(advice.kept_extra_bytes()) / 1e6, types_kept(advice).c_str());
   return out;
 }
 

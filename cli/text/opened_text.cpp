@@ -38,7 +38,7 @@ OpenedText open_text(const ModelWeights& weights, const std::string& checkpoint,
   const std::string why = Decoder::why_not(weights);
   if (!why.empty()) {
     throw FileError(checkpoint, "decoder",
-                    why + "; those that can be run: " + joined(Decoder::families()));
+                    why + "; families that can be run from Hugging Face files: " + joined(Decoder::families()));
   }
   return {Decoder(weights, at::kCPU, at::kFloat), std::move(text)};
 }

@@ -146,7 +146,7 @@ TEST_F(QuantizeOnText, IsRefusedInALine) {
       3, "has the id 50000, beyond the model's vocabulary of ",
       quantize({"--length", "2", "--calibrate",
                 write_ids(folder_.path() / "far.ids", std::vector<std::int64_t>{50'000}, 60'000)}));
-  expect_error(3, "those that can be run: apertus, arcee, bamba",
+  expect_error(3, "families that can be run from Hugging Face files: apertus, arcee, bamba",
                quantize(kShort, AZIMUTH_TEST_DATA "/architectures/falcon_h1"));
   expect_error(
       3, "where the model has 16 positions",

@@ -175,7 +175,7 @@ INSTANTIATE_TEST_SUITE_P(
                 {1, 2},
                 {"--length", "2"},
                 3,
-                "; those that can be run: apertus, arcee, bamba"},
+                "; families that can be run from Hugging Face files: apertus, arcee, bamba"},
         BadText{"NoNumber", kModels + "llama", {1, 2}, {"--sequences", "0"}, 2, "--sequences"}),
     [](const auto& info) { return info.param.name; });
 

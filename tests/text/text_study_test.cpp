@@ -342,6 +342,18 @@ INSTANTIATE_TEST_SUITE_P(Transformers, EveryText,
                          ::testing::Values("llama", "gpt2", "gpt_neox_parallel"),
                          [](const auto& info) { return info.param; });
 
+TEST(TextStudy, RefusesWhatIsNotOneSequence) {
+  const Scene scene("llama");
+  const Decoder decoder(scene.weights, at::kCPU, at::kFloat);
+  Workers workers(1);
+  TextStudy study({scene.weights, scene.observation, scene.vectors, false}, workers);
+  for (const torch::Tensor& ids :
+       {torch::zeros({2, 4}, torch::kInt64), torch::zeros({4}, torch::kInt64),
+        torch::zeros({1, 4}, torch::kInt32)}) {
+    EXPECT_THROW(study.read(decoder, ids), std::invalid_argument);
+  }
+}
+
 TEST(TextStudy, PredictsNothingWhereTheVocabularyWasNotLookedAt) {
   const Scene scene("llama", false);
   EXPECT_TRUE(std::isnan(scene.text.types.precision) && std::isnan(scene.text.types.recall));

@@ -29,7 +29,8 @@ struct EvaluationPlan {
 
 /// Measures the perplexity of each set of matrices kept in float (`MeasuredSet::Kind`) on `text`,
 /// {sequences, tokens} of int64, and SmoothQuant calibrated on `calibration`, of the same kind.
-/// Sets that would be empty are left out.
+/// Sets that would be empty are left out, but for `all_down`: without a ranking it is
+/// round-to-nearest once more.
 ///
 /// Greedy adds the down projection that lowers the perplexity most, one after the other, until 90%
 /// is recovered of what round-to-nearest loses, or of what all down projections recover, where

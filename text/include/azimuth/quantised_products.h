@@ -20,16 +20,18 @@ namespace azimuth {
 /// `LinearParameters::norm`.
 using Smoothing = std::map<std::pair<std::int64_t, std::int64_t>, at::Tensor>;
 
-/// Of a text, `ids` as `losses` takes them. Memory: a number an input of each such norm.
+/// Of a text, {sequences, tokens} of int64, one sequence after the other; `progress` is told of
+/// each. Throws what Decoder::forward does, and Cancelled. Memory: a number an input of each such
+/// norm.
 Smoothing smoothing(const Decoder& decoder, const at::Tensor& ids, Progress* progress = nullptr);
 
-/// A decoder's blocks in eight bits, round-to-nearest: every linear map in
-/// them multiplies whole numbers, those of its weight (scaled once, or by output) with those of its
-/// input (scaled by the largest number in it), summed exactly. The head stays as it is. Of one
+/// A decoder's blocks in eight bits, or their weights in four, round-to-nearest: every linear map
+/// in them multiplies whole numbers, those of its weight (scaled once, or by output) with those of
+/// its input (scaled by the largest number in it), summed exactly. The head stays as it is. Of one
 /// sequence at a time, since the scale of the input is that of all tokens it is given.
 class QuantisedProducts final : public Products {
  public:
-  /// Rounds every weight: one byte a number beside the decoder, which must live on. Throws
+  /// Rounds every weight as it is now: one byte a number beside the decoder. Throws
   /// std::invalid_argument for other widths than 4 and 8, std::domain_error for a weight that is
   /// not finite.
   QuantisedProducts(const Decoder& decoder, const QuantisationScheme& scheme,

@@ -41,7 +41,9 @@ class TextStudy {
   TextStudy(TextStudy&&) noexcept;
   TextStudy& operator=(TextStudy&&) noexcept;
 
-  /// Runs the model on one sequence, {1, length} of int64.
+  /// Runs the model, a decoder of the same weights, on one sequence, {1, length} of int64 on any
+  /// device. Throws std::invalid_argument for another shape or type, and what Decoder::forward
+  /// does.
   void read(const Decoder& decoder, const at::Tensor& ids);
 
   /// All that was read, without method and spellings.
