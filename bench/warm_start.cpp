@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   std::vector<std::int64_t> distances = {1, 8, 64};
   CLI::App app("Counts the products of the spectral figures, cold and warm.", "bench-warm-start");
   app.add_option("--model", model, "LLaMA model to fine-tune, a GGUF file")->required();
-  app.add_option("--ids", ids, "Text: token ids, unsigned 16-bit little-endian")->required();
+  app.add_option("--ids", ids, "Token ids of a text: scripts/tokenize makes them")->required();
   app.add_option("--distances", distances, "Steps from each snapshot to the next")
       ->delimiter(',')
       ->check(CLI::PositiveNumber)

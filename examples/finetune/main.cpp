@@ -46,7 +46,7 @@ void add_options(CLI::App& app, Options& options) {
                  "Model to fine-tune: a GGUF file or a Hugging Face folder")
       ->required()
       ->take_last();
-  app.add_option("--ids", options.ids, "Text: token ids, unsigned 16-bit little-endian")
+  app.add_option("--ids", options.ids, "Token ids of a text: scripts/tokenize makes them")
       ->required()
       ->take_last();
   app.add_option("--out", options.out, "Folder for run.azimuth and run.svg")
