@@ -220,9 +220,8 @@ void read_phi3(Fields fields, const Architecture&, Sequences& s) {
 
 // Of its published files those with long sequences scale what they turn by a rule of their own.
 void read_phimoe(Fields fields, const Architecture& a, Sequences& s) {
-  if (s.attention.front().rotary->scaling != Rotary::Scaling::none) {
-    fields.fail("rope_factors_long.weight", "is not supported in this family");
-  }
+  constexpr std::string_view factors = "rope_factors_long.weight";
+  if (fields.has_tensor(factors)) fields.fail(factors, "is not supported in this family");
   read_phi3(fields, a, s);
 }
 
