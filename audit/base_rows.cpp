@@ -172,10 +172,8 @@ NeuronVectors vectors_at(const ModelWeights& model, const FfnPlace& place) {
 
 std::vector<std::int64_t> spread_blocks(std::int64_t blocks, std::int64_t count) {
   std::vector<std::int64_t> out;
-  for (std::int64_t i = 0; blocks > 0 && i < count; ++i) {
-    const std::int64_t block = blocks * (2 * i + 1) / (2 * count);
-    if (out.empty() || out.back() != block) out.push_back(block);
-  }
+  count = std::min(count, blocks);
+  for (std::int64_t i = 0; i < count; ++i) out.push_back(blocks * (2 * i + 1) / (2 * count));
   return out;
 }
 

@@ -184,7 +184,8 @@ int main(int argc, char** argv) {
   CLI::App app("Measures what the monitor costs a fine-tuning of a real model.", "bench-overhead");
   app.add_option("--model", options.model, "Model: a GGUF file or a Hugging Face folder")
       ->required();
-  app.add_option("--ids", options.ids, "Token ids of a text: scripts/tokenize makes them")->required();
+  app.add_option("--ids", options.ids, "Token ids of a text: scripts/tokenize makes them")
+      ->required();
   app.add_option("--pairs", options.pairs, "Pairs of segments")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

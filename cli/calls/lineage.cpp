@@ -138,9 +138,10 @@ void add_lineage(CLI::App& app) {
   CLI::App* call = app.add_subcommand(
       "lineage",
       "Which of several models have a common origin, and the tree of the nearest in each family.");
-  call->add_option("CKPT", options->checkpoints,
-                   "2 to 32 models: Hugging Face folders, GGUF files, or .safetensors, .bin, .pt or .ckpt "
-                   "files with --config")
+  call->add_option(
+          "CKPT", options->checkpoints,
+          "2 to 32 models: Hugging Face folders, GGUF files, or .safetensors, .bin, .pt or .ckpt "
+          "files with --config")
       ->required()
       ->expected(2, 32);
   add_config_option(*call, options->reading);

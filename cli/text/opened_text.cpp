@@ -37,8 +37,9 @@ OpenedText open_text(const ModelWeights& weights, const std::string& checkpoint,
   OpenedWindows text = open_windows(weights, checkpoint, options, most, behind);
   const std::string why = Decoder::why_not(weights);
   if (!why.empty()) {
-    throw FileError(checkpoint, "decoder",
-                    why + "; families that can be run from Hugging Face files: " + joined(Decoder::families()));
+    throw FileError(
+        checkpoint, "decoder",
+        why + "; families that can be run from Hugging Face files: " + joined(Decoder::families()));
   }
   return {Decoder(weights, at::kCPU, at::kFloat), std::move(text)};
 }

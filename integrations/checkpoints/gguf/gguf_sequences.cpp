@@ -132,6 +132,13 @@ void set_sliding(Fields fields, Sequences& s, const std::vector<bool>& sliding,
   for (std::size_t b = 0; b < sliding.size(); ++b) change(sliding[b], s.attention[b]);
 }
 
+// From the first on, if the file does not say.
+void every_other_slides(Fields fields, Sequences& s, std::int64_t window) {
+  set_sliding(fields, s, sliding_blocks(fields, 2), [&](bool slides, AttentionReach& reach) {
+    if (slides) reach.window = window;
+  });
+}
+
 void read_softcaps(Fields fields, Sequences& s) {
   const auto cap = [&](std::string_view key) { return fields.has(key) ? fields.real(key) : 0; };
   s.attention_cap = cap("attn_logit_softcapping");
@@ -150,10 +157,7 @@ void read_gemma2(Fields fields, const Architecture& a, Sequences& s) {
   if (s.attention_cap == 0) s.attention_cap = 50;
   if (s.logit_cap == 0) s.logit_cap = 30;
   read_gemma_scale(fields, a, s, 46);
-  const std::int64_t window = fields.count(kWindow, 4'096, kMax);
-  set_sliding(fields, s, sliding_blocks(fields, 2), [&](bool slides, AttentionReach& reach) {
-    if (slides) reach.window = window;
-  });
+  every_other_slides(fields, s, fields.count(kWindow, 4'096, kMax));
 }
 
 // Blocks with a window have a base of their own, and no scaling.
@@ -233,10 +237,7 @@ void read_granite(Fields fields, const Architecture&, Sequences& s) {
 
 void read_gpt_oss(Fields fields, const Architecture&, Sequences& s) {
   s.attention.front().rotary->truncated = false;
-  const std::int64_t window = fields.count(kWindow, kMax);
-  set_sliding(fields, s, sliding_blocks(fields, 2), [&](bool slides, AttentionReach& reach) {
-    if (slides) reach.window = window;
-  });
+  every_other_slides(fields, s, fields.count(kWindow, kMax));
 }
 
 void read_hunyuan(Fields, const Architecture&, Sequences& s) { s.norms_behind_rotary = true; }
